@@ -1,0 +1,192 @@
+"""The port through which every AWS call of a pipeline is answered: one call in, one parsed answer out.
+
+1. A `Call` is what a boto3 client was asked, before it becomes HTTP. Nothing here knows HTTP, botocore or a socket.
+2. A `Service` answers, or raises `ServiceError`, which the caller sees as the `ClientError` that AWS would give.
+3. Service names are those of `boto3.client(name)`: `s3`, `sqs`, `kinesis`, `lambda`, `stepfunctions`, `dynamodb`.
+   Operation names are AWS's: `GetObject`, `SendMessageBatch`.
+
+Implementations: `runtime.s3.S3Service`, the queue, stream, function and execution services of this room, and
+`runtime.moto_bridge.MotoBridge` for every other service. `Router` is the one that puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from penstock.errors import UnansweredOperationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """The request as botocore serialised it; only services that are answered from the wire (moto) read it."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One AWS API call.
+
+    Attributes:
+        parameters: as given to the boto3 method, after botocore's own validation. Blobs are bytes, except that an
+            S3 `Body` may be a binary file; numbers, text, lists and dicts are themselves.
+        caller: the name of the function that calls, or None for the program that runs the pipeline.
+        request: the serialised request, where the caller has one.
+    """
+
+    service: str
+    operation: str
+    parameters: Mapping[str, object]
+    caller: str | None = None
+    request: HttpRequest | None = None
+
+
+class ServiceError(Exception):
+    """AWS says no. A boto3 caller sees the client's exception of this code (`ClientError` if it has none).
+
+    Args:
+        code: AWS's error code, `NoSuchKey`.
+        status: the HTTP status, which `ResponseMetadata` shows.
+        fields: further members of the modelled exception, for example `CancellationReasons`.
+    """
+
+    def __init__(
+        self, code: str, message: str, status: int = 400, *, fields: Mapping[str, object] | None = None
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.fields = dict(fields or {})
+
+
+class Service(Protocol):
+    """Answers calls of one AWS service (or, for the fallback, of many)."""
+
+    def answer(self, call: Call) -> dict[str, object]:
+        """Return the parsed response, as boto3 would, without `ResponseMetadata`.
+
+        A member that AWS streams (`GetObject.Body`, `Invoke.Payload`) is bytes or a binary file object;
+        the caller's side wraps it in botocore's `StreamingBody`.
+
+        Raises:
+            ServiceError: AWS would refuse the call.
+            UnansweredOperationError: this target does not know the operation.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """What a call observer is told, once per call or once per group of equal calls.
+
+    Attributes:
+        resource: the bucket, `bucket/key`, queue URL, table name or ARN that the call names; empty if none.
+        error: AWS's error code, or None if the call was answered.
+        count: how many equal calls this stands for (a worker's local reads are told together).
+    """
+
+    service: str
+    operation: str
+    resource: str
+    caller: str | None
+    error: str | None = None
+    count: int = 1
+
+
+CallObserver = Callable[[CallRecord], None]
+
+_RESOURCE_PARAMETERS = (
+    "QueueUrl",
+    "QueueName",
+    "TableName",
+    "StreamARN",
+    "StreamName",
+    "FunctionName",
+    "stateMachineArn",
+    "executionArn",
+    "TopicArn",
+    "SecretId",
+    "Name",
+    "Id",
+)
+
+
+def resource_of(parameters: Mapping[str, object]) -> str:
+    """Name the resource that a call is about; empty when the call names none (`ListQueues`)."""
+    bucket = parameters.get("Bucket")
+    if isinstance(bucket, str):
+        key = parameters.get("Key")
+        return f"{bucket}/{key}" if isinstance(key, str) else bucket
+    for name in _RESOURCE_PARAMETERS:
+        value = parameters.get(name)
+        if isinstance(value, str):
+            return value
+    return ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Router:
+    """Hands each call to the service that answers it, and tells the observers.
+
+    Args:
+        services: by boto3 service name.
+        fallback: answers every other service (the moto bridge), or None.
+    """
+
+    services: dict[str, Service] = field(default_factory=dict)
+    fallback: Service | None = None
+    observers: list[CallObserver] = field(default_factory=list)
+
+    def answer(self, call: Call) -> dict[str, object]:
+        """Answer as `Service.answer` does; a service that nobody answers is an `UnansweredOperationError`."""
+        service = self.services.get(call.service, self.fallback)
+        try:
+            if service is None:
+                raise unanswered(call.service, call.operation)
+            answer = service.answer(call)
+        except ServiceError as error:
+            self._tell(call, error.code)
+            raise
+        except UnansweredOperationError:
+            self._tell(call, "UnansweredOperation")
+            raise
+        self._tell(call, None)
+        return answer
+
+    def note(self, record: CallRecord) -> None:
+        """Tell the observers about a call that was answered elsewhere (a worker's own file reads)."""
+        for observer in self.observers:
+            observer(record)
+
+    def _tell(self, call: Call, error: str | None) -> None:
+        if not self.observers:
+            return
+        self.note(
+            CallRecord(
+                service=call.service,
+                operation=call.operation,
+                resource=resource_of(call.parameters),
+                caller=call.caller,
+                error=error,
+            )
+        )
+
+
+def unanswered(service: str, operation: str, *, because: str | None = None) -> UnansweredOperationError:
+    """The error for an operation that the embedded target does not answer.
+
+    It is raised as it is, in the handler that made the call: it is not a `ClientError`, so that no `except
+    ClientError` hides that a pipeline cannot be tried out here.
+    """
+    detail = f" ({because})" if because else ""
+    return UnansweredOperationError(
+        f"the embedded target does not answer {service}:{operation}{detail}",
+        at=f"boto3 call {service}.{operation}",
+        fix="run this part against LocalStack (--target with an endpoint URL) or on aws; both answer it",
+    )
