@@ -1,0 +1,314 @@
+"""What a pipeline is made of: one frozen value for each thing that AWS would create.
+
+1. Values only: nothing here checks, resolves or runs. `checks` judges them, `resolve` names them
+   on a target, and the embedded target and the CloudFormation plan both read them.
+2. Fields bear AWS's words and units; a default is AWS's default unless the field says otherwise.
+3. Every value knows where it was declared (`declared_at`), so that an error can show the line.
+   That place is no part of the value: it counts neither for equality nor for hashing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from penstock.handlers import Handler
+
+EventName: TypeAlias = str
+"""An S3 event name such as `s3:ObjectCreated:*` (S3, "Supported event types")."""
+
+StreamViewType: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
+StartingPosition: TypeAlias = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+StateMachineKind: TypeAlias = Literal["STANDARD", "EXPRESS"]
+AttributeType: TypeAlias = Literal["S", "N", "B"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a source file, as an error shows it."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        path = Path(self.file)
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        return f"{shown}:{self.line}"
+
+
+def _declaring_line() -> Place:
+    """The first frame that is neither this file nor the `__init__` that dataclasses generate."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename in (__file__, "<string>"):
+        frame = frame.f_back
+    return Place(frame.f_code.co_filename, frame.f_lineno)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Anything that a pipeline is declared with."""
+
+    declared_at: Place = field(init=False, compare=False, repr=False, default_factory=_declaring_line)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Part):
+    """A part with a name of its own, unique among its kind in one account and region."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Part):
+    """A resource of the same pipeline, by its name: for a value that has to be written before the other.
+
+    A function that starts the state machine that runs it, for example. Wherever one stands, the
+    resource's own value may stand as well.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket(Resource):
+    """An S3 bucket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue(Resource):
+    """An SQS queue (SQS, "CreateQueue").
+
+    `dead_letter_queue` and `max_receive_count` are the queue's redrive policy: a message that was
+    received more than `max_receive_count` times goes to the dead-letter queue.
+    """
+
+    _: KW_ONLY
+    visibility_timeout_seconds: int = 30
+    message_retention_seconds: int = 345_600
+    delay_seconds: int = 0
+    fifo: bool = False
+    content_based_deduplication: bool = False
+    dead_letter_queue: Queue | Named | None = None
+    max_receive_count: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stream(Resource):
+    """A Kinesis data stream in provisioned mode."""
+
+    _: KW_ONLY
+    shard_count: int = 1
+    retention_hours: int = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key attribute of a table: its name and its DynamoDB type."""
+
+    name: str
+    type: AttributeType = "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Resource):
+    """A DynamoDB table, billed on demand; with `stream_view_type` it has a stream.
+
+    A key may be written as its bare name, which is a string attribute.
+    """
+
+    _: KW_ONLY
+    partition_key: str | Key
+    sort_key: str | Key | None = None
+    stream_view_type: StreamViewType | None = None
+    time_to_live_attribute: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access(Part):
+    """What a function does with a resource: reads it, writes it, or both, under a key prefix of a bucket.
+
+    Written with `reads`, `writes` or `uses`. The plan's IAM policies and the check for a bucket
+    that would trigger itself are made from these.
+    """
+
+    resource: Resource | Named
+    read: bool
+    write: bool
+    prefix: str = ""
+
+
+def reads(resource: Resource | Named, prefix: str = "") -> Access:
+    """The function only reads `resource` (of a bucket: the keys that begin with `prefix`)."""
+    return Access(resource, read=True, write=False, prefix=prefix)
+
+
+def writes(resource: Resource | Named, prefix: str = "") -> Access:
+    """The function only writes to `resource` (of a bucket: the keys that begin with `prefix`)."""
+    return Access(resource, read=False, write=True, prefix=prefix)
+
+
+def uses(resource: Resource | Named, prefix: str = "") -> Access:
+    """The function reads and writes `resource` (of a bucket: the keys that begin with `prefix`)."""
+    return Access(resource, read=True, write=True, prefix=prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Arn(Part):
+    """Stands for a resource's ARN, where the resource itself would stand for its name or URL."""
+
+    resource: Resource | Named
+
+
+@dataclass(frozen=True, slots=True)
+class Url(Part):
+    """Stands for a queue's URL, where the queue itself would stand for something else."""
+
+    resource: Resource | Named
+
+
+def arn(resource: Resource | Named) -> Arn:
+    """The ARN of `resource`, as an environment value or a substitution."""
+    return Arn(resource)
+
+
+def url(resource: Resource | Named) -> Url:
+    """The URL of the queue `resource`, as an environment value or a substitution."""
+    return Url(resource)
+
+
+Value: TypeAlias = "str | Resource | Named | Arn | Url"
+"""An environment value or a substitution: plain text, or something that is resolved per target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function(Resource):
+    """A Lambda function.
+
+    Args:
+        handler: a decorated handler, or the text of Lambda's handler setting, `package.module.attribute`.
+        timeout_seconds: Lambda's limit is 900. The default here is 30, AWS's is 3.
+        memory_mb: 128 to 10,240. The default here is 512, AWS's is 128.
+        environment: variables; a resource stands for its name, a queue for its URL,
+            a state machine for its ARN.
+        reserved_concurrency: how many environments of this function may run at once; None: no reservation.
+        maximum_retry_attempts: of asynchronous invocations only (0 to 2).
+        maximum_event_age_seconds: of asynchronous invocations only (60 to 21,600).
+        on_failure: where the record of a failed asynchronous invocation goes.
+        dead_letter_queue: where the event of a failed asynchronous invocation goes.
+        calls: what else it may use: `reads(x)`, `writes(x, "prefix/")`, `uses(x)`, or `x` itself, which
+            reads and writes.
+    """
+
+    handler: Handler | str
+    _: KW_ONLY
+    timeout_seconds: int = 30
+    memory_mb: int = 512
+    environment: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    reserved_concurrency: int | None = None
+    maximum_retry_attempts: int = 2
+    maximum_event_age_seconds: int = 21_600
+    on_failure: Queue | Function | Named | None = None
+    dead_letter_queue: Queue | Named | None = None
+    calls: Sequence[Resource | Named | Access] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachine(Resource):
+    """A Step Functions state machine.
+
+    Args:
+        definition: a file (`.asl.json`, `.asl.yaml`; a relative path starts at the project's folder) or the
+            States Language document itself.
+        substitutions: what `${Name}` in the definition becomes, as AWS SAM's `DefinitionSubstitutions`.
+            A function or a state machine stands for its ARN, a queue for its URL, any other for its name.
+        kind: AWS's `type`.
+    """
+
+    definition: Path | Mapping[str, object] = field(hash=False)
+    _: KW_ONLY
+    substitutions: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    kind: StateMachineKind = "STANDARD"
+
+
+@dataclass(frozen=True, slots=True)
+class BucketNotification(Part):
+    """S3 tells a queue or a function of what happens to a bucket's objects (S3, "Event notifications")."""
+
+    bucket: Bucket
+    _: KW_ONLY
+    to: Queue | Function
+    events: Sequence[EventName] = ("s3:ObjectCreated:*",)
+    prefix: str = ""
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueMapping(Part):
+    """Lambda polls a queue and invokes a function with batches (Lambda, "Using Lambda with Amazon SQS").
+
+    `report_batch_item_failures` is on by default here, since handlers settle each record; AWS's is off.
+    """
+
+    queue: Queue
+    function: Function
+    _: KW_ONLY
+    batch_size: int = 10
+    batching_window_seconds: float = 0.0
+    report_batch_item_failures: bool = True
+    maximum_concurrency: int | None = None
+    filter_criteria: Sequence[Mapping[str, object]] = field(default=(), hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMapping(Part):
+    """Lambda reads a Kinesis stream's or a table stream's shards and invokes a function with batches.
+
+    (Lambda, "Using Lambda with Kinesis", "Using Lambda with DynamoDB".) -1 means without limit.
+    `report_batch_item_failures` is on by default here, since handlers settle each record; AWS's is off.
+    """
+
+    stream: Stream | Table
+    function: Function
+    _: KW_ONLY
+    batch_size: int = 100
+    batching_window_seconds: float = 0.0
+    starting_position: StartingPosition = "TRIM_HORIZON"
+    parallelization_factor: int = 1
+    maximum_retry_attempts: int = -1
+    maximum_record_age_seconds: int = -1
+    bisect_batch_on_function_error: bool = False
+    report_batch_item_failures: bool = True
+    tumbling_window_seconds: int | None = None
+    on_failure: Queue | Bucket | Named | None = None
+    filter_criteria: Sequence[Mapping[str, object]] = field(default=(), hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Part):
+    """Where a file that is given to the pipeline goes: `key_prefix` and the file's own name, in `bucket`.
+
+    `options` are the choices that a run may set (`--option k=v`) with their defaults; they are the
+    uploaded object's metadata (`x-amz-meta-k`).
+    """
+
+    bucket: Bucket
+    _: KW_ONLY
+    key_prefix: str = ""
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Results(Part):
+    """What the pipeline makes: the objects of `bucket` under `key_prefix`; a run copies them to a folder."""
+
+    bucket: Bucket
+    _: KW_ONLY
+    key_prefix: str = ""
+
+
+Demo: TypeAlias = Callable[[Path], Path]
+"""Writes the demo input into the given folder and returns its path."""
