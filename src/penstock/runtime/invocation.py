@@ -1,7 +1,8 @@
 """Running a Lambda function once: what goes in, what comes out, and the port that does it.
 
-1. Only values and the `Invoker` port are here. How a function is run is `workers.inline` (this process, virtual
-   clock) or `workers.pool` (worker processes, real clock); both pass `tests/contracts/test_invoker_contract.py`.
+1. Only values and the `Invoker` port are here. How a function is run is `workers.inline` (this process,
+   virtual clock) or `workers.pool` (worker processes, real clock); both pass
+   `tests/contracts/test_invoker_contract.py`.
 2. Error types, messages and limits are AWS Lambda's ("Lambda quotas", "Using the Lambda runtime API").
 """
 
@@ -96,7 +97,7 @@ class Invoker(Protocol):
     """Runs functions. `workers.inline.InlineInvoker` and `workers.pool.PoolInvoker` implement it."""
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
-        """Start an invocation; `done` is called exactly once, in this process, from its event loop or at once.
+        """Start an invocation; `done` is called exactly once, in this process, from its loop or at once.
 
         Raises:
             ServiceError: `RequestEntityTooLargeException`, before anything ran.
@@ -125,7 +126,8 @@ def timed_out(invocation: Invocation) -> FunctionError:
     return FunctionError(
         error_type=TIMED_OUT,
         error_message=(
-            f"RequestId: {invocation.request_id} Error: Task timed out after {invocation.timeout_seconds:.2f} seconds"
+            f"RequestId: {invocation.request_id} Error: "
+            f"Task timed out after {invocation.timeout_seconds:.2f} seconds"
         ),
     )
 

@@ -1,9 +1,10 @@
 """The port through which every AWS call of a pipeline is answered: one call in, one parsed answer out.
 
-1. A `Call` is what a boto3 client was asked, before it becomes HTTP. Nothing here knows HTTP, botocore or a socket.
-2. A `Service` answers, or raises `ServiceError`, which the caller sees as the `ClientError` that AWS would give.
-3. Service names are those of `boto3.client(name)`: `s3`, `sqs`, `kinesis`, `lambda`, `stepfunctions`, `dynamodb`.
-   Operation names are AWS's: `GetObject`, `SendMessageBatch`.
+1. A `Call` is what a boto3 client was asked, before it becomes HTTP. Nothing here knows botocore or a socket.
+2. A `Service` answers, or raises `ServiceError`, which the caller sees as the `ClientError` that AWS gives.
+3. Service names are those of `boto3.client(name)`: `s3`, `sqs`, `kinesis`, `lambda`, `stepfunctions`,
+   `dynamodb`. Operation names are AWS's: `GetObject`, `SendMessageBatch`.
+4. An answer that takes time (a synchronous `Invoke`, a long poll) is promised with `AnswerLater`.
 
 Implementations: `runtime.s3.S3Service`, the queue, stream, function and execution services of this room, and
 `runtime.moto_bridge.MotoBridge` for every other service. `Router` is the one that puts them together.
@@ -33,8 +34,8 @@ class Call:
     """One AWS API call.
 
     Attributes:
-        parameters: as given to the boto3 method, after botocore's own validation. Blobs are bytes, except that an
-            S3 `Body` may be a binary file; numbers, text, lists and dicts are themselves.
+        parameters: as given to the boto3 method, after botocore's own validation. Blobs are bytes,
+            except that an S3 `Body` may be a binary file; numbers, text, lists and dicts are themselves.
         caller: the name of the function that calls, or None for the program that runs the pipeline.
         request: the serialised request, where the caller has one.
     """
@@ -65,6 +66,53 @@ class ServiceError(Exception):
         self.fields = dict(fields or {})
 
 
+class AnswerLater(Exception):
+    """Raised by a service that cannot answer at once: the main process must not wait inside `answer`.
+
+    A worker's call is replied to when `resolve` or `fail` is called. A call made in the main process itself
+    (inline functions, the program that runs the pipeline) waits by calling `wait`, which the service supplies
+    and which returns once the answer is there.
+    """
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        super().__init__("the answer comes later")
+        self.wait = wait
+        self._answer: dict[str, object] | None = None
+        self._error: ServiceError | None = None
+        self._then: Callable[[AnswerLater], None] | None = None
+
+    @property
+    def settled(self) -> bool:
+        return self._answer is not None or self._error is not None
+
+    def resolve(self, answer: dict[str, object]) -> None:
+        self._answer = answer
+        self._tell()
+
+    def fail(self, error: ServiceError) -> None:
+        self._error = error
+        self._tell()
+
+    def result(self) -> dict[str, object]:
+        """Return the answer, or raise its `ServiceError`; only once `settled`."""
+        if self._error is not None:
+            raise self._error
+        if self._answer is None:
+            raise RuntimeError("the answer is not there yet")
+        return self._answer
+
+    def then(self, action: Callable[[AnswerLater], None]) -> None:
+        """Call `action` once, when the answer is there (at once, if it is)."""
+        self._then = action
+        if self.settled:
+            self._tell()
+
+    def _tell(self) -> None:
+        action, self._then = self._then, None
+        if action is not None:
+            action(self)
+
+
 class Service(Protocol):
     """Answers calls of one AWS service (or, for the fallback, of many)."""
 
@@ -76,6 +124,7 @@ class Service(Protocol):
 
         Raises:
             ServiceError: AWS would refuse the call.
+            AnswerLater: the answer needs time to pass or other work to be done.
             UnansweredOperationError: this target does not know the operation.
         """
         ...
@@ -155,6 +204,9 @@ class Router:
             raise
         except UnansweredOperationError:
             self._tell(call, "UnansweredOperation")
+            raise
+        except AnswerLater:
+            self._tell(call, None)
             raise
         self._tell(call, None)
         return answer
