@@ -6,7 +6,13 @@
 
     PenstockError
     ├── DeclarationError        a pipeline's declaration does not hold together
+    ├── RuleError               one rule that a declaration or a definition breaks, with the rule's id
     ├── DefinitionError         a state machine's definition is not valid States Language
+    │   └── ExpressionSyntaxError   a path, intrinsic function or JSONata expression cannot be read
+    ├── EvaluationError         an expression cannot be evaluated with the data at hand (a state fails with it)
+    │   ├── PathError           a path finds nothing, or a reference path cannot be applied
+    │   ├── IntrinsicError      an intrinsic function refuses its arguments
+    │   └── JsonataError        a JSONata expression fails, returns nothing or runs away
     ├── EventError              an event is not what its source sends
     │   └── DecodeError         one record's payload is not what the handler's annotation says
     ├── HandlerError            a handler is declared in a way that cannot work
@@ -64,8 +70,71 @@ class DeclarationError(PenstockError):
         return "\n\n".join([super().__str__(), *(str(problem) for problem in self.problems)])
 
 
+class RuleError(PenstockError):
+    """One rule that a declaration or a definition breaks; `penstock explain` tells more of `rule`."""
+
+    def __init__(self, what: str, *, rule: str, at: str | None = None, fix: str | None = None) -> None:
+        super().__init__(what, at=at, fix=fix)
+        self.rule = rule
+
+    def __str__(self) -> str:
+        first, *rest = super().__str__().split("\n")
+        return "\n".join([f"{self.rule} {first}", *rest])
+
+
 class DefinitionError(PenstockError):
     """A state machine's definition is not valid Amazon States Language."""
+
+
+class ExpressionSyntaxError(DefinitionError):
+    """A path, an intrinsic function or a JSONata expression cannot be read."""
+
+
+class EvaluationError(PenstockError):
+    """An expression cannot be evaluated with the data at hand; the state that holds it fails.
+
+    `what` is AWS's own sentence, for the `cause` of the state's failure.
+    """
+
+
+class PathError(EvaluationError):
+    """A path finds nothing, or a reference path cannot be applied to a document.
+
+    Args:
+        what: the reason in the words of AWS's JSONPath library: `No results for path: $['a']`.
+        out_of_bounds: the path leads to an index beyond the end of an array that is there.
+    """
+
+    def __init__(self, what: str, *, at: str | None = None, out_of_bounds: bool = False) -> None:
+        super().__init__(what, at=at)
+        self.out_of_bounds = out_of_bounds
+
+
+class IntrinsicError(EvaluationError):
+    """An intrinsic function refuses its arguments, or one of them finds nothing.
+
+    Args:
+        what: `The function '...' had the following error: ...`, as AWS words it.
+        error: the error name that the state fails with.
+    """
+
+    def __init__(self, what: str, *, error: str = "States.Runtime") -> None:
+        super().__init__(what)
+        self.error = error
+
+
+class JsonataError(EvaluationError):
+    """A JSONata expression fails, or is stopped because it takes too much time, depth or memory.
+
+    Args:
+        code: JSONata's own code (`T2001`, `D3030`), or empty where AWS gives none.
+        message: AWS's sentence.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 class EventError(PenstockError):
