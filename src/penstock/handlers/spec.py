@@ -1,0 +1,46 @@
+"""What the other rooms may know of a handler: where its events come from and what it is given.
+
+1. Values only. Nothing here decodes, runs or settles.
+2. `pipelines` reads a spec to check that a handler fits the source that it is mapped to.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class Source(Enum):
+    """What invokes a handler. The value is the service's name as AWS writes it in ARNs."""
+
+    S3 = "s3"
+    SQS = "sqs"
+    KINESIS = "kinesis"
+    DYNAMODB = "dynamodb"
+    SNS = "sns"
+    EVENTBRIDGE = "events"
+    SCHEDULE = "scheduler"
+    TASK = "states"
+
+
+class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What was declared of a handler.
+
+    Attributes:
+        source: what invokes it.
+        payload: the type of what the function is given: for a handler that is written per batch, the
+            type of one record, not the list.
+        per_batch: the function takes all the records of an invocation at once, as a list.
+        module: the module that the function is defined in.
+        qualname: the function's own name there; `module.qualname` is Lambda's handler setting.
+        fails_partially: the verdict names the records that failed, so that the mapping must have
+            `report_batch_item_failures`.
+    """
+
+    source: Source
+    payload: object
+    per_batch: bool
+    module: str
+    qualname: str
+    fails_partially: bool = False
