@@ -1,0 +1,401 @@
+"""What happens in a run, as values: one struct for each kind of event in the journal.
+
+1. Only data is here. Writing, reading and subscribing are `journal.py`; nothing here imports a service.
+2. Every event has `at`, in epoch seconds of the run's clock, and stands on a line of its own as JSON, tagged
+   by `type` with the name of its class.
+3. The state of a run is a fold of these events, so an event holds what is needed to do its change again, and
+   a service changes its state only by applying the event that it has just appended.
+4. Resources are named as the pipeline names them (`incoming`, not its URL), executions by their ARN.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from penstock.runtime.s3.objects import BucketCreated, BucketDeleted, ObjectRemoved, ObjectWritten
+from penstock.statemachines.protocol import Happening
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """The common part of this file's events."""
+
+    at: float
+
+
+# --- The run ----------------------------------------------------------------------------------------------
+
+
+class RunStarted(_Event, frozen=True, kw_only=True, tag=True):
+    """A run began in an empty state folder. `clock` is `virtual` or `real`."""
+
+    run_id: str
+    pipeline: str
+    seed: int
+    clock: str
+    workers: int = 1
+
+
+class RunResumed(_Event, frozen=True, kw_only=True, tag=True):
+    """A run that was cut off goes on: no consumer of before is alive, every delivery in flight is undone."""
+
+
+class RunFinished(_Event, frozen=True, kw_only=True, tag=True):
+    """Nothing was left to do. A run may go on after it, when something new is sent."""
+
+
+# --- Queues -----------------------------------------------------------------------------------------------
+
+
+class Attribute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message attribute: `data_type` is `String`, `Number` or `Binary`, with a label (`Number.int`)."""
+
+    data_type: str
+    string_value: str | None = None
+    binary_value: bytes | None = None
+
+
+class MessageSent(_Event, frozen=True, kw_only=True, tag=True):
+    """A message is in a queue; it can be received from `visible_at` on.
+
+    Attributes:
+        sender: a function's name, `s3`, or empty for the program that runs the pipeline.
+    """
+
+    queue: str
+    message_id: str
+    body: str
+    visible_at: float
+    attributes: dict[str, Attribute] = {}
+    trace_header: str | None = None
+    group_id: str | None = None
+    deduplication_id: str | None = None
+    sequence_number: str | None = None
+    sender: str = ""
+
+
+class MessagesReceived(_Event, frozen=True, kw_only=True, tag=True):
+    """Messages are in flight until `visible_at`. `consumer` is a mapping's name, a function's, or empty."""
+
+    queue: str
+    message_ids: tuple[str, ...]
+    visible_at: float
+    consumer: str = ""
+
+
+class MessagesDeleted(_Event, frozen=True, kw_only=True, tag=True):
+    """Messages were acknowledged. `filtered`: a mapping's filter criteria dropped them undelivered."""
+
+    queue: str
+    message_ids: tuple[str, ...]
+    consumer: str = ""
+    filtered: bool = False
+
+
+class MessageVisibilityChanged(_Event, frozen=True, kw_only=True, tag=True):
+    """Messages in flight become visible at `visible_at` instead."""
+
+    queue: str
+    message_ids: tuple[str, ...]
+    visible_at: float
+
+
+class MessageDeadLettered(_Event, frozen=True, kw_only=True, tag=True):
+    """A message was received `receive_count` times without being deleted, and moves with its id and body."""
+
+    queue: str
+    dead_letter_queue: str
+    message_id: str
+    receive_count: int
+    sequence_number: str | None = None
+
+
+class MessagesExpired(_Event, frozen=True, kw_only=True, tag=True):
+    """Messages were older than the queue's retention period: the only way to lose one by rule."""
+
+    queue: str
+    message_ids: tuple[str, ...]
+
+
+class QueuePurged(_Event, frozen=True, kw_only=True, tag=True):
+    """`PurgeQueue`: every message is gone."""
+
+    queue: str
+
+
+# --- Streams ----------------------------------------------------------------------------------------------
+
+
+class StreamRecord(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One record of a shard. Sequence numbers are decimal text that grows within the shard."""
+
+    sequence_number: str
+    partition_key: str
+    data: bytes
+    arrived_at: float
+
+
+class RecordsPut(_Event, frozen=True, kw_only=True, tag=True):
+    """Records were appended to one shard of a stream."""
+
+    stream: str
+    shard: str
+    records: tuple[StreamRecord, ...]
+
+
+class BatchDelivered(_Event, frozen=True, kw_only=True, tag=True):
+    """A mapping gave a batch to its function.
+
+    Attributes:
+        source: the queue, or `stream/shard`.
+        first, last: message ids or sequence numbers at the ends of the batch.
+        attempt: 1 for the first delivery of exactly this batch (streams only; a queue counts receives).
+    """
+
+    mapping: str
+    source: str
+    function: str
+    request_id: str
+    count: int
+    first: str
+    last: str
+    attempt: int = 1
+
+
+class BatchSettled(_Event, frozen=True, kw_only=True, tag=True):
+    """What the function's answer meant: `failed` of the batch's records stay with their source."""
+
+    mapping: str
+    request_id: str
+    failed: int
+    error: str | None = None
+
+
+class Checkpointed(_Event, frozen=True, kw_only=True, tag=True):
+    """Everything of the shard up to and including `sequence_number` is done with, for this mapping."""
+
+    mapping: str
+    shard: str
+    sequence_number: str
+
+
+class BatchBisected(_Event, frozen=True, kw_only=True, tag=True):
+    """A failing batch was split: `first`..`middle` is tried before what follows it, up to `last`."""
+
+    mapping: str
+    shard: str
+    first: str
+    middle: str
+    last: str
+
+
+class RecordsDiscarded(_Event, frozen=True, kw_only=True, tag=True):
+    """A mapping gave records up. `condition` is `RetryAttemptsExhausted` or `RecordAgeExceeded`."""
+
+    mapping: str
+    shard: str
+    first: str
+    last: str
+    count: int
+    condition: str
+    destination: str | None = None
+
+
+# --- Functions --------------------------------------------------------------------------------------------
+
+
+class InvocationQueued(_Event, frozen=True, kw_only=True, tag=True):
+    """An asynchronous invocation was accepted; `payload` is the event's JSON text."""
+
+    request_id: str
+    function: str
+    payload: str
+    source: str = ""
+
+
+class InvocationStarted(_Event, frozen=True, kw_only=True, tag=True):
+    """A function began to run. `source`: a mapping, `async`, an execution's ARN, or the caller."""
+
+    request_id: str
+    function: str
+    attempt: int = 1
+    source: str = ""
+
+
+class InvocationFinished(_Event, frozen=True, kw_only=True, tag=True):
+    """A function came to its end. `billed_seconds` is the duration rounded up to a millisecond.
+
+    Attributes:
+        error: Lambda's errorType, None if the function answered.
+    """
+
+    request_id: str
+    function: str
+    attempt: int = 1
+    duration_seconds: float
+    billed_seconds: float
+    memory_mb: int
+    cold_start: bool = False
+    error: str | None = None
+    error_message: str | None = None
+
+
+class InvocationThrottled(_Event, frozen=True, kw_only=True, tag=True):
+    """The function's reserved concurrency was used up; nothing ran."""
+
+    request_id: str
+    function: str
+    source: str = ""
+
+
+class InvocationSettled(_Event, frozen=True, kw_only=True, tag=True):
+    """An asynchronous invocation is over: `Success`, `RetriesExhausted` or `EventAgeExceeded`."""
+
+    request_id: str
+    function: str
+    condition: str
+    destination: str | None = None
+
+
+# --- Executions -------------------------------------------------------------------------------------------
+
+
+class ExecutionStarted(_Event, frozen=True, kw_only=True, tag=True):
+    """A state machine began to run. The children of a Distributed Map have no such event of their own."""
+
+    execution: str
+    state_machine: str
+    name: str
+    kind: str
+    input: object
+    seed: int
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The engine was told something; replaying these rebuilds an execution, or a child of its Map Run."""
+
+    execution: str
+    happening: Happening
+
+    @property
+    def at(self) -> float:
+        return self.happening.at
+
+
+class StateEntered(_Event, frozen=True, kw_only=True, tag=True):
+    """An execution entered a state (not told of the children of a Distributed Map)."""
+
+    execution: str
+    state: str
+
+
+class StateExited(_Event, frozen=True, kw_only=True, tag=True):
+    """An execution left a state (not told of the children of a Distributed Map)."""
+
+    execution: str
+    state: str
+
+
+class MapRunStarted(_Event, frozen=True, kw_only=True, tag=True):
+    """A Distributed Map state began."""
+
+    execution: str
+    map_run: str
+    state: str
+
+
+class MapItemsCounted(_Event, frozen=True, kw_only=True, tag=True):
+    """How many items a Map Run has read so far; `total` is final if `complete`."""
+
+    map_run: str
+    total: int
+    complete: bool
+
+
+class MapItemDone(_Event, frozen=True, kw_only=True, tag=True):
+    """A child of a Map Run ended, with AWS's status. `items` is more than 1 where items are batched."""
+
+    map_run: str
+    index: int
+    status: str
+    items: int = 1
+    error: str | None = None
+
+
+class ExecutionFinished(_Event, frozen=True, kw_only=True, tag=True):
+    """An execution is over: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
+
+    execution: str
+    state_machine: str
+    status: str
+    output: object = None
+    error: str | None = None
+    cause: str | None = None
+
+
+# --- Calls ------------------------------------------------------------------------------------------------
+
+
+class CallMade(_Event, frozen=True, kw_only=True, tag=True):
+    """An AWS call was answered, or refused with `error`. `function` is empty for the program itself.
+
+    Attributes:
+        resource: the bucket and key, queue URL, table, stream or ARN that the call named.
+        count: how many equal calls this line stands for.
+    """
+
+    function: str
+    service: str
+    operation: str
+    resource: str
+    error: str | None = None
+    count: int = 1
+
+
+class BridgedCall(_Event, frozen=True, kw_only=True, tag=True):
+    """A call that changed something behind the bridge (a DynamoDB write); a resumed run makes it again."""
+
+    service: str
+    operation: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+Event = (
+    RunStarted
+    | RunResumed
+    | RunFinished
+    | BucketCreated
+    | BucketDeleted
+    | ObjectWritten
+    | ObjectRemoved
+    | MessageSent
+    | MessagesReceived
+    | MessagesDeleted
+    | MessageVisibilityChanged
+    | MessageDeadLettered
+    | MessagesExpired
+    | QueuePurged
+    | RecordsPut
+    | BatchDelivered
+    | BatchSettled
+    | Checkpointed
+    | BatchBisected
+    | RecordsDiscarded
+    | InvocationQueued
+    | InvocationStarted
+    | InvocationFinished
+    | InvocationThrottled
+    | InvocationSettled
+    | ExecutionStarted
+    | Happened
+    | StateEntered
+    | StateExited
+    | MapRunStarted
+    | MapItemsCounted
+    | MapItemDone
+    | ExecutionFinished
+    | CallMade
+    | BridgedCall
+)
