@@ -1,0 +1,36 @@
+# Two commands for a fresh machine with Python 3.11+, pip and make: `make demo` and `make test`.
+# Each makes the virtual environment .venv first, and again only when pyproject.toml has changed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types rooms unit clean
+
+demo: $(READY)
+	@$(BIN)/penstock run file-processing
+
+test: lint types rooms unit
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+rooms: $(READY)
+	$(BIN)/lint-imports
+
+unit: $(READY)
+	$(BIN)/pytest
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --group dev --editable .
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) .penstock results
