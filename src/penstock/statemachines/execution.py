@@ -1,0 +1,286 @@
+"""An execution in progress: the data that `engine` steps from one happening to the next.
+
+1. Only records live here, with the few operations that keep them consistent: recording an event, numbering,
+   setting a timer. What follows from what is decided in `engine` and the files that it names.
+2. An execution is owned by its runner and changed in place by `advance`; nothing else may change it.
+3. Random numbers come from the execution's own seeded generator; times come from happenings.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from enum import Enum
+from random import Random
+from typing import TYPE_CHECKING
+
+from penstock.statemachines.failures import RUNTIME
+from penstock.statemachines.history import MAXIMUM_EVENTS, Event
+from penstock.statemachines.model import Flow, Kind, Machine, State
+from penstock.statemachines.protocol import CancelTimer, Command, SetTimer
+from penstock.statemachines.values import JSON, iso_date_time
+
+if TYPE_CHECKING:
+    from penstock.statemachines.fan_out import FanOut
+    from penstock.statemachines.map_run import MapRun
+    from penstock.statemachines.tasks import Attempt
+
+
+class Status(Enum):
+    """What `DescribeExecution` says."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+
+
+class TimerPurpose(Enum):
+    """What a timer is for."""
+
+    WAIT_OVER = "a Wait state's time has come"
+    RETRY_DUE = "a retrier's interval is over"
+    TASK_TIMEOUT = "TimeoutSeconds of a task"
+    HEARTBEAT_TIMEOUT = "HeartbeatSeconds of a task"
+    EXECUTION_TIMEOUT = "TimeoutSeconds of the machine, or five minutes of an Express execution"
+
+
+class Turn(Enum):
+    """What is to be done with a branch next."""
+
+    ENTER = "enter its state"
+    RESUME = "run its state again"
+    SUCCEEDED = "tell its owner that it has ended well"
+    FAILED = "tell its owner that it has failed"
+
+
+class HistoryFull(Exception):  # noqa: N818 - a limit that ends an execution, not a fault
+    """The 25,000th event would not be ExecutionSucceeded."""
+
+
+class Branch:
+    """One line of control: the execution's own, or one iteration of a Map, or one branch of a Parallel state.
+
+    Args:
+        flow: the states that it walks through.
+        owner: the Map or Parallel state in progress that it belongs to; None for the execution's own.
+        index: its number among the owner's branches.
+        variables: those in scope; replaced, never changed, by `Assign`.
+        item: what the context object says about a Map's item, or None.
+    """
+
+    __slots__ = (
+        "attempts",
+        "entered_at",
+        "entered_event_id",
+        "entered_previous_id",
+        "error",
+        "flow",
+        "index",
+        "input",
+        "item",
+        "output",
+        "owner",
+        "previous_event_id",
+        "retry_count",
+        "state",
+        "token",
+        "variables",
+        "work",
+    )
+
+    def __init__(
+        self,
+        flow: Flow,
+        owner: FanOut | None,
+        index: int,
+        variables: Mapping[str, JSON],
+        item: Mapping[str, JSON] | None,
+        value: JSON,
+        previous_event_id: int,
+    ) -> None:
+        self.flow = flow
+        self.owner = owner
+        self.index = index
+        self.variables = variables
+        self.item = item
+        self.state: State = flow.states[flow.start_at]
+        self.input = value
+        self.output: JSON = None
+        self.error: tuple[str | None, str | None] = (None, None)
+        self.previous_event_id = previous_event_id
+        self.entered_event_id = 0
+        self.entered_previous_id = 0
+        self.entered_at = 0.0
+        self.attempts: list[int] = []
+        self.retry_count = 0
+        self.token: str | None = None
+        self.work: Attempt | FanOut | MapRun | int | None = None
+
+
+class Execution:
+    """The whole of one execution. Read its attributes freely; change none.
+
+    Args:
+        activities: the ARNs of the activities that exist; None means that every one does.
+    """
+
+    __slots__ = (
+        "activities",
+        "arn",
+        "attempts",
+        "branch",
+        "cause",
+        "children",
+        "commands",
+        "context",
+        "draw",
+        "error",
+        "history",
+        "input",
+        "kind",
+        "last_id",
+        "machine",
+        "name",
+        "now",
+        "output",
+        "reads",
+        "ready",
+        "redrive_count",
+        "role_arn",
+        "seed",
+        "started_at",
+        "state_machine_arn",
+        "status",
+        "timers",
+        "turns",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        machine: Machine,
+        flow: Flow,
+        value: JSON,
+        *,
+        arn: str,
+        name: str,
+        role_arn: str,
+        state_machine_arn: str,
+        kind: Kind,
+        at: float,
+        seed: int,
+        context: Mapping[str, JSON] | None,
+        activities: frozenset[str] | None,
+    ) -> None:
+        self.machine = machine
+        self.input = value
+        self.arn = arn
+        self.name = name
+        self.role_arn = role_arn
+        self.state_machine_arn = state_machine_arn
+        self.kind: Kind = kind
+        self.started_at = at
+        self.now = at
+        self.seed = seed
+        self.draw = Random(seed)
+        self.context = context
+        self.activities = activities
+        self.history: list[Event] = []
+        self.status = Status.RUNNING
+        self.output: JSON = None
+        self.error: str | None = None
+        self.cause: str | None = None
+        self.redrive_count = 0
+        self.turns = 0
+        self.last_id = 0
+        self.ready: deque[tuple[Turn, Branch]] = deque()
+        self.commands: list[Command] = []
+        self.timers: dict[int, tuple[TimerPurpose, Branch]] = {}
+        self.attempts: dict[int, Attempt] = {}
+        self.children: dict[int, MapRun] = {}
+        self.reads: dict[int, MapRun] = {}
+        self.writes: dict[int, MapRun] = {}
+        self.branch = Branch(flow, None, 0, {}, None, value, 0)
+
+    def next_id(self) -> int:
+        """A number that no command of this execution has had."""
+        self.last_id += 1
+        return self.last_id
+
+    def record(self, branch: Branch, kind: str, details: Mapping[str, JSON] | None = None) -> int:
+        """Append an event that follows the branch's last one, and make it the branch's last.
+
+        Raises:
+            HistoryFull: a Standard execution has no room for it.
+        """
+        number = self.append(kind, branch.previous_event_id, details)
+        branch.previous_event_id = number
+        return number
+
+    def append(self, kind: str, previous: int, details: Mapping[str, JSON] | None = None) -> int:
+        """Append an event that follows the event `previous`."""
+        history = self.history
+        number = len(history) + 1
+        if number >= MAXIMUM_EVENTS and self.kind == "STANDARD" and not kind.startswith("Execution"):
+            raise HistoryFull
+        history.append(Event(number, previous, kind, self.now, details))
+        return number
+
+    def set_timer(self, purpose: TimerPurpose, branch: Branch, at: float) -> int:
+        """Ask for a timer; its number is the answer."""
+        timer_id = self.next_id()
+        self.timers[timer_id] = (purpose, branch)
+        self.commands.append(SetTimer(timer_id=timer_id, at=at))
+        return timer_id
+
+    def cancel_timer(self, timer_id: int | None) -> None:
+        """Take a timer back, if it has not fired."""
+        if timer_id is not None and self.timers.pop(timer_id, None) is not None:
+            self.commands.append(CancelTimer(timer_id=timer_id))
+
+    def random_uuid(self) -> str:
+        """A version 4 UUID from the execution's own random numbers."""
+        bits = (self.draw.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62)) | (0x4 << 76) | (0x2 << 62)
+        text = f"{bits:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def located(branch: Branch, reason: str) -> str:
+    """AWS's introduction to the cause of `States.Runtime` and `States.QueryEvaluationError`."""
+    return (
+        f"An error occurred while executing the state '{branch.state.name}' (entered at the event id "
+        f"#{branch.entered_event_id}). {reason}"
+    )
+
+
+def context_object(execution: Execution, branch: Branch) -> dict[str, JSON]:
+    """The context object as the branch's state sees it (Developer Guide, "Accessing the Context object")."""
+    own: dict[str, JSON] = {
+        "Id": execution.arn,
+        "Input": execution.input,
+        "StartTime": iso_date_time(execution.started_at),
+        "Name": execution.name,
+        "RoleArn": execution.role_arn,
+        "RedriveCount": execution.redrive_count,
+    }
+    state: dict[str, JSON] = {"Name": branch.state.name, "EnteredTime": iso_date_time(branch.entered_at)}
+    if branch.state.type == "Task" or branch.state.retriers:
+        state["RetryCount"] = branch.retry_count
+    machine_name = execution.state_machine_arn.split(":stateMachine:")[-1]
+    answer: dict[str, JSON] = {
+        "Execution": own,
+        "StateMachine": {"Id": execution.state_machine_arn, "Name": machine_name},
+        "State": state,
+    }
+    if branch.token is not None:
+        answer["Task"] = {"Token": branch.token}
+    if branch.item is not None:
+        answer["Map"] = {"Item": branch.item}
+    if execution.context:
+        answer.update(execution.context)
+    return answer
+
+
+HISTORY_FULL_ERROR = (RUNTIME, f"The execution reached the maximum number of history events ({MAXIMUM_EVENTS}).")

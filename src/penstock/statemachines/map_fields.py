@@ -1,0 +1,108 @@
+"""The members of a Map state that no other state has, compiled."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from penstock.statemachines import model
+from penstock.statemachines.expressions import constant
+from penstock.statemachines.fields import Fields
+from penstock.statemachines.model import Evaluate
+from penstock.statemachines.values import JSON, compact
+
+
+class MapMembers(TypedDict):
+    """What `parse_map` gives: the members of `model.Map` besides its processor."""
+
+    distributed: bool
+    child_kind: model.Kind
+    label: str | None
+    items: Evaluate | None
+    items_path: str | None
+    item_selector: Evaluate | None
+    selector_reads_context: bool
+    max_concurrency: Evaluate | None
+    tolerated_count: Evaluate | None
+    tolerated_count_path: str | None
+    tolerated_percentage: Evaluate | None
+    tolerated_percentage_path: str | None
+    reader: model.ItemReader | None
+    batcher: model.ItemBatcher | None
+    writer: model.ResultWriter | None
+
+
+def parse_map(fields: Fields, processor: Fields) -> MapMembers:
+    """Compile the members of a Map state.
+
+    Args:
+        fields: the state.
+        processor: its ItemProcessor, or its Iterator.
+    """
+    config = processor.object("ProcessorConfig")
+    mode = config.text("Mode") if config else None
+    kind: model.Kind = "EXPRESS" if config and config.text("ExecutionType") == "EXPRESS" else "STANDARD"
+    selector = "ItemSelector" if "ItemSelector" in fields else "Parameters"
+    own_text = compact(fields.value(selector))
+    return MapMembers(
+        distributed=mode == "DISTRIBUTED",
+        child_kind=kind,
+        label=fields.text("Label"),
+        items=fields.template("Items") if fields.jsonata else fields.query("ItemsPath"),
+        items_path=fields.text("ItemsPath"),
+        item_selector=fields.template(selector),
+        selector_reads_context="$$" in own_text or "$states" in own_text,
+        max_concurrency=fields.setting("MaxConcurrency"),
+        tolerated_count=fields.setting("ToleratedFailureCount"),
+        tolerated_count_path=fields.text("ToleratedFailureCountPath"),
+        tolerated_percentage=fields.setting("ToleratedFailurePercentage"),
+        tolerated_percentage_path=fields.text("ToleratedFailurePercentagePath"),
+        reader=_reader(fields.object("ItemReader")),
+        batcher=_batcher(fields.object("ItemBatcher")),
+        writer=_writer(fields.object("ResultWriter")),
+    )
+
+
+def _reader(fields: Fields | None) -> model.ItemReader | None:
+    if fields is None:
+        return None
+    config = fields.object("ReaderConfig")
+    return model.ItemReader(
+        resource=fields.required_text("Resource"),
+        arguments=_arguments(fields, "ItemReader"),
+        config=_without(config, ("MaxItems", "MaxItemsPath"), "ItemReader/ReaderConfig"),
+        max_items=config.setting("MaxItems", field="ItemReader/ReaderConfig/MaxItems") if config else None,
+    )
+
+
+def _batcher(fields: Fields | None) -> model.ItemBatcher | None:
+    if fields is None:
+        return None
+    return model.ItemBatcher(
+        max_items=fields.setting("MaxItemsPerBatch", field="ItemBatcher/MaxItemsPerBatch"),
+        max_input_bytes=fields.setting("MaxInputBytesPerBatch", field="ItemBatcher/MaxInputBytesPerBatch"),
+        batch_input=fields.template("BatchInput", field="ItemBatcher/BatchInput"),
+    )
+
+
+def _writer(fields: Fields | None) -> model.ResultWriter | None:
+    if fields is None:
+        return None
+    return model.ResultWriter(
+        resource=fields.text("Resource"),
+        arguments=_arguments(fields, "ResultWriter"),
+        config=fields.template("WriterConfig", field="ResultWriter/WriterConfig"),
+    )
+
+
+def _arguments(fields: Fields, owner: str) -> Evaluate | None:
+    name = "Arguments" if fields.jsonata else "Parameters"
+    return fields.template(name, field=f"{owner}/{name}")
+
+
+def _without(fields: Fields | None, names: tuple[str, ...], field: str) -> Evaluate | None:
+    if fields is None:
+        return None
+    rest: dict[str, JSON] = {key: value for key, value in fields.members.items() if key not in names}
+    if not fields.jsonata:
+        return constant(rest)
+    return Fields({"rest": rest}, fields.pointer, jsonata=True).template("rest", field=field)

@@ -1,0 +1,49 @@
+"""JSON values as the engine holds them: their type, text and size.
+
+1. A value is never changed in place: states share values, and history refers to them.
+2. Nothing about states or executions belongs here.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import msgspec
+
+JSON: TypeAlias = object
+"""A decoded JSON value: None, bool, int, float, str, list or dict with str keys."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def compact(value: JSON) -> str:
+    """The value as JSON text without spaces, as Step Functions writes payloads."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def size_bytes(value: JSON) -> int:
+    """The length of the value's compact JSON text in UTF-8."""
+    return len(_encode(value))
+
+
+def type_name(value: JSON) -> str:
+    """The JSON type's name as AWS's messages say it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, list):
+        return "array"
+    return "object"
+
+
+def iso_date_time(at: float) -> str:
+    """Epoch seconds as the context object writes times: `2026-11-21T01:02:03.456Z`."""
+    moment = datetime.fromtimestamp(round(at, 3), UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
