@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from typing import Any
 
 from penstock.errors import PathError
 from penstock.statemachines.expressions import identity, query
@@ -20,7 +21,7 @@ from penstock.statemachines.values import JSON, compact, type_name
 
 Comparison = Callable[[JSON, JSON], bool]
 
-_ORDERS: dict[str, Callable[[object, object], bool]] = {
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
     "LessThan": operator.lt,
     "GreaterThan": operator.gt,
@@ -33,7 +34,7 @@ def _is_number(value: JSON) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _strings(order: Callable[[object, object], bool]) -> Comparison:
+def _strings(order: Callable[[Any, Any], bool]) -> Comparison:
     def compare(value: JSON, other: JSON) -> bool:
         if not (isinstance(value, str) and isinstance(other, str)):
             return False
@@ -43,14 +44,14 @@ def _strings(order: Callable[[object, object], bool]) -> Comparison:
     return compare
 
 
-def _numbers(order: Callable[[object, object], bool]) -> Comparison:
+def _numbers(order: Callable[[Any, Any], bool]) -> Comparison:
     def compare(value: JSON, other: JSON) -> bool:
         return _is_number(value) and _is_number(other) and order(value, other)
 
     return compare
 
 
-def _timestamps(order: Callable[[object, object], bool]) -> Comparison:
+def _timestamps(order: Callable[[Any, Any], bool]) -> Comparison:
     def compare(value: JSON, other: JSON) -> bool:
         moment, limit = parse_timestamp(value), parse_timestamp(other)
         return moment is not None and limit is not None and order(moment, limit)

@@ -28,18 +28,21 @@ def scope_of(
     *,
     result: JSON = _MISSING,
     error_output: JSON = _MISSING,
-    context: bool | None = None,
+    item: Mapping[str, JSON] | None = None,
 ) -> Scope:
     """What the expressions of the branch's state can see now.
 
     Args:
         result: JSONata's `$states.result`, if the state has one by now.
         error_output: JSONata's `$states.errorOutput`, in a Catch.
-        context: whether the context object is needed; by default, whether the state mentions it.
+        item: the context object's `Map.Item`, for what a Map state evaluates once per item.
     """
     state = branch.state
-    needed = state.reads_context if context is None else context
-    about = context_object(execution, branch) if needed else _NO_CONTEXT
+    about: Mapping[str, JSON] = _NO_CONTEXT
+    if state.reads_context:
+        about = context_object(execution, branch)
+        if item is not None:
+            about = {**about, "Map": {"Item": item}}
     if not state.jsonata:
         return Scope(branch.variables, about, execution.draw)
     states: dict[str, JSON] = {"input": branch.input, "context": about}

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from enum import Enum
+from heapq import heappop, heappush
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from penstock.statemachines.failures import RUNTIME
-from penstock.statemachines.history import MAXIMUM_EVENTS, Event
+from penstock.statemachines.history import MAXIMUM_EVENTS, MAXIMUM_EXPRESS_EVENTS, Event
 from penstock.statemachines.model import Flow, Kind, Machine, State
 from penstock.statemachines.protocol import CancelTimer, Command, SetTimer
 from penstock.statemachines.values import JSON, iso_date_time
@@ -55,8 +56,28 @@ class Turn(Enum):
     FAILED = "tell its owner that it has failed"
 
 
-class HistoryFull(Exception):  # noqa: N818 - a limit that ends an execution, not a fault
-    """The 25,000th event would not be ExecutionSucceeded."""
+class HistoryFull(Exception):
+    """The last event that the history has room for would not be the execution's end."""
+
+
+class Work(Protocol):
+    """What a branch waits for: `Attempt`, `FanOut`, `MapRun`, `Pause`."""
+
+    def stop(self, execution: Execution) -> None:
+        """Give it up: what comes of it is ignored from now on."""
+        ...
+
+
+class Pause:
+    """A branch that waits for a timer and for nothing else."""
+
+    __slots__ = ("timer_id",)
+
+    def __init__(self, timer_id: int) -> None:
+        self.timer_id = timer_id
+
+    def stop(self, execution: Execution) -> None:
+        execution.cancel_timer(self.timer_id)
 
 
 class Branch:
@@ -68,6 +89,7 @@ class Branch:
         index: its number among the owner's branches.
         variables: those in scope; replaced, never changed, by `Assign`.
         item: what the context object says about a Map's item, or None.
+        previous_event_id: the event that its first one follows.
     """
 
     __slots__ = (
@@ -85,6 +107,7 @@ class Branch:
         "previous_event_id",
         "retry_count",
         "state",
+        "stopped",
         "token",
         "variables",
         "work",
@@ -116,7 +139,8 @@ class Branch:
         self.attempts: list[int] = []
         self.retry_count = 0
         self.token: str | None = None
-        self.work: Attempt | FanOut | MapRun | int | None = None
+        self.work: Work | None = None
+        self.stopped = False
 
 
 class Execution:
@@ -135,13 +159,15 @@ class Execution:
         "children",
         "commands",
         "context",
-        "draw",
+        "due",
         "error",
+        "generator",
         "history",
         "input",
         "kind",
         "last_id",
         "machine",
+        "maximum_events",
         "name",
         "now",
         "output",
@@ -154,7 +180,6 @@ class Execution:
         "state_machine_arn",
         "status",
         "timers",
-        "turns",
         "writes",
     )
 
@@ -184,25 +209,33 @@ class Execution:
         self.started_at = at
         self.now = at
         self.seed = seed
-        self.draw = Random(seed)
+        self.generator: Random | None = None
         self.context = context
         self.activities = activities
         self.history: list[Event] = []
+        self.maximum_events = MAXIMUM_EVENTS if kind == "STANDARD" else MAXIMUM_EXPRESS_EVENTS
         self.status = Status.RUNNING
         self.output: JSON = None
         self.error: str | None = None
         self.cause: str | None = None
         self.redrive_count = 0
-        self.turns = 0
         self.last_id = 0
         self.ready: deque[tuple[Turn, Branch]] = deque()
         self.commands: list[Command] = []
         self.timers: dict[int, tuple[TimerPurpose, Branch]] = {}
+        self.due: list[tuple[float, int]] = []
         self.attempts: dict[int, Attempt] = {}
         self.children: dict[int, MapRun] = {}
         self.reads: dict[int, MapRun] = {}
         self.writes: dict[int, MapRun] = {}
         self.branch = Branch(flow, None, 0, {}, None, value, 0)
+
+    @property
+    def draw(self) -> Random:
+        """The execution's own random numbers."""
+        if self.generator is None:
+            self.generator = Random(self.seed)
+        return self.generator
 
     def next_id(self) -> int:
         """A number that no command of this execution has had."""
@@ -213,7 +246,7 @@ class Execution:
         """Append an event that follows the branch's last one, and make it the branch's last.
 
         Raises:
-            HistoryFull: a Standard execution has no room for it.
+            HistoryFull: the execution has no room for it.
         """
         number = self.append(kind, branch.previous_event_id, details)
         branch.previous_event_id = number
@@ -223,7 +256,7 @@ class Execution:
         """Append an event that follows the event `previous`."""
         history = self.history
         number = len(history) + 1
-        if number >= MAXIMUM_EVENTS and self.kind == "STANDARD" and not kind.startswith("Execution"):
+        if number >= self.maximum_events and not kind.startswith("Execution"):
             raise HistoryFull
         history.append(Event(number, previous, kind, self.now, details))
         return number
@@ -232,8 +265,19 @@ class Execution:
         """Ask for a timer; its number is the answer."""
         timer_id = self.next_id()
         self.timers[timer_id] = (purpose, branch)
+        heappush(self.due, (at, timer_id))
         self.commands.append(SetTimer(timer_id=timer_id, at=at))
         return timer_id
+
+    def take_due_timers(self) -> list[tuple[TimerPurpose, Branch, int]]:
+        """Every timer whose time has come, in order of their times; they are set no longer."""
+        taken = []
+        while self.due and self.due[0][0] <= self.now:
+            _, timer_id = heappop(self.due)
+            timer = self.timers.pop(timer_id, None)
+            if timer is not None:
+                taken.append((*timer, timer_id))
+        return taken
 
     def cancel_timer(self, timer_id: int | None) -> None:
         """Take a timer back, if it has not fired."""
@@ -283,4 +327,7 @@ def context_object(execution: Execution, branch: Branch) -> dict[str, JSON]:
     return answer
 
 
-HISTORY_FULL_ERROR = (RUNTIME, f"The execution reached the maximum number of history events ({MAXIMUM_EVENTS}).")
+HISTORY_FULL_ERROR = (
+    RUNTIME,
+    f"The execution reached the maximum number of history events ({MAXIMUM_EVENTS}).",
+)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from penstock.errors import IntrinsicError, JsonataError, PathError
-from penstock.statemachines import intrinsics, jsonata, jsonpath
+from penstock.statemachines import intrinsics, jsonpath
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
 from penstock.statemachines.model import Evaluate, Scope
 from penstock.statemachines.values import JSON, compact
@@ -148,6 +148,9 @@ def jsonata_expression(value: str, field: str) -> Evaluate:
     Args:
         field: where it stands in the state, members joined by `/`: `Output/result`.
     """
+    # Loaded only by definitions that use it: the package behind it is the slowest import of this room.
+    from penstock.statemachines import jsonata
+
     text = jsonata_text(value)
     expression = jsonata.compile_expression(text)
 

@@ -30,7 +30,7 @@ NOT_IN_ALL = frozenset({RUNTIME, DATA_LIMIT})
 NOT_IN_TASK_FAILED = frozenset({RUNTIME, DATA_LIMIT, TIMEOUT})
 
 
-class StateFailure(Exception):  # noqa: N818 - it is a state's outcome, not a fault of the program
+class StateFailure(Exception):
     """A state failed.
 
     Args:

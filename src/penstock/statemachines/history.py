@@ -16,6 +16,10 @@ from penstock.statemachines.values import JSON, compact, iso_date_time
 MAXIMUM_EVENTS = 25_000
 """Quotas, "Standard workflows": the 25,000th event is ExecutionSucceeded or the execution fails."""
 
+MAXIMUM_EXPRESS_EVENTS = 1_000_000
+"""AWS stops an Express execution after five minutes only. A loop that takes no time would never get there: this
+is where the engine stops it."""
+
 
 class Event(msgspec.Struct, frozen=True):
     """One entry of the history.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from penstock.statemachines import model
-from penstock.statemachines.expressions import constant
+from penstock.statemachines.expressions import constant, is_jsonata, jsonata_text
 from penstock.statemachines.fields import Fields
 from penstock.statemachines.model import Evaluate
 from penstock.statemachines.values import JSON, compact
@@ -18,9 +18,8 @@ class MapMembers(TypedDict):
     child_kind: model.Kind
     label: str | None
     items: Evaluate | None
-    items_path: str | None
+    items_text: str | None
     item_selector: Evaluate | None
-    selector_reads_context: bool
     max_concurrency: Evaluate | None
     tolerated_count: Evaluate | None
     tolerated_count_path: str | None
@@ -42,15 +41,13 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
     mode = config.text("Mode") if config else None
     kind: model.Kind = "EXPRESS" if config and config.text("ExecutionType") == "EXPRESS" else "STANDARD"
     selector = "ItemSelector" if "ItemSelector" in fields else "Parameters"
-    own_text = compact(fields.value(selector))
     return MapMembers(
         distributed=mode == "DISTRIBUTED",
         child_kind=kind,
         label=fields.text("Label"),
         items=fields.template("Items") if fields.jsonata else fields.query("ItemsPath"),
-        items_path=fields.text("ItemsPath"),
+        items_text=_items_text(fields),
         item_selector=fields.template(selector),
-        selector_reads_context="$$" in own_text or "$states" in own_text,
         max_concurrency=fields.setting("MaxConcurrency"),
         tolerated_count=fields.setting("ToleratedFailureCount"),
         tolerated_count_path=fields.text("ToleratedFailureCountPath"),
@@ -60,6 +57,13 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         batcher=_batcher(fields.object("ItemBatcher")),
         writer=_writer(fields.object("ResultWriter")),
     )
+
+
+def _items_text(fields: Fields) -> str | None:
+    if not fields.jsonata:
+        return fields.text("ItemsPath")
+    items = fields.value("Items")
+    return jsonata_text(items) if isinstance(items, str) and is_jsonata(items) else compact(items)
 
 
 def _reader(fields: Fields | None) -> model.ItemReader | None:

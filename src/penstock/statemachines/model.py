@@ -217,16 +217,19 @@ class ResultWriter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Map(State):
-    """Runs `processor` for every item. `items` None means that the effective input is the array."""
+    """Runs `processor` for every item. `items` None means that the effective input is the array.
+
+    Args:
+        items_text: the path or the JSONata expression of `items`, for messages.
+    """
 
     processor: Flow
     distributed: bool = False
     child_kind: Kind = "STANDARD"
     label: str | None = None
     items: Evaluate | None = None
-    items_path: str | None = None
+    items_text: str | None = None
     item_selector: Evaluate | None = None
-    selector_reads_context: bool = False
     max_concurrency: Evaluate | None = None
     tolerated_count: Evaluate | None = None
     tolerated_count_path: str | None = None

@@ -13,6 +13,7 @@ from penstock.errors import DefinitionError
 from penstock.statemachines import model
 from penstock.statemachines.choice_rules import parse_choice
 from penstock.statemachines.fields import Fields
+from penstock.statemachines.jsonpath import ReferencePath
 from penstock.statemachines.map_fields import parse_map
 from penstock.statemachines.model import Evaluate, Flow, Machine, State
 from penstock.statemachines.values import JSON, compact, type_name
@@ -48,7 +49,8 @@ def parse_flow(fields: Fields, flows: dict[str, Flow]) -> Flow:
         raise fields.fault("States is missing or empty", fix='give "States" at least one state')
     start_at = fields.required_text("StartAt")
     parsed = {
-        name: parse_state(name, states.nested(value, _escape(name)), flows) for name, value in states.members.items()
+        name: parse_state(name, states.nested(value, _escape(name)), flows)
+        for name, value in states.members.items()
     }
     if start_at not in parsed:
         raise fields.fault(f'no state is called "{start_at}"', "StartAt", fix=_nearest(start_at, parsed))
@@ -65,7 +67,9 @@ def parse_state(name: str, fields: Fields, flows: dict[str, Flow]) -> State:
     kind = fields.required_text("Type")
     parser = _PARSERS.get(kind)
     if parser is None:
-        raise fields.fault(f'no state type is called "{kind}"', "Type", fix=f"use one of {', '.join(_PARSERS)}")
+        raise fields.fault(
+            f'no state type is called "{kind}"', "Type", fix=f"use one of {', '.join(_PARSERS)}"
+        )
     return parser(name, fields, flows)
 
 
@@ -121,7 +125,7 @@ class Working(TypedDict):
 
     arguments: Evaluate | None
     selector: Evaluate | None
-    result_path: model.ReferencePath | None
+    result_path: ReferencePath | None
     discards_result: bool
     retriers: tuple[model.Retrier, ...]
     catchers: tuple[model.Catcher, ...]
@@ -283,7 +287,9 @@ def _map(name: str, fields: Fields, flows: dict[str, Flow]) -> State:
     if members["distributed"]:
         flows[processor.pointer] = processor
     # "ItemSelector" took the place of "Parameters", which is still accepted and means the same in a Map state.
-    return model.Map(**common(name, fields), **working(fields, parameters=False), **members, processor=processor)
+    return model.Map(
+        **common(name, fields), **working(fields, parameters=False), **members, processor=processor
+    )
 
 
 _PARSERS: dict[str, Callable[[str, Fields, dict[str, Flow]], State]] = {
@@ -308,7 +314,9 @@ def _check_targets(state: State, states: Mapping[str, State]) -> None:
     for place, target in targets:
         if target not in states:
             raise DefinitionError(
-                f'no state is called "{target}"', at=f"{state.pointer}/{place}", fix=_nearest(str(target), states)
+                f'no state is called "{target}"',
+                at=f"{state.pointer}/{place}",
+                fix=_nearest(str(target), states),
             )
 
 

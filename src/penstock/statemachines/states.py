@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock.errors import PathError
 from penstock.statemachines import dataflow
 from penstock.statemachines.dataflow import scope_of
-from penstock.statemachines.execution import Branch, Execution, TimerPurpose
+from penstock.statemachines.execution import Branch, Execution, Pause, TimerPurpose
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
 from penstock.statemachines.model import Choice, Fail, Pass, Scope, Succeed, Wait
 from penstock.statemachines.timestamps import parse_timestamp
@@ -77,7 +77,7 @@ def run_wait(execution: Execution, branch: Branch, state: Wait) -> None:
     until = _until(execution, state, value, scope)
     if until - execution.now > MAXIMUM_WAIT_SECONDS:
         raise runtime_failure("Wait state delay is too long.")
-    branch.work = execution.set_timer(TimerPurpose.WAIT_OVER, branch, max(until, execution.now))
+    branch.work = Pause(execution.set_timer(TimerPurpose.WAIT_OVER, branch, max(until, execution.now)))
 
 
 def end_wait(execution: Execution, branch: Branch) -> None:
@@ -119,7 +119,9 @@ def _seconds(state: Wait, value: JSON, scope: Scope) -> int:
         raise runtime_failure(
             f"The SecondsPath parameter cannot be parsed as a long value: {state.path} == {_shown(seconds)}"
         )
-    raise _malformed(state, "Seconds", f"The Seconds field cannot be parsed as a long value: {_shown(seconds)}")
+    raise _malformed(
+        state, "Seconds", f"The Seconds field cannot be parsed as a long value: {_shown(seconds)}"
+    )
 
 
 def _reference(state: Wait, evaluate: object, value: JSON, scope: Scope, field: str) -> JSON:
@@ -127,7 +129,9 @@ def _reference(state: Wait, evaluate: object, value: JSON, scope: Scope, field: 
     try:
         found: JSON = evaluate(value, scope)
     except PathError as error:
-        raise runtime_failure(f"The {field} parameter does not reference an input value: {state.path}") from error
+        raise runtime_failure(
+            f"The {field} parameter does not reference an input value: {state.path}"
+        ) from error
     return found
 
 

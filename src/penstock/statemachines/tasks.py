@@ -32,8 +32,9 @@ from penstock.statemachines.protocol import (
     TaskSubmitted,
     TaskSucceeded,
 )
+from penstock.statemachines.settings import whole_number
 from penstock.statemachines.transitions import fail, leave
-from penstock.statemachines.values import JSON, compact, size_bytes
+from penstock.statemachines.values import JSON, size_bytes
 
 MAXIMUM_TIMEOUT_SECONDS = 99_999_999
 
@@ -86,6 +87,10 @@ class Attempt:
         self.heartbeat_seconds: int | None = None
         self.timeout_timer: int | None = None
         self.heartbeat_timer: int | None = None
+
+    def stop(self, execution: Execution) -> None:
+        close(execution, self)
+        execution.commands.append(CancelTask(task_id=self.task_id, reason="the state was aborted"))
 
     def shared(self) -> dict[str, JSON]:
         """The details that every event of an integration has."""
@@ -194,9 +199,7 @@ def succeeded(execution: Execution, attempt: Attempt, happened: TaskSucceeded) -
 
 def _too_large(execution: Execution, attempt: Attempt) -> None:
     shown = attempt.state.resource if attempt.events is _LAMBDA else attempt.state.resource_type
-    cause = (
-        f"The state/task '{shown}' returned a result with a size exceeding the maximum number of bytes service limit."
-    )
+    cause = f"The state/task '{shown}' returned a result with a size exceeding the maximum number of bytes service limit."
     details = {**attempt.shared(), "error": DATA_LIMIT, "cause": cause}
     execution.record(attempt.branch, attempt.events.failed, details)
     fail(execution, attempt.branch, StateFailure(DATA_LIMIT, cause))
@@ -235,12 +238,6 @@ def close(execution: Execution, attempt: Attempt) -> None:
     execution.cancel_timer(attempt.heartbeat_timer)
 
 
-def cancel(execution: Execution, attempt: Attempt) -> None:
-    """Its branch is stopped."""
-    close(execution, attempt)
-    execution.commands.append(CancelTask(task_id=attempt.task_id, reason="the state was aborted"))
-
-
 def _events(state: Task) -> _Events:
     if state.resource_type == "activity":
         return _ACTIVITY
@@ -253,7 +250,9 @@ def _check_activity(execution: Execution, state: Task) -> None:
         raise runtime_failure(f"The activity {state.resource} does not exist.")
 
 
-def _scheduled(execution: Execution, attempt: Attempt, parameters: JSON, credentials: JSON) -> dict[str, JSON]:
+def _scheduled(
+    execution: Execution, attempt: Attempt, parameters: JSON, credentials: JSON
+) -> dict[str, JSON]:
     details: dict[str, JSON]
     if attempt.events is _INTEGRATION:
         region = execution.arn.split(":")[3]
@@ -274,12 +273,9 @@ def _seconds(
 ) -> int | None:
     if evaluate is None:
         return None
-    seconds = evaluate(value, scope)
-    if isinstance(seconds, float) and seconds.is_integer():
-        seconds = int(seconds)
-    if isinstance(seconds, bool) or not isinstance(seconds, int):
-        shown = f'The {field}Path field refers to value "{compact(seconds)}"' if path else f"The {field} field"
-        raise runtime_failure(f"{shown} which is not a valid integer: {path or compact(seconds)}")
+    seconds = whole_number(evaluate, field, path, value, scope)
     if not 0 < seconds <= MAXIMUM_TIMEOUT_SECONDS:
-        raise runtime_failure(f"{field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {seconds}")
+        raise runtime_failure(
+            f"{field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {seconds}"
+        )
     return seconds

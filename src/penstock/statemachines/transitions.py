@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock.statemachines import dataflow
-from penstock.statemachines.execution import Branch, Execution, TimerPurpose, Turn, located
+from penstock.statemachines.execution import Branch, Execution, Pause, TimerPurpose, Turn, located
 from penstock.statemachines.failures import QUERY_EVALUATION, RUNTIME, StateFailure, matches
 from penstock.statemachines.retry import delay_seconds, find_retrier
 from penstock.statemachines.values import JSON
 
 _FANS_OUT = ("Map", "Parallel")
+# The states that an `...StateAborted` event exists for.
+_ABORTABLE = frozenset({"Task", "Wait", "Map", "Parallel"})
 
 
 def enter(execution: Execution, branch: Branch) -> None:
@@ -95,6 +97,20 @@ def end_badly(execution: Execution, branch: Branch, error: str | None, cause: st
     execution.ready.appendleft((Turn.FAILED, branch))
 
 
+def stop(execution: Execution, branch: Branch) -> None:
+    """Give up what the branch waits for; nothing that it asked for matters any more."""
+    branch.stopped = True
+    if branch.work is not None:
+        branch.work.stop(execution)
+        branch.work = None
+
+
+def record_aborted(execution: Execution, branch: Branch, previous: int) -> None:
+    """Record that a state was left in the middle because a branch of its Map or Parallel state failed."""
+    if branch.state.type in _ABORTABLE:
+        execution.append(f"{branch.state.type}StateAborted", previous)
+
+
 def _record_evaluation_failure(
     execution: Execution, branch: Branch, cause: str | None, location: str | None
 ) -> None:
@@ -121,7 +137,7 @@ def _retried(execution: Execution, branch: Branch, failure: StateFailure) -> boo
     branch.attempts[index] += 1
     branch.retry_count += 1
     seconds = delay_seconds(state.retriers[index], branch.attempts[index], draw=execution.draw)
-    branch.work = execution.set_timer(TimerPurpose.RETRY_DUE, branch, execution.now + seconds)
+    branch.work = Pause(execution.set_timer(TimerPurpose.RETRY_DUE, branch, execution.now + seconds))
     return True
 
 

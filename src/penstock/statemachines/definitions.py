@@ -1,0 +1,89 @@
+"""Reading a definition from text or from decoded JSON, with its `${Name}` substitutions.
+
+No file is read here and nothing is judged beyond what `parse` needs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from penstock.errors import DefinitionError
+from penstock.statemachines.model import Machine
+from penstock.statemachines.parse import parse_machine
+from penstock.statemachines.values import JSON
+
+_SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_.:-]+)\}")
+
+
+def load_definition(
+    source: str | Mapping[str, JSON], *, substitutions: Mapping[str, str] | None = None
+) -> Machine:
+    """Compile a state machine's definition.
+
+    Args:
+        source: Amazon States Language as JSON or YAML text, or decoded.
+        substitutions: what `${Name}` in any string stands for (SAM's DefinitionSubstitutions). Without them such
+            strings stay as they are.
+
+    Raises:
+        DefinitionError: the text cannot be read, a substitution has no value, or the definition cannot be run; `at`
+            is a JSON pointer, or a line and column.
+    """
+    decoded = read_definition(source) if isinstance(source, str) else source
+    if substitutions is not None:
+        decoded = _object(_substitute(decoded, substitutions, ""))
+    return parse_machine(decoded)
+
+
+def read_definition(text: str) -> Mapping[str, JSON]:
+    """Decode JSON or YAML text.
+
+    Raises:
+        DefinitionError: it is neither, or not an object.
+    """
+    if text.lstrip()[:1] == "{":
+        try:
+            return _object(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise DefinitionError(
+                f"the definition is not JSON: {error.msg}", at=f"line {error.lineno}, column {error.colno}"
+            ) from error
+    # Loaded only for YAML: a Lambda function that reads JSON definitions does not pay for it.
+    import yaml
+
+    try:
+        return _object(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = None if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise DefinitionError(f"the definition is not YAML: {problem}", at=place) from error
+
+
+def _object(value: JSON) -> Mapping[str, JSON]:
+    if not isinstance(value, dict):
+        raise DefinitionError("a definition is an object with StartAt and States")
+    return value
+
+
+def _substitute(value: JSON, substitutions: Mapping[str, str], pointer: str) -> JSON:
+    if isinstance(value, dict):
+        return {key: _substitute(member, substitutions, f"{pointer}/{key}") for key, member in value.items()}
+    if isinstance(value, list):
+        return [_substitute(item, substitutions, f"{pointer}/{index}") for index, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def replacement(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in substitutions:
+            raise DefinitionError(
+                f'nothing is substituted for "${{{name}}}"',
+                at=pointer,
+                fix=f'give the state machine a substitution "{name}"',
+            )
+        return substitutions[name]
+
+    return _SUBSTITUTION.sub(replacement, value)

@@ -1,0 +1,196 @@
+"""Parallel states and inline Map states: branches within one execution, and what becomes of them.
+
+1. A branch is started, ends well or fails; when the last one has ended, the state goes on. Nothing else.
+2. Distributed Maps, whose items run as executions of their own, are in `map_run`.
+3. A branch that ends costs the same whatever the number of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from penstock.errors import PathError
+from penstock.statemachines import dataflow
+from penstock.statemachines.dataflow import scope_of
+from penstock.statemachines.execution import Branch, Execution, Turn
+from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
+from penstock.statemachines.model import Map, Parallel
+from penstock.statemachines.settings import whole_number
+from penstock.statemachines.transitions import fail, leave, record_aborted, stop
+from penstock.statemachines.values import JSON, compact, type_name
+
+MAXIMUM_CONCURRENT_ITERATIONS = 40
+"""Developer Guide, "Inline mode": "supports up to 40 concurrent iterations"."""
+
+
+class FanOut:
+    """A Parallel or an inline Map state in progress.
+
+    Args:
+        branch: the branch whose state this is.
+        items: of a Map state; None for a Parallel state.
+        total: how many branches there will have been.
+    """
+
+    __slots__ = ("branch", "items", "limit", "next_index", "results", "running", "state", "total")
+
+    def __init__(
+        self, branch: Branch, state: Map | Parallel, total: int, items: list[JSON] | None, limit: int
+    ) -> None:
+        self.branch = branch
+        self.state = state
+        self.total = total
+        self.items = items
+        self.limit = limit
+        self.next_index = 0
+        self.running: dict[int, Branch] = {}
+        self.results: list[JSON] = [None] * total
+
+    def stop(self, execution: Execution) -> None:
+        """Stop every branch; they leave no event."""
+        for running in self.running.values():
+            stop(execution, running)
+        self.running.clear()
+
+
+def run_parallel(execution: Execution, branch: Branch, state: Parallel) -> None:
+    """Start every branch with the same input."""
+    value = dataflow.effective_input(state, branch.input, scope_of(execution, branch))
+    started = execution.record(branch, "ParallelStateStarted")
+    fan = FanOut(branch, state, len(state.branches), None, len(state.branches))
+    branch.work = fan
+    for index, flow in enumerate(state.branches):
+        _start(execution, fan, Branch(flow, fan, index, branch.variables, branch.item, value, started))
+    fan.next_index = fan.total
+
+
+def run_map(execution: Execution, branch: Branch, state: Map) -> None:
+    """Start as many iterations as may run at once."""
+    items = find_items(execution, branch, state)
+    limit = MAXIMUM_CONCURRENT_ITERATIONS
+    if state.max_concurrency is not None:
+        scope = scope_of(execution, branch)
+        value = dataflow.filtered_input(state, branch.input, scope)
+        limit = whole_number(state.max_concurrency, "MaxConcurrency", None, value, scope) or limit
+    started = execution.record(branch, "MapStateStarted", {"length": len(items)})
+    fan = FanOut(branch, state, len(items), items, min(limit, MAXIMUM_CONCURRENT_ITERATIONS))
+    branch.work = fan
+    if not items:
+        _complete(execution, fan, previous=started)
+        return
+    for _ in range(min(fan.limit, fan.total)):
+        _start_iteration(execution, fan, state, started)
+
+
+def find_items(execution: Execution, branch: Branch, state: Map) -> list[JSON]:
+    """The array that a Map state iterates over: ItemsPath or Items, else its input.
+
+    Raises:
+        StateFailure: it is no array.
+    """
+    scope = scope_of(execution, branch)
+    value = dataflow.filtered_input(state, branch.input, scope)
+    if state.items is None:
+        items = value
+    else:
+        try:
+            items = state.items(value, scope)
+        except PathError as error:
+            raise runtime_failure(f"Invalid path '{state.items_text}' : {error.what}") from error
+    if isinstance(items, list):
+        return items
+    if not state.jsonata:
+        path = state.items_text or "$"
+        raise runtime_failure(f'Reference path "{path}" must point to array.')
+    if state.items is None:
+        raise evaluation_failure(f"Map state input must be an array but was: {compact(items)}")
+    raise evaluation_failure(
+        f"The JSONata expression '{state.items_text}' specified for the field 'Items' returned an "
+        f"unexpected result type. Expected 'array', but was '{type_name(items)}' for value: {compact(items)}",
+        location="Items",
+    )
+
+
+def select(execution: Execution, branch: Branch, state: Map, item: Mapping[str, JSON]) -> JSON:
+    """The input of the iteration for an item: what ItemSelector makes of it, else the item itself.
+
+    Args:
+        item: the context object's `Map.Item`.
+    """
+    if state.item_selector is None:
+        return item["Value"]
+    scope = scope_of(execution, branch, item=item)
+    return state.item_selector(dataflow.filtered_input(state, branch.input, scope), scope)
+
+
+def branch_succeeded(execution: Execution, fan: FanOut, ended: Branch) -> None:
+    """A branch has ended well."""
+    del fan.running[ended.index]
+    fan.results[ended.index] = ended.output
+    previous = ended.previous_event_id
+    state = fan.state
+    if isinstance(state, Map):
+        details: dict[str, JSON] = {"index": ended.index, "name": state.name}
+        succeeded = execution.append("MapIterationSucceeded", previous, details)
+        if fan.next_index < fan.total:
+            try:
+                _start_iteration(execution, fan, state, previous)
+            except StateFailure as failure:
+                fan.stop(execution)
+                fan.branch.previous_event_id = previous
+                fail(execution, fan.branch, failure)
+            return
+        previous = succeeded
+    if not fan.running:
+        _complete(execution, fan, previous=previous)
+
+
+def branch_failed(execution: Execution, fan: FanOut, failed: Branch) -> None:
+    """A branch has failed: the others are stopped, and the state fails with the same error."""
+    del fan.running[failed.index]
+    error, cause = failed.error
+    previous = failed.previous_event_id
+    iterates = isinstance(fan.state, Map)
+    if iterates:
+        _record_iteration(execution, fan, "MapIterationFailed", failed.index, previous)
+    if not isinstance(failed.state, Map | Parallel):
+        record_aborted(execution, failed, previous)
+    for index, other in sorted(fan.running.items()):
+        stop(execution, other)
+        if iterates:
+            _record_iteration(execution, fan, "MapIterationAborted", index, previous)
+        record_aborted(execution, other, previous)
+    fan.running.clear()
+    fan.branch.previous_event_id = previous
+    fail(execution, fan.branch, StateFailure(error, cause))
+
+
+def _record_iteration(execution: Execution, fan: FanOut, kind: str, index: int, previous: int) -> None:
+    execution.append(kind, previous, {"index": index, "name": fan.state.name})
+
+
+def _start_iteration(execution: Execution, fan: FanOut, state: Map, previous: int) -> None:
+    index = fan.next_index
+    fan.next_index = index + 1
+    item = {"Index": index, "Value": fan.items[index] if fan.items is not None else None}
+    value = select(execution, fan.branch, state, item)
+    started = execution.append("MapIterationStarted", previous, {"index": index, "name": state.name})
+    _start(execution, fan, Branch(state.processor, fan, index, fan.branch.variables, item, value, started))
+
+
+def _start(execution: Execution, fan: FanOut, branch: Branch) -> None:
+    fan.running[branch.index] = branch
+    execution.ready.append((Turn.ENTER, branch))
+
+
+def _complete(execution: Execution, fan: FanOut, *, previous: int) -> None:
+    """Every branch has ended well."""
+    branch = fan.branch
+    execution.append(f"{fan.state.type}StateSucceeded", previous)
+    branch.previous_event_id = previous
+    branch.work = None
+    try:
+        output, assigned = dataflow.finish(execution, branch, fan.results)
+        leave(execution, branch, output, assigned, fan.state.next)
+    except StateFailure as failure:
+        fail(execution, branch, failure)

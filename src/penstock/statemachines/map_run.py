@@ -1,0 +1,368 @@
+"""Distributed Map states: a Map Run, its items, its child executions and their results.
+
+1. Children are executions of their own, driven by the runner; the parent's history gets no event per child.
+2. A child costs the same whatever the number of the others; an item is held from its page's arrival to its child's
+   start, a result only if the state's output needs it.
+3. Reading items and writing results are asked for (`ReadItems`, `WriteResults`), never done here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from uuid import NAMESPACE_URL, uuid5
+
+from penstock.statemachines import dataflow
+from penstock.statemachines.batches import BatchLimits, batch_limits, take_batch
+from penstock.statemachines.dataflow import scope_of
+from penstock.statemachines.execution import Branch, Execution
+from penstock.statemachines.failures import (
+    DATA_LIMIT,
+    ITEM_READER,
+    TOLERATED_FAILURES,
+    StateFailure,
+)
+from penstock.statemachines.fan_out import find_items, select
+from penstock.statemachines.map_results import Results
+from penstock.statemachines.model import Map
+from penstock.statemachines.protocol import (
+    CancelChild,
+    ChildFinished,
+    ItemsRead,
+    ItemsReadFailed,
+    ReadItems,
+    ResultsWriteFailed,
+    ResultsWritten,
+    StartChild,
+    StopReading,
+)
+from penstock.statemachines.settings import percentage, whole_number
+from penstock.statemachines.transitions import fail, leave
+from penstock.statemachines.values import JSON
+
+MAXIMUM_CONCURRENT_CHILDREN = 10_000
+"""Developer Guide, "Distributed mode": "up to 10,000 parallel child workflow executions"."""
+
+MAXIMUM_ITEMS = 100_000_000
+"""Developer Guide, "MaxItems": "up to 100,000,000"; more are not read."""
+
+PAGE_ITEMS = 1_000
+
+
+class Child:
+    """A child execution that is running: what its result will need."""
+
+    __slots__ = ("command", "item_count", "started_at")
+
+    def __init__(self, command: StartChild, item_count: int, started_at: float) -> None:
+        self.command = command
+        self.item_count = item_count
+        self.started_at = started_at
+
+
+class MapRun:
+    """A Distributed Map state in progress.
+
+    Args:
+        arn: of the Map Run.
+        waiting: items that are read and not yet given to a child.
+        read_all: no further item will come.
+        read_id: the reader that is open, if any; `asked` while a page of it is on its way.
+        unread: how many further items may be read (MaxItems).
+    """
+
+    __slots__ = (
+        "arn",
+        "asked",
+        "batches",
+        "branch",
+        "failed_items",
+        "limit",
+        "machine_arn",
+        "next_index",
+        "page",
+        "read_all",
+        "read_id",
+        "reader",
+        "results",
+        "running",
+        "state",
+        "taken",
+        "tolerated_count",
+        "tolerated_percentage",
+        "unread",
+        "waiting",
+    )
+
+    def __init__(self, execution: Execution, branch: Branch, state: Map) -> None:
+        self.branch = branch
+        self.state = state
+        label = state.label or str(uuid5(NAMESPACE_URL, f"{execution.state_machine_arn}{state.pointer}"))
+        self.machine_arn = f"{execution.state_machine_arn}/{label}"
+        folder = execution.random_uuid()
+        self.arn = f"{self.machine_arn.replace(':stateMachine:', ':mapRun:')}:{folder}"
+        self.waiting: deque[JSON] = deque()
+        self.read_all = False
+        self.read_id: int | None = None
+        self.reader: ReadItems | None = None
+        self.asked = False
+        self.page = 0
+        self.unread = MAXIMUM_ITEMS
+        self.running: dict[int, Child] = {}
+        self.next_index = 0
+        self.taken = 0
+        self.failed_items = 0
+        self.limit = MAXIMUM_CONCURRENT_CHILDREN
+        self.tolerated_count: int | None = None
+        self.tolerated_percentage: float | None = None
+        self.batches: BatchLimits | None = None
+        self.results = Results(execution, branch, state.writer, self.arn, folder)
+
+    def stop(self, execution: Execution) -> None:
+        """Stop every child, the reader and the writer."""
+        for child_id in self.running:
+            execution.children.pop(child_id, None)
+            execution.commands.append(CancelChild(child_id=child_id))
+        self.running.clear()
+        self.waiting.clear()
+        self.close_reader(execution)
+        self.results.stop(execution)
+
+    def close_reader(self, execution: Execution) -> None:
+        if self.read_id is not None:
+            execution.reads.pop(self.read_id, None)
+            execution.commands.append(StopReading(read_id=self.read_id))
+            self.read_id = None
+        self.read_all = True
+
+
+def run_distributed_map(execution: Execution, branch: Branch, state: Map) -> None:
+    """Start the Map Run: with the items at hand, or by asking for the first page of them."""
+    items = find_items(execution, branch, state) if state.reader is None else None
+    execution.record(branch, "MapStateStarted", {"length": 0 if items is None else len(items)})
+    run = MapRun(execution, branch, state)
+    _settle_numbers(execution, run)
+    reader = None if state.reader is None else _reader(execution, run)
+    execution.record(branch, "MapRunStarted", {"mapRunArn": run.arn})
+    branch.work = run
+    if items is not None:
+        run.waiting.extend(items)
+        run.read_all = True
+    elif reader is not None:
+        run.reader = reader
+        run.read_id = reader.read_id
+        execution.reads[reader.read_id] = run
+        if run.unread < 0:
+            _fail_run(execution, run, ITEM_READER, "field MaxItems must be positive")
+            return
+    _go_on(execution, run)
+
+
+def items_read(execution: Execution, run: MapRun, happened: ItemsRead) -> None:
+    """A page has come."""
+    run.asked = False
+    run.page += 1
+    items = happened.items[: run.unread]
+    run.waiting.extend(items)
+    run.unread -= len(items)
+    if happened.done:
+        execution.reads.pop(happened.read_id, None)
+        run.read_id = None
+        run.read_all = True
+    elif run.unread == 0:
+        run.close_reader(execution)
+    _go_on(execution, run)
+
+
+def items_read_failed(execution: Execution, run: MapRun, happened: ItemsReadFailed) -> None:
+    """The items cannot be read."""
+    execution.reads.pop(happened.read_id, None)
+    run.read_id = None
+    _fail_run(execution, run, happened.error, happened.cause)
+
+
+def child_finished(execution: Execution, run: MapRun, happened: ChildFinished) -> None:
+    """A child is over."""
+    child = run.running.pop(happened.child_id)
+    run.results.add(execution, child.command, child.started_at, happened)
+    if happened.status != "SUCCEEDED":
+        run.failed_items += child.item_count
+    if run.failed_items and _too_many_failed(run):
+        _fail_run(
+            execution, run, TOLERATED_FAILURES, "The specified tolerated failure threshold was exceeded"
+        )
+        return
+    _go_on(execution, run)
+
+
+def results_written(execution: Execution, run: MapRun, happened: ResultsWritten) -> None:
+    """Everything is in S3: the state's result is where."""
+    execution.writes.pop(happened.write_id, None)
+    details: dict[str, JSON] = {"Bucket": happened.bucket, "Key": happened.key}
+    _complete(execution, run, {"MapRunArn": run.arn, "ResultWriterDetails": details})
+
+
+def results_write_failed(execution: Execution, run: MapRun, happened: ResultsWriteFailed) -> None:
+    """The results cannot be written."""
+    execution.writes.pop(happened.write_id, None)
+    _fail_run(execution, run, happened.error, happened.cause)
+
+
+def _settle_numbers(execution: Execution, run: MapRun) -> None:
+    state = run.state
+    scope = scope_of(execution, run.branch)
+    value = dataflow.filtered_input(state, run.branch.input, scope)
+    if state.max_concurrency is not None:
+        limit = whole_number(state.max_concurrency, "MaxConcurrency", None, value, scope)
+        run.limit = min(limit or run.limit, run.limit)
+    if state.tolerated_count is not None:
+        run.tolerated_count = whole_number(
+            state.tolerated_count, "ToleratedFailureCount", state.tolerated_count_path, value, scope
+        )
+    if state.tolerated_percentage is not None:
+        run.tolerated_percentage = percentage(
+            state.tolerated_percentage,
+            "ToleratedFailurePercentage",
+            state.tolerated_percentage_path,
+            value,
+            scope,
+        )
+    if state.batcher is not None:
+        run.batches = batch_limits(state.batcher, value, scope)
+
+
+def _reader(execution: Execution, run: MapRun) -> ReadItems | None:
+    reader = run.state.reader
+    if reader is None:
+        return None
+    scope = scope_of(execution, run.branch)
+    value = dataflow.filtered_input(run.state, run.branch.input, scope)
+    config = {} if reader.config is None else reader.config(value, scope)
+    resolved: dict[str, JSON] = dict(config) if isinstance(config, Mapping) else {}
+    if reader.max_items is not None:
+        most = reader.max_items(value, scope)
+        if isinstance(most, int) and not isinstance(most, bool) and most != 0:
+            run.unread = min(most, MAXIMUM_ITEMS)
+            resolved["MaxItems"] = run.unread
+    return ReadItems(
+        read_id=execution.next_id(),
+        page=0,
+        limit=PAGE_ITEMS,
+        resource=reader.resource,
+        parameters=None if reader.arguments is None else reader.arguments(value, scope),
+        config=resolved,
+    )
+
+
+def _go_on(execution: Execution, run: MapRun) -> None:
+    """Start what may be started; ask for more; end the run if nothing is left."""
+    try:
+        while len(run.running) < run.limit and _start_next(execution, run):
+            pass
+    except StateFailure as failure:
+        run.stop(execution)
+        fail(execution, run.branch, failure)
+        return
+    if not run.read_all:
+        _ask_for_page(execution, run)
+    elif not run.waiting and not run.running:
+        if run.results.write_rest(execution, run):
+            return
+        _complete(execution, run, run.results.value(run.arn))
+
+
+def _ask_for_page(execution: Execution, run: MapRun) -> None:
+    """One page ahead, and no more: what waits is held in memory."""
+    if run.asked or run.reader is None or len(run.running) >= run.limit:
+        return
+    run.asked = True
+    reader = run.reader
+    execution.commands.append(
+        ReadItems(
+            read_id=reader.read_id,
+            page=run.page,
+            limit=min(PAGE_ITEMS, run.unread),
+            resource=reader.resource,
+            parameters=reader.parameters,
+            config=reader.config,
+        )
+    )
+
+
+def _start_next(execution: Execution, run: MapRun) -> bool:
+    """Start one child, if the items for it are there."""
+    if not run.waiting:
+        return False
+    branch, state = run.branch, run.state
+    if run.batches is None:
+        value = select(execution, branch, state, {"Index": run.taken, "Value": run.waiting.popleft()})
+        count = 1
+        run.taken += 1
+    else:
+        batch = take_batch(
+            run.batches,
+            run.waiting,
+            more_to_come=not run.read_all,
+            selected=lambda offset, item: select(
+                execution, branch, state, {"Index": run.taken + offset, "Value": item}
+            ),
+        )
+        if batch is None:
+            return False
+        value, count = batch
+        run.taken += count
+    child_id = execution.next_id()
+    name = execution.random_uuid()
+    started = StartChild(
+        child_id=child_id,
+        pointer=state.processor.pointer,
+        index=run.next_index,
+        input=value,
+        name=name,
+        execution_arn=f"{run.machine_arn.replace(':stateMachine:', ':execution:')}:{name}",
+        state_machine_arn=run.machine_arn,
+        map_run_arn=run.arn,
+        role_arn=execution.role_arn,
+        kind=state.child_kind,
+        seed=execution.draw.getrandbits(63),
+        context=execution.context or {},
+    )
+    run.running[child_id] = Child(started, count, execution.now)
+    run.next_index += 1
+    execution.children[child_id] = run
+    execution.commands.append(started)
+    return True
+
+
+def _too_many_failed(run: MapRun) -> bool:
+    """Developer Guide, "Setting failure thresholds": the Map Run fails if either threshold is exceeded."""
+    if run.tolerated_count is None and run.tolerated_percentage is None:
+        return True
+    if run.tolerated_count is not None and run.failed_items > run.tolerated_count:
+        return True
+    if run.tolerated_percentage is None or not run.read_all:
+        return False
+    total = run.taken + len(run.waiting)
+    return run.failed_items * 100 > run.tolerated_percentage * total
+
+
+def _fail_run(execution: Execution, run: MapRun, error: str, cause: str) -> None:
+    run.stop(execution)
+    run.branch.work = None
+    execution.record(run.branch, "MapRunFailed", {"error": error, "cause": cause})
+    fail(execution, run.branch, StateFailure(error, cause))
+
+
+def _complete(execution: Execution, run: MapRun, result: JSON) -> None:
+    branch = run.branch
+    if run.results.too_large:
+        _fail_run(execution, run, DATA_LIMIT, run.results.too_large_cause(run.state.name))
+        return
+    previous = execution.record(branch, "MapRunSucceeded")
+    execution.append("MapStateSucceeded", previous)
+    branch.work = None
+    try:
+        output, assigned = dataflow.finish(execution, branch, result)
+        leave(execution, branch, output, assigned, run.state.next)
+    except StateFailure as failure:
+        fail(execution, branch, failure)
