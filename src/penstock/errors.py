@@ -13,6 +13,7 @@
     │   ├── PathError           a path finds nothing, or a reference path cannot be applied
     │   ├── IntrinsicError      an intrinsic function refuses its arguments
     │   └── JsonataError        a JSONata expression fails, returns nothing or runs away
+    ├── ItemFormatError         the items of a Distributed Map are not in the format that its reader names
     ├── EventError              an event is not what its source sends
     │   └── DecodeError         one record's payload is not what the handler's annotation says
     ├── HandlerError            a handler is declared in a way that cannot work
@@ -135,6 +136,10 @@ class JsonataError(EvaluationError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class ItemFormatError(PenstockError):
+    """The items of a Distributed Map are not in the format that its reader names; `what` is AWS's cause."""
 
 
 class EventError(PenstockError):

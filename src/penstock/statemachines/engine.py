@@ -75,6 +75,7 @@ def start(
     name: str = "",
     seed: int = 0,
     kind: Kind = "STANDARD",
+    synchronous: bool = False,
     context: Mapping[str, JSON] | None = None,
     activities: Iterable[str] | None = None,
 ) -> Step:
@@ -85,6 +86,7 @@ def start(
         name: of the execution; by default, the last part of its ARN.
         at: now, in epoch seconds.
         seed: of the execution's own random numbers (jitter, `States.UUID`, task tokens, names of children).
+        synchronous: started by `StartSyncExecution`.
         context: further members of the context object.
         activities: the ARNs of the activities that exist; None if every one does.
 
@@ -100,6 +102,7 @@ def start(
         role_arn=role_arn,
         state_machine_arn=state_machine_arn,
         kind=kind,
+        synchronous=synchronous,
         at=at,
         seed=seed,
         context=context,
@@ -128,6 +131,7 @@ def start_child(
         role_arn=command.role_arn,
         state_machine_arn=command.state_machine_arn,
         kind=kind,
+        synchronous=False,
         at=at,
         seed=command.seed,
         context=command.context,

@@ -179,6 +179,7 @@ class Execution:
         "started_at",
         "state_machine_arn",
         "status",
+        "synchronous",
         "timers",
         "writes",
     )
@@ -194,6 +195,7 @@ class Execution:
         role_arn: str,
         state_machine_arn: str,
         kind: Kind,
+        synchronous: bool,
         at: float,
         seed: int,
         context: Mapping[str, JSON] | None,
@@ -206,6 +208,7 @@ class Execution:
         self.role_arn = role_arn
         self.state_machine_arn = state_machine_arn
         self.kind: Kind = kind
+        self.synchronous = synchronous
         self.started_at = at
         self.now = at
         self.seed = seed
@@ -307,8 +310,9 @@ def context_object(execution: Execution, branch: Branch) -> dict[str, JSON]:
         "StartTime": iso_date_time(execution.started_at),
         "Name": execution.name,
         "RoleArn": execution.role_arn,
-        "RedriveCount": execution.redrive_count,
     }
+    if not execution.synchronous:
+        own["RedriveCount"] = execution.redrive_count
     state: dict[str, JSON] = {"Name": branch.state.name, "EnteredTime": iso_date_time(branch.entered_at)}
     if branch.state.type == "Task" or branch.state.retriers:
         state["RetryCount"] = branch.retry_count

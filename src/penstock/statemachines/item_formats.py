@@ -1,0 +1,118 @@
+"""The formats of a Distributed Map's items: bytes of an S3 object in, items out, one after another.
+
+1. No S3 here: whoever reads the object hands its bytes over in pieces of any size.
+2. CSV and JSON Lines are decoded in constant memory; a JSON array or a manifest is one document.
+3. What cannot be decoded is an `ItemFormatError` with the cause that AWS gives with `States.ItemReaderFailed`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from penstock.errors import ItemFormatError
+from penstock.statemachines.values import JSON
+
+_DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
+
+
+def decode_items(config: Mapping[str, JSON], body: Iterable[bytes]) -> Iterator[JSON]:
+    """Decode an object's items (Developer Guide, "ItemReader (Map)").
+
+    Args:
+        config: the resolved ReaderConfig: InputType (CSV, JSON, JSONL), CSVHeaderLocation, CSVHeaders, CSVDelimiter,
+            ItemsPointer.
+        body: the object's bytes.
+
+    Raises:
+        ItemFormatError: on the item at which it becomes apparent.
+    """
+    kind = config.get("InputType", "JSON")
+    if kind == "CSV":
+        return _csv_items(config, _lines(body))
+    if kind == "JSONL":
+        return _json_lines(_lines(body))
+    if kind == "JSON":
+        return _json_items(config, body)
+    raise ItemFormatError(
+        f"the engine reads no items of the type {kind}", fix="use CSV, JSON or JSONL as InputType"
+    )
+
+
+def _text(body: Iterable[bytes]) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    try:
+        for piece in body:
+            yield decoder.decode(piece)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise ItemFormatError("The object is not encoded in UTF-8.") from error
+
+
+def _lines(body: Iterable[bytes]) -> Iterator[str]:
+    """Lines with their ends; only a line feed ends one."""
+    pieces: list[str] = []
+    for text in _text(body):
+        first, *rest = text.split("\n")
+        pieces.append(first)
+        for following in rest:
+            yield "".join(pieces) + "\n"
+            pieces = [following]
+    last = "".join(pieces)
+    if last:
+        yield last
+
+
+def _csv_items(config: Mapping[str, JSON], lines: Iterator[str]) -> Iterator[JSON]:
+    delimiter = _DELIMITERS.get(str(config.get("CSVDelimiter", "COMMA")), ",")
+    rows = csv.reader(lines, delimiter=delimiter)
+    try:
+        if config.get("CSVHeaderLocation") == "GIVEN":
+            given = config.get("CSVHeaders")
+            headers = [str(name) for name in given] if isinstance(given, list) else []
+        else:
+            headers = next(rows, [])
+        for row in rows:
+            if row:
+                values = row + [""] * (len(headers) - len(row))
+                yield dict(zip(headers, values, strict=False))
+    except csv.Error as error:
+        raise ItemFormatError(f"The object is not CSV: {error}") from error
+
+
+def _json_lines(lines: Iterator[str]) -> Iterator[JSON]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ItemFormatError(f"Line {number} of the object is not JSON.") from error
+
+
+def _json_items(config: Mapping[str, JSON], body: Iterable[bytes]) -> Iterator[JSON]:
+    try:
+        document: JSON = json.loads("".join(_text(body)))
+    except json.JSONDecodeError as error:
+        raise ItemFormatError("The object is not JSON.") from error
+    pointer = config.get("ItemsPointer")
+    if isinstance(pointer, str):
+        document = _at(document, pointer)
+    if isinstance(document, dict) and isinstance(pointer, str):
+        document = [{"Key": key, "Value": value} for key, value in document.items()]
+    if not isinstance(document, list):
+        raise ItemFormatError("Attempting to map over non-iterable node.")
+    yield from document
+
+
+def _at(document: JSON, pointer: str) -> JSON:
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, dict) and key in document:
+            document = document[key]
+        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
+            document = document[int(key)]
+        else:
+            raise ItemFormatError(f"ItemsPointer '{pointer}' leads to nothing in the object.")
+    return document
