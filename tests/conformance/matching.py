@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-_ANY = re.compile(r"<any:[^<>]*>")
+# The recorder now and then wrapped a placeholder in another one: `<<any:task_token>:1>`, `<any:<start-time>>`.
+_ANY = re.compile(r"<<any:[^<>]*>:\d+>|<any:<[^<>]*>>|<any:[^<>]*>")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
 _HTTP_DETAILS = frozenset({"SdkHttpMetadata", "SdkResponseMetadata"})
 

@@ -104,7 +104,11 @@ class _World:
             return Hangs(submitted=submitted, worker_name=worker)
         if result["kind"] == "return":
             return Returns(_plain(result.get("output")), submitted=submitted, worker_name=worker)
-        error, cause = result.get("error"), _plain(result.get("cause"))
+        error, cause = result.get("error"), result.get("cause")
+        if isinstance(cause, dict) and "$json" in cause and task.resource_type == "lambda" and not task.action:
+            # AWS shows the function's own text for a direct ARN; Lambda's Python runtime puts spaces into it.
+            cause = json.dumps(_plain(cause["$json"]), ensure_ascii=False)
+        cause = _plain(cause)
         return Throws(
             None if error is None else str(error),
             None if cause is None else str(cause),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from penstock.statemachines.failures import runtime_failure
 from penstock.statemachines.model import Evaluate, ItemBatcher, Scope
+from penstock.statemachines.settings import as_integer
 from penstock.statemachines.values import JSON, size_bytes
 
 MAXIMUM_BATCH_BYTES = 262_144
@@ -50,10 +51,8 @@ def batch_limits(batcher: ItemBatcher, value: JSON, scope: Scope) -> BatchLimits
 def _positive(evaluate: Evaluate | None, field: str, value: JSON, scope: Scope) -> int | None:
     if evaluate is None:
         return None
-    number = evaluate(value, scope)
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
-    if isinstance(number, bool) or not isinstance(number, int):
+    number = as_integer(evaluate(value, scope))
+    if number is None:
         raise runtime_failure(f"The {field} field is not a valid integer.")
     if number < 0:
         raise runtime_failure(f"field {field} must be positive")

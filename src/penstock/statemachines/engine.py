@@ -177,9 +177,9 @@ def _run(execution: Execution, answer: Callable[[Execution, _H], None] | None, h
     try:
         if answer is not None:
             answer(execution, happened)
-        ready = execution.ready
-        while ready:
-            turn, branch = ready.popleft()
+        ready, ended = execution.ready, execution.ended
+        while ended or ready:
+            turn, branch = ended.popleft() if ended else ready.popleft()
             if not branch.stopped:
                 _TAKE[turn](execution, branch)
     except HistoryFull:
@@ -266,6 +266,7 @@ def _finish(
     previous: int = 0,
 ) -> None:
     execution.ready.clear()
+    execution.ended.clear()
     for timer_id in list(execution.timers):
         execution.cancel_timer(timer_id)
     execution.status = status

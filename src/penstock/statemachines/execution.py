@@ -147,6 +147,8 @@ class Execution:
     """The whole of one execution. Read its attributes freely; change none.
 
     Args:
+        ready: branches that go on, in the order of their turns.
+        ended: branches that have ended; their owners are told before any other branch goes on.
         activities: the ARNs of the activities that exist; None means that every one does.
     """
 
@@ -160,6 +162,7 @@ class Execution:
         "commands",
         "context",
         "due",
+        "ended",
         "error",
         "generator",
         "history",
@@ -224,6 +227,7 @@ class Execution:
         self.redrive_count = 0
         self.last_id = 0
         self.ready: deque[tuple[Turn, Branch]] = deque()
+        self.ended: deque[tuple[Turn, Branch]] = deque()
         self.commands: list[Command] = []
         self.timers: dict[int, tuple[TimerPurpose, Branch]] = {}
         self.due: list[tuple[float, int]] = []

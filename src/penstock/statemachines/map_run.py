@@ -36,7 +36,7 @@ from penstock.statemachines.protocol import (
     StartChild,
     StopReading,
 )
-from penstock.statemachines.settings import percentage, whole_number
+from penstock.statemachines.settings import as_integer, percentage, whole_number
 from penstock.statemachines.transitions import fail, leave
 from penstock.statemachines.values import JSON
 
@@ -240,8 +240,10 @@ def _reader(execution: Execution, run: MapRun) -> ReadItems | None:
     config = {} if reader.config is None else reader.config(value, scope)
     resolved: dict[str, JSON] = dict(config) if isinstance(config, Mapping) else {}
     if reader.max_items is not None:
-        most = reader.max_items(value, scope)
-        if isinstance(most, int) and not isinstance(most, bool) and most != 0:
+        most = as_integer(reader.max_items(value, scope))
+        if most is None:
+            raise StateFailure(ITEM_READER, "field MaxItems must be an integer")
+        if most != 0:
             run.unread = min(most, MAXIMUM_ITEMS)
             resolved["MaxItems"] = run.unread
     return ReadItems(

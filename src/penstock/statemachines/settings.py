@@ -5,9 +5,14 @@ Each function evaluates one and words the failure as AWS does.
 
 from __future__ import annotations
 
+import re
+
 from penstock.statemachines.failures import runtime_failure
 from penstock.statemachines.model import Evaluate, Scope
 from penstock.statemachines.values import JSON, compact
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def whole_number(evaluate: Evaluate, field: str, path: str | None, value: JSON, scope: Scope) -> int:
@@ -17,11 +22,10 @@ def whole_number(evaluate: Evaluate, field: str, path: str | None, value: JSON, 
         field: the field's name without `Path`.
         path: the text of its path, if it is given by one.
     """
-    number = evaluate(value, scope)
-    if isinstance(number, float) and number.is_integer():
-        number = int(number)
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise runtime_failure(_misfit(number, field, path, "integer"))
+    found = evaluate(value, scope)
+    number = as_integer(found)
+    if number is None:
+        raise runtime_failure(_misfit(found, field, path, "integer"))
     if number < 0:
         raise runtime_failure(f"{field} must be non-negative.")
     return number
@@ -29,12 +33,29 @@ def whole_number(evaluate: Evaluate, field: str, path: str | None, value: JSON, 
 
 def percentage(evaluate: Evaluate, field: str, path: str | None, value: JSON, scope: Scope) -> float:
     """A number from 0 to 100."""
-    number = evaluate(value, scope)
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise runtime_failure(_misfit(number, field, path, "float"))
+    found = evaluate(value, scope)
+    number = as_float(found)
+    if number is None:
+        raise runtime_failure(_misfit(found, field, path, "float"))
     if not 0 <= number <= 100:
         raise runtime_failure(f"{field} must be between 0 and 100.")
-    return float(number)
+    return number
+
+
+def as_integer(value: JSON) -> int | None:
+    """An integer, or a text of one, which AWS takes as well; None if it is neither."""
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def as_float(value: JSON) -> float | None:
+    """A number, or a text of one; None if it is neither."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _misfit(value: JSON, field: str, path: str | None, kind: str) -> str:

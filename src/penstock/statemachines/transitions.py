@@ -68,7 +68,7 @@ def end(execution: Execution, branch: Branch, output: JSON) -> None:
     """The branch has ended well; its owner is told before anything else happens."""
     branch.work = None
     branch.output = output
-    execution.ready.appendleft((Turn.SUCCEEDED, branch))
+    execution.ended.append((Turn.SUCCEEDED, branch))
 
 
 def fail(execution: Execution, branch: Branch, failure: StateFailure) -> None:
@@ -94,7 +94,7 @@ def fail(execution: Execution, branch: Branch, failure: StateFailure) -> None:
 def end_badly(execution: Execution, branch: Branch, error: str | None, cause: str | None) -> None:
     """The branch has failed for good; its owner is told before anything else happens."""
     branch.error = (error, cause)
-    execution.ready.appendleft((Turn.FAILED, branch))
+    execution.ended.append((Turn.FAILED, branch))
 
 
 def stop(execution: Execution, branch: Branch) -> None:
