@@ -1,1 +1,66 @@
+"""Declaring a pipeline: its resources, how they are joined, and what must hold of them.
 
+from penstock.pipelines import Bucket, BucketNotification, Function, Pipeline, Queue, QueueMapping
+
+resources   the parts: frozen values with AWS's words and defaults
+graph       which part refers to which
+checks      the rules that a declaration keeps, with their ids
+pipeline    a checked declaration
+resolve     names, ARNs, URLs, variables and substitutions on a target
+load        finding a project's pipelines
+imports     importing a project's own modules
+"""
+
+from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.resources import (
+    Access,
+    Arn,
+    Bucket,
+    BucketNotification,
+    Entry,
+    Function,
+    Key,
+    Named,
+    Part,
+    Queue,
+    QueueMapping,
+    Resource,
+    Results,
+    StateMachine,
+    Stream,
+    StreamMapping,
+    Table,
+    Url,
+    arn,
+    reads,
+    url,
+    uses,
+    writes,
+)
+
+__all__ = [
+    "Access",
+    "Arn",
+    "Bucket",
+    "BucketNotification",
+    "Entry",
+    "Function",
+    "Key",
+    "Named",
+    "Part",
+    "Pipeline",
+    "Queue",
+    "QueueMapping",
+    "Resource",
+    "Results",
+    "StateMachine",
+    "Stream",
+    "StreamMapping",
+    "Table",
+    "Url",
+    "arn",
+    "reads",
+    "url",
+    "uses",
+    "writes",
+]

@@ -1,7 +1,7 @@
 """What time it is: the only place of the embedded target where a clock is read.
 
-`RealClock` follows the machine; `VirtualClock` stands still until the scheduler, its only mover, has nothing to
-do at the present moment. Times are epoch seconds.
+`RealClock` follows the machine; `VirtualClock` stands still until the scheduler, its only mover, has nothing
+to do at the present moment. Times are epoch seconds.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Scheduler:
             self._selector.unregister(file)
 
     def expect(self) -> None:
-        """Something outside was started whose end a watched file will tell: the run is not idle until then."""
+        """Something outside was started; until a watched file tells of its end, the run is not idle."""
         self._outside += 1
 
     def expected(self) -> None:

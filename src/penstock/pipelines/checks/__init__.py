@@ -1,0 +1,34 @@
+"""What must hold of a declaration: small rules, each with an id, a title and its source.
+
+`problems` finds every broken rule. The rules stand in files by area:
+
+    names        PL1xx  names, references, numbers
+    queues       PL2xx  queues, dead letters, visibility timeouts
+    mappings     PL3xx  event source mappings
+    buckets      PL4xx  notifications, buckets that would trigger themselves
+    functions    PL5xx  handlers and what invokes them
+    definitions  PL6xx  state machines and their substitutions
+"""
+
+from __future__ import annotations
+
+from penstock.errors import RuleError
+from penstock.pipelines.checks import buckets, definitions, functions, mappings, names, queues
+from penstock.pipelines.checks.rule import Rule
+from penstock.pipelines.graph import Graph
+
+__all__ = ["RULES", "Rule", "problems"]
+
+RULES: tuple[Rule, ...] = (
+    *names.RULES,
+    *queues.RULES,
+    *mappings.RULES,
+    *buckets.RULES,
+    *functions.RULES,
+    *definitions.RULES,
+)
+
+
+def problems(graph: Graph) -> tuple[RuleError, ...]:
+    """Every problem of a declaration, in the order of the rules and, within a rule, of the declaration."""
+    return tuple(problem for rule in RULES for problem in rule.problems(graph))

@@ -1,0 +1,233 @@
+"""PL4xx: bucket notifications, and buckets that would trigger themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, product
+
+from penstock.pipelines.checks.rule import Finding, Rule
+from penstock.pipelines.graph import Graph, references
+from penstock.pipelines.resources import (
+    Access,
+    BucketNotification,
+    Entry,
+    Function,
+    Queue,
+    QueueMapping,
+    Resource,
+    Results,
+    StateMachine,
+)
+
+EVENT_NAMES = frozenset(
+    [
+        "s3:TestEvent",
+        "s3:ObjectCreated:*",
+        "s3:ObjectCreated:Put",
+        "s3:ObjectCreated:Post",
+        "s3:ObjectCreated:Copy",
+        "s3:ObjectCreated:CompleteMultipartUpload",
+        "s3:ObjectRemoved:*",
+        "s3:ObjectRemoved:Delete",
+        "s3:ObjectRemoved:DeleteMarkerCreated",
+        "s3:ObjectRestore:*",
+        "s3:ObjectRestore:Post",
+        "s3:ObjectRestore:Completed",
+        "s3:ObjectRestore:Delete",
+        "s3:ReducedRedundancyLostObject",
+        "s3:Replication:*",
+        "s3:Replication:OperationFailedReplication",
+        "s3:Replication:OperationMissedThreshold",
+        "s3:Replication:OperationReplicatedAfterThreshold",
+        "s3:Replication:OperationNotTracked",
+        "s3:LifecycleExpiration:*",
+        "s3:LifecycleExpiration:Delete",
+        "s3:LifecycleExpiration:DeleteMarkerCreated",
+        "s3:LifecycleTransition",
+        "s3:IntelligentTiering",
+        "s3:ObjectTagging:*",
+        "s3:ObjectTagging:Put",
+        "s3:ObjectTagging:Delete",
+        "s3:ObjectAcl:Put",
+    ]
+)
+
+
+def _event_names(graph: Graph) -> Iterator[Finding]:
+    for notification in graph.of(BucketNotification):
+        for event in notification.events:
+            if event not in EVENT_NAMES:
+                yield Finding(
+                    what=f'S3 has no event called "{event}"',
+                    part=notification,
+                    fix='the usual ones are "s3:ObjectCreated:*" and "s3:ObjectRemoved:*"',
+                )
+
+
+def _fifo_targets(graph: Graph) -> Iterator[Finding]:
+    for notification in graph.of(BucketNotification):
+        if isinstance(notification.to, Queue) and notification.to.fifo:
+            yield Finding(
+                what=f'S3 cannot notify the FIFO queue "{notification.to.name}"',
+                part=notification,
+                fix="notify a standard queue",
+            )
+
+
+def _overlapping(graph: Graph) -> Iterator[Finding]:
+    for first, second in combinations(graph.of(BucketNotification), 2):
+        if first.bucket == second.bucket and _overlap(first, second):
+            yield Finding(
+                what=f'two notifications of "{second.bucket.name}" would announce the same object',
+                part=second,
+                fix=f"the other one is at {first.declared_at}: let their events, prefixes or suffixes differ",
+            )
+
+
+def _overlap(first: BucketNotification, second: BucketNotification) -> bool:
+    events = any(_same_event(one, other) for one, other in product(first.events, second.events))
+    return (
+        events and _share_prefix(first.prefix, second.prefix) and _share_suffix(first.suffix, second.suffix)
+    )
+
+
+def _same_event(first: str, second: str) -> bool:
+    return first.removesuffix("*").startswith(second.removesuffix("*")) or second.removesuffix(
+        "*"
+    ).startswith(first.removesuffix("*"))
+
+
+def _share_prefix(first: str, second: str) -> bool:
+    return first.startswith(second) or second.startswith(first)
+
+
+def _share_suffix(first: str, second: str) -> bool:
+    return first.endswith(second) or second.endswith(first)
+
+
+def _triggering_themselves(graph: Graph) -> Iterator[Finding]:
+    for notification in graph.of(BucketNotification):
+        if not any(event.startswith("s3:ObjectCreated:") for event in notification.events):
+            continue
+        for writer in _set_off_by(notification, graph):
+            if (prefix := _written(writer, notification, graph)) is None:
+                continue
+            where = f'under "{prefix}"' if prefix else "anywhere"
+            yield Finding(
+                what=(
+                    f'"{notification.bucket.name}" would trigger itself: its notification sets off '
+                    f'"{writer.name}", which may write {where} in it'
+                ),
+                part=notification,
+                within=f'{type(writer).__name__}("{writer.name}") at {writer.declared_at}',
+                fix=(
+                    "if it only reads the bucket, say calls=(reads(...),); if it writes, give "
+                    f'writes(...) and the notification ("{notification.prefix}") prefixes that do not meet'
+                ),
+            )
+
+
+def _set_off_by(notification: BucketNotification, graph: Graph) -> tuple[Resource, ...]:
+    """Every function and state machine that may run because of the notification."""
+    waiting: list[Resource] = [notification.to]
+    found: list[Resource] = []
+    while waiting:
+        resource = waiting.pop()
+        if resource in found:
+            continue
+        found.append(resource)
+        if isinstance(resource, Queue):
+            waiting.extend(
+                mapping.function for mapping in graph.of(QueueMapping) if mapping.queue == resource
+            )
+        elif isinstance(resource, Function | StateMachine):
+            pointed = (graph.follow(reference.to) for reference in references(resource))
+            waiting.extend(item for item in pointed if isinstance(item, Function | StateMachine | Queue))
+    return tuple(resource for resource in found if isinstance(resource, Function | StateMachine))
+
+
+def _written(writer: Resource, notification: BucketNotification, graph: Graph) -> str | None:
+    """The prefix under which `writer` may write an object that is announced; None if it may not.
+
+    A bucket that stands among a function's variables may be written to anywhere, unless `calls` says
+    what the function does with it.
+    """
+    if not isinstance(writer, Function):
+        return None
+    declared = [
+        call
+        for call in writer.calls
+        if isinstance(call, Access) and graph.follow(call.resource) == notification.bucket
+    ]
+    for access in declared:
+        if access.write and _share_prefix(access.prefix, notification.prefix):
+            return access.prefix
+    pointed = (graph.follow(reference.to) for reference in references(writer))
+    return "" if not declared and notification.bucket in pointed else None
+
+
+def _ends(graph: Graph) -> Iterator[Finding]:
+    for results in graph.of(Results):
+        for notification in graph.of(BucketNotification):
+            if results.bucket == notification.bucket and _share_prefix(
+                results.key_prefix, notification.prefix
+            ):
+                yield Finding(
+                    what=f'the results in "{results.bucket.name}" would be announced as if they were input',
+                    part=results,
+                    within=f"BucketNotification at {notification.declared_at}",
+                    fix="another bucket for the results, or prefixes that do not meet",
+                )
+
+
+def _unannounced_entries(graph: Graph) -> Iterator[Finding]:
+    for entry in graph.of(Entry):
+        heard = [item for item in graph.of(BucketNotification) if item.bucket == entry.bucket]
+        if not any(entry.key_prefix.startswith(item.prefix) for item in heard):
+            yield Finding(
+                what=f'a file that enters at "{entry.bucket.name}/{entry.key_prefix}" is announced to nobody',
+                part=entry,
+                fix="add a BucketNotification whose prefix begins the entry's key_prefix",
+            )
+
+
+_S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
+
+RULES = (
+    Rule(
+        id="PL401",
+        title="a notification's events are events that S3 has",
+        source=f"{_S3}/notification-how-to-event-types-and-destinations.html",
+        check=_event_names,
+    ),
+    Rule(
+        id="PL402",
+        title="S3 notifies standard queues only",
+        source=f"{_S3}/notification-how-to-event-types-and-destinations.html",
+        check=_fifo_targets,
+    ),
+    Rule(
+        id="PL403",
+        title="an object is announced by one notification of its bucket",
+        source=f"{_S3}/notification-how-to-filtering.html",
+        check=_overlapping,
+    ),
+    Rule(
+        id="PL404",
+        title="a bucket does not trigger itself",
+        source="https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html",
+        check=_triggering_themselves,
+    ),
+    Rule(
+        id="PL405",
+        title="results are not announced as input",
+        source="https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html",
+        check=_ends,
+    ),
+    Rule(
+        id="PL406",
+        title="a file that enters the pipeline is announced to somebody",
+        source="our own: a run would end with nothing done",
+        check=_unannounced_entries,
+    ),
+)

@@ -1,0 +1,244 @@
+"""PL5xx: functions and their handlers; whether a handler fits what invokes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from penstock.errors import PenstockError
+from penstock.handlers.spec import HandlerSpec, Source
+from penstock.pipelines.checks.rule import Finding, Rule
+from penstock.pipelines.graph import Graph, references
+from penstock.pipelines.imports import handler_of
+from penstock.pipelines.resources import (
+    BucketNotification,
+    Function,
+    Part,
+    QueueMapping,
+    StateMachine,
+    Stream,
+    StreamMapping,
+)
+
+_SETTING = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+_DECORATOR = {
+    Source.S3: "on_s3_upload",
+    Source.SQS: "on_sqs_message",
+    Source.KINESIS: "on_kinesis_record",
+    Source.DYNAMODB: "on_dynamodb_change",
+    Source.TASK: "on_task",
+}
+
+
+def _missing_handlers(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        if not isinstance(function.handler, str):
+            continue
+        if _SETTING.fullmatch(function.handler) is None:
+            yield Finding(
+                what=f'"{function.handler}" is no handler setting',
+                part=function,
+                fix='write "package.module.attribute", or give the handler itself',
+            )
+            continue
+        try:
+            handler_of(function, graph.root)
+        except PenstockError as error:
+            yield Finding(what=error.what, part=function, fix=error.fix or "give the handler itself")
+
+
+def _reachable_handlers(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        if isinstance(function.handler, str):
+            continue
+        spec = function.handler.spec
+        if "<locals>" in spec.qualname or spec.module == "__main__":
+            yield Finding(
+                what=f'Lambda cannot import the handler of "{function.name}", {spec.module}.{spec.qualname}',
+                part=function,
+                fix="define it at the top level of a module in handlers/",
+            )
+
+
+def _unfitting_handlers(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        spec = _spec(function, graph)
+        if spec is None or spec.source not in _DECORATOR:
+            continue
+        for invoker, sources in _invokers(function, graph):
+            if spec.source not in sources:
+                wanted = " or ".join(f"@{_DECORATOR[source]}" for source in sources)
+                yield Finding(
+                    what=(
+                        f'the handler of "{function.name}" ({spec.module}.{spec.qualname}) takes '
+                        f"{_told(spec)}, but {_invoking(invoker)}"
+                    ),
+                    part=invoker,
+                    within=f"function declared at {function.declared_at}",
+                    fix=f"decorate the handler with {wanted}, or give another function",
+                )
+
+
+def _partial_verdicts(graph: Graph) -> Iterator[Finding]:
+    mappings: list[QueueMapping | StreamMapping] = [*graph.of(QueueMapping), *graph.of(StreamMapping)]
+    for mapping in mappings:
+        spec = _spec(mapping.function, graph)
+        if spec is not None and spec.fails_partially and not mapping.report_batch_item_failures:
+            yield Finding(
+                what=(
+                    f'the handler of "{mapping.function.name}" names the records that failed, but the '
+                    "mapping does not read its answer: failed records would count as done"
+                ),
+                part=mapping,
+                fix="report_batch_item_failures=True",
+            )
+
+
+def _reserved_below_maximum(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(QueueMapping):
+        reserved, maximum = mapping.function.reserved_concurrency, mapping.maximum_concurrency
+        if reserved is not None and maximum is not None and reserved < maximum:
+            yield Finding(
+                what=(
+                    f'"{mapping.function.name}" reserves {reserved} environments, '
+                    f"its mapping may ask for {maximum}"
+                ),
+                part=mapping,
+                fix=f"maximum_concurrency={reserved} or less, or a larger reserved_concurrency",
+            )
+
+
+_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+_RESERVED = frozenset(
+    [
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    ]
+)
+
+
+def _variables(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        for name in function.environment:
+            if name in _RESERVED:
+                yield Finding(
+                    what=f'Lambda keeps the variable "{name}" for itself',
+                    part=function,
+                    within=f'Function("{function.name}").environment',
+                    fix="take another name",
+                )
+            elif _VARIABLE.fullmatch(name) is None:
+                yield Finding(
+                    what=f'AWS refuses the variable name "{name}"',
+                    part=function,
+                    within=f'Function("{function.name}").environment',
+                    fix="at least two letters, digits and underscores, beginning with a letter",
+                )
+
+
+def _spec(function: Function, graph: Graph) -> HandlerSpec | None:
+    try:
+        handler = handler_of(function, graph.root)
+    except PenstockError:
+        return None  # PL501 says so
+    return None if handler is None else handler.spec
+
+
+def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[Source, ...]]]:
+    """Every part that invokes the function, with the sources of which its handler may be one."""
+    for mapping in graph.of(QueueMapping):
+        if mapping.function.name == function.name:
+            announced = any(item.to == mapping.queue for item in graph.of(BucketNotification))
+            yield mapping, (Source.SQS, Source.S3) if announced else (Source.SQS,)
+    for stream_mapping in graph.of(StreamMapping):
+        if stream_mapping.function.name == function.name:
+            kinesis = isinstance(stream_mapping.stream, Stream)
+            yield stream_mapping, (Source.KINESIS,) if kinesis else (Source.DYNAMODB,)
+    for notification in graph.of(BucketNotification):
+        if isinstance(notification.to, Function) and notification.to.name == function.name:
+            yield notification, (Source.S3,)
+    for machine in graph.of(StateMachine):
+        if any(graph.follow(reference.to) == function for reference in references(machine)):
+            yield machine, (Source.TASK,)
+
+
+def _invoking(part: Part) -> str:
+    if isinstance(part, QueueMapping):
+        return f'the queue "{part.queue.name}" is mapped to it'
+    if isinstance(part, StreamMapping):
+        kind = "stream" if isinstance(part.stream, Stream) else "table stream"
+        return f'the {kind} "{part.stream.name}" is mapped to it'
+    if isinstance(part, BucketNotification):
+        return f'the bucket "{part.bucket.name}" notifies it'
+    if isinstance(part, StateMachine):
+        return f'the state machine "{part.name}" runs it as a task'
+    return "something else invokes it"
+
+
+def _told(spec: HandlerSpec) -> str:
+    return {
+        Source.S3: "S3 events",
+        Source.SQS: "SQS messages",
+        Source.KINESIS: "Kinesis records",
+        Source.DYNAMODB: "table changes",
+        Source.TASK: "a state machine's task input",
+    }[spec.source]
+
+
+_LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg"
+
+RULES = (
+    Rule(
+        id="PL501",
+        title="a handler setting leads to something that can be called",
+        source=f"{_LAMBDA}/python-handler.html",
+        check=_missing_handlers,
+    ),
+    Rule(
+        id="PL502",
+        title="a handler stands where Lambda can import it",
+        source=f"{_LAMBDA}/python-handler.html",
+        check=_reachable_handlers,
+    ),
+    Rule(
+        id="PL503",
+        title="a handler's events are those of the source that invokes it",
+        source="our own: every record would fail to decode",
+        check=_unfitting_handlers,
+    ),
+    Rule(
+        id="PL504",
+        title="where a handler names the failed records, its mapping reads the answer",
+        source=f"{_LAMBDA}/services-sqs-errorhandling.html",
+        check=_partial_verdicts,
+    ),
+    Rule(
+        id="PL505",
+        title="a mapping asks for no more environments than its function reserves",
+        source=f"{_LAMBDA}/services-sqs-scaling.html",
+        check=_reserved_below_maximum,
+    ),
+    Rule(
+        id="PL506",
+        title="a function's variables have names that Lambda takes",
+        source=f"{_LAMBDA}/configuration-envvars.html",
+        check=_variables,
+    ),
+)

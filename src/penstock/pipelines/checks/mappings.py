@@ -1,0 +1,138 @@
+"""PL3xx: event source mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from penstock.pipelines.checks.rule import Finding, Rule
+from penstock.pipelines.graph import Graph
+from penstock.pipelines.resources import Bucket, Named, Queue, QueueMapping, StreamMapping, Table
+
+
+def _fifo_batches(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(QueueMapping):
+        if mapping.queue.fifo and mapping.batch_size > 10:
+            yield Finding(
+                what=f'batch_size={mapping.batch_size} from the FIFO queue "{mapping.queue.name}"',
+                part=mapping,
+                fix="a FIFO queue gives at most 10: batch_size=10",
+            )
+
+
+def _fifo_windows(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(QueueMapping):
+        if mapping.queue.fifo and mapping.batching_window_seconds:
+            yield Finding(
+                what=f'a batching window for the FIFO queue "{mapping.queue.name}"',
+                part=mapping,
+                fix="leave batching_window_seconds out: Lambda has no window for FIFO queues",
+            )
+
+
+def _large_batches(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(QueueMapping):
+        if not mapping.queue.fifo and mapping.batch_size > 10 and mapping.batching_window_seconds < 1:
+            yield Finding(
+                what=f"batch_size={mapping.batch_size} without a batching window",
+                part=mapping,
+                within=f'QueueMapping("{mapping.queue.name}")',
+                fix="batching_window_seconds=1 or more, or batch_size=10",
+            )
+
+
+def _twice(graph: Graph) -> Iterator[Finding]:
+    for first, second in combinations(graph.of(QueueMapping), 2):
+        if (first.queue, first.function.name) == (second.queue, second.function.name):
+            yield Finding(
+                what=f'"{second.queue.name}" is mapped to "{second.function.name}" twice',
+                part=second,
+                fix=f"the other mapping is at {first.declared_at}: keep one",
+            )
+    for one, other in combinations(graph.of(StreamMapping), 2):
+        if (one.stream, one.function.name) == (other.stream, other.function.name):
+            yield Finding(
+                what=f'"{other.stream.name}" is mapped to "{other.function.name}" twice',
+                part=other,
+                fix=f"the other mapping is at {one.declared_at}: keep one",
+            )
+
+
+def _tables_without_stream(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(StreamMapping):
+        if isinstance(mapping.stream, Table) and mapping.stream.stream_view_type is None:
+            yield Finding(
+                what=f'the table "{mapping.stream.name}" has no stream to map',
+                part=mapping,
+                fix='give the table stream_view_type="NEW_AND_OLD_IMAGES"',
+            )
+
+
+def _starting_positions(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(StreamMapping):
+        if isinstance(mapping.stream, Table) and mapping.starting_position == "AT_TIMESTAMP":
+            yield Finding(
+                what=f'the table stream of "{mapping.stream.name}" cannot be read from a point in time',
+                part=mapping,
+                fix='starting_position="TRIM_HORIZON" or "LATEST"; AT_TIMESTAMP is for Kinesis',
+            )
+
+
+def _failure_destinations(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(StreamMapping):
+        if isinstance(mapping.on_failure, Named):
+            resource = graph.follow(mapping.on_failure)
+            if resource is not None and not isinstance(resource, Queue | Bucket):
+                yield Finding(
+                    what=f'failures cannot go to "{resource.name}", a {type(resource).__name__}',
+                    part=mapping,
+                    fix="name a standard queue or a bucket",
+                )
+
+
+_LAMBDA = "https://docs.aws.amazon.com/lambda/latest"
+
+RULES = (
+    Rule(
+        id="PL301",
+        title="a batch from a FIFO queue has at most 10 messages",
+        source=f"{_LAMBDA}/api/API_CreateEventSourceMapping.html#lambda-CreateEventSourceMapping-request-BatchSize",
+        check=_fifo_batches,
+    ),
+    Rule(
+        id="PL302",
+        title="a FIFO queue has no batching window",
+        source=f"{_LAMBDA}/dg/services-sqs-configure.html",
+        check=_fifo_windows,
+    ),
+    Rule(
+        id="PL303",
+        title="a batch of more than 10 messages has a batching window of at least one second",
+        source=f"{_LAMBDA}/dg/services-sqs-configure.html",
+        check=_large_batches,
+    ),
+    Rule(
+        id="PL304",
+        title="a source is mapped to a function once",
+        source=f"{_LAMBDA}/api/API_CreateEventSourceMapping.html (ResourceConflictException)",
+        check=_twice,
+    ),
+    Rule(
+        id="PL305",
+        title="a mapped table has a stream",
+        source="https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html",
+        check=_tables_without_stream,
+    ),
+    Rule(
+        id="PL306",
+        title="a table's stream is read from its horizon or from now",
+        source=f"{_LAMBDA}/dg/services-ddb-params.html",
+        check=_starting_positions,
+    ),
+    Rule(
+        id="PL307",
+        title="the on-failure destination of a stream mapping is a queue or a bucket",
+        source=f"{_LAMBDA}/dg/kinesis-on-failure-destination.html",
+        check=_failure_destinations,
+    ),
+)

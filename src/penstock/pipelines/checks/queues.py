@@ -1,0 +1,198 @@
+"""PL2xx: queues, their dead-letter queues, and where failed events go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from penstock.pipelines.checks.rule import Finding, Rule
+from penstock.pipelines.graph import Graph
+from penstock.pipelines.resources import Function, Named, Part, Queue, QueueMapping, Resource, StreamMapping
+
+
+def _fifo_suffix(graph: Graph) -> Iterator[Finding]:
+    for queue in graph.of(Queue):
+        if queue.fifo and not queue.name.endswith(".fifo"):
+            yield Finding(
+                what=f'"{queue.name}" is a FIFO queue whose name does not end with .fifo',
+                part=queue,
+                fix=f'call it "{queue.name}.fifo", or leave fifo=True out',
+            )
+        if not queue.fifo and queue.name.endswith(".fifo"):
+            yield Finding(
+                what=f'"{queue.name}" ends with .fifo but is a standard queue',
+                part=queue,
+                fix="say fifo=True, or take .fifo off the name",
+            )
+
+
+def _deduplication(graph: Graph) -> Iterator[Finding]:
+    for queue in graph.of(Queue):
+        if queue.content_based_deduplication and not queue.fifo:
+            yield Finding(
+                what=f'"{queue.name}" asks for content-based deduplication, which only a FIFO queue has',
+                part=queue,
+                fix="say fifo=True, or leave content_based_deduplication out",
+            )
+
+
+def _kinds_of_dead_letter_queue(graph: Graph) -> Iterator[Finding]:
+    for queue in graph.of(Queue):
+        dead = _dead_letter_queue(queue, graph)
+        if dead is not None and dead.fifo != queue.fifo:
+            kind = "FIFO" if queue.fifo else "standard"
+            yield Finding(
+                what=f'"{queue.name}" is {kind}, its dead-letter queue "{dead.name}" is not',
+                part=queue,
+                fix=f'make "{dead.name}" {kind} too (fifo={queue.fifo})',
+            )
+
+
+def _dead_letter_is_a_queue(graph: Graph) -> Iterator[Finding]:
+    for queue in graph.of(Queue):
+        if isinstance(queue.dead_letter_queue, Named):
+            yield from _must_be(Queue, queue.dead_letter_queue, graph, f'dead letters of "{queue.name}"')
+    for function in graph.of(Function):
+        if isinstance(function.dead_letter_queue, Named):
+            yield from _must_be(
+                Queue, function.dead_letter_queue, graph, f'dead letters of "{function.name}"'
+            )
+
+
+def _must_be(kind: type[Resource], named: Named, graph: Graph, what: str) -> Iterator[Finding]:
+    resource = graph.follow(named)
+    if resource is not None and not isinstance(resource, kind):
+        yield Finding(
+            what=f'{what} cannot go to "{named.name}", a {type(resource).__name__}',
+            part=named,
+            fix=f"name a {kind.__name__}",
+        )
+
+
+def _cycles(graph: Graph) -> Iterator[Finding]:
+    reported: set[str] = set()
+    for queue in graph.of(Queue):
+        path = [queue.name]
+        current = _dead_letter_queue(queue, graph)
+        while current is not None and current.name not in path:
+            path.append(current.name)
+            current = _dead_letter_queue(current, graph)
+        if current is not None and current.name == queue.name and not reported & set(path):
+            reported.update(path)
+            yield Finding(
+                what=f"dead letters go round in a circle: {' -> '.join([*path, queue.name])}",
+                part=queue,
+                fix="the last dead-letter queue has none of its own",
+            )
+
+
+def _retention(graph: Graph) -> Iterator[Finding]:
+    for queue in graph.of(Queue):
+        dead = _dead_letter_queue(queue, graph)
+        if dead is not None and dead.message_retention_seconds < queue.message_retention_seconds:
+            yield Finding(
+                what=(
+                    f'"{dead.name}" keeps messages for {dead.message_retention_seconds:,} s, less than '
+                    f'"{queue.name}" ({queue.message_retention_seconds:,} s): a dead letter keeps its first '
+                    "date and may be gone before anyone sees it"
+                ),
+                part=dead,
+                fix=f"message_retention_seconds={queue.message_retention_seconds} or more, up to 1,209,600",
+            )
+
+
+def _failures_to_fifo(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        for field in ("on_failure", "dead_letter_queue"):
+            target = getattr(function, field)
+            yield from _no_fifo(target, function, f'{field} of "{function.name}"', graph)
+    for mapping in graph.of(StreamMapping):
+        yield from _no_fifo(mapping.on_failure, mapping, f'on_failure of "{mapping.stream.name}"', graph)
+
+
+def _no_fifo(target: Resource | Named | None, part: Part, what: str, graph: Graph) -> Iterator[Finding]:
+    resource = None if target is None else graph.follow(target)
+    if isinstance(resource, Queue) and resource.fifo:
+        yield Finding(
+            what=f'{what} is the FIFO queue "{resource.name}", which Lambda cannot send failures to',
+            part=part,
+            fix="give a standard queue",
+        )
+
+
+def _visibility(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(QueueMapping):
+        queue, function = mapping.queue, mapping.function
+        needed = 6 * function.timeout_seconds + int(mapping.batching_window_seconds)
+        if queue.visibility_timeout_seconds < needed:
+            window = " plus the batching window" if mapping.batching_window_seconds else ""
+            yield Finding(
+                what=(
+                    f'the visibility timeout of "{queue.name}" is {queue.visibility_timeout_seconds} s, '
+                    f'under six times the timeout of "{function.name}" ({function.timeout_seconds} s){window}'
+                    ": a message that is still being handled would be delivered again"
+                ),
+                part=queue,
+                within=f"mapped at {mapping.declared_at}",
+                fix=f"visibility_timeout_seconds={needed}, or a shorter timeout_seconds for the function",
+            )
+
+
+def _dead_letter_queue(queue: Queue, graph: Graph) -> Queue | None:
+    if queue.dead_letter_queue is None:
+        return None
+    found = graph.follow(queue.dead_letter_queue)
+    return found if isinstance(found, Queue) else None
+
+
+_SQS = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest"
+
+RULES = (
+    Rule(
+        id="PL201",
+        title="the name of a FIFO queue, and of no other, ends with .fifo",
+        source=f"{_SQS}/APIReference/API_CreateQueue.html",
+        check=_fifo_suffix,
+    ),
+    Rule(
+        id="PL202",
+        title="only a FIFO queue deduplicates by content",
+        source=f"{_SQS}/APIReference/API_SetQueueAttributes.html",
+        check=_deduplication,
+    ),
+    Rule(
+        id="PL203",
+        title="a dead-letter queue is of the same kind as its queue",
+        source=f"{_SQS}/SQSDeveloperGuide/sqs-dead-letter-queues.html",
+        check=_kinds_of_dead_letter_queue,
+    ),
+    Rule(
+        id="PL204",
+        title="dead letters go to a queue",
+        source=f"{_SQS}/SQSDeveloperGuide/sqs-dead-letter-queues.html",
+        check=_dead_letter_is_a_queue,
+    ),
+    Rule(
+        id="PL205",
+        title="dead letters do not go round in a circle",
+        source="our own: a message in a circle is never seen by anyone",
+        check=_cycles,
+    ),
+    Rule(
+        id="PL206",
+        title="a dead-letter queue keeps its messages at least as long as the queue before it",
+        source=f"{_SQS}/SQSDeveloperGuide/sqs-dead-letter-queues.html#understanding-message-retention-periods",
+        check=_retention,
+    ),
+    Rule(
+        id="PL207",
+        title="failed invocations do not go to a FIFO queue",
+        source="https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html",
+        check=_failures_to_fifo,
+    ),
+    Rule(
+        id="PL208",
+        title="a queue's visibility timeout is at least six times its function's timeout",
+        source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
+        check=_visibility,
+    ),
+)

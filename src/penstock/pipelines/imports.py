@@ -1,0 +1,99 @@
+"""Importing a project's own modules: its handlers by their setting, its pipelines by their file.
+
+1. A project's folder stands first on `sys.path` while its modules are imported, and stays there, as in
+   Lambda's task root.
+2. What a user's module raises while it is imported is shown as an error with the module's name; nothing
+   is swallowed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+from penstock.errors import DeclarationError, PenstockError
+from penstock.pipelines.resources import Function
+
+if TYPE_CHECKING:
+    from penstock.handlers import Handler
+
+PROJECT_PACKAGES = ("handlers", "pipelines", "statemachines")
+"""The folders of a project that are imported from; another project's modules of these names are let go."""
+
+
+def enter_project(root: Path) -> None:
+    """Put `root` first on `sys.path` and forget modules of these names that another project gave."""
+    folder = str(root.resolve())
+    if sys.path[:1] != [folder]:
+        sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
+    for name in [name for name in sys.modules if name.partition(".")[0] in PROJECT_PACKAGES]:
+        if not _belongs(sys.modules[name], root):
+            del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def _belongs(module: ModuleType, root: Path) -> bool:
+    places = [*getattr(module, "__path__", ()), getattr(module, "__file__", None)]
+    return any(place is not None and Path(place).is_relative_to(root.resolve()) for place in places)
+
+
+def import_module(name: str, *, root: Path) -> ModuleType:
+    """Import a module of the project in `root`.
+
+    Raises:
+        PenstockError: as the module itself raised it, for example a DeclarationError.
+        DeclarationError: the module is not there, or raised anything else.
+    """
+    enter_project(root)
+    try:
+        return importlib.import_module(name)
+    except PenstockError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise DeclarationError(
+                f'"{name}" imports "{error.name}", which is not installed',
+                at=str(root),
+                fix=f"install {error.name}, or mend the import",
+            ) from error
+        raise DeclarationError(
+            f'there is no module "{name}"',
+            at=str(root),
+            fix=f"it would be {'/'.join(name.split('.'))}.py in that folder",
+        ) from error
+    except Exception as error:
+        raise DeclarationError(
+            f'"{name}" cannot be imported: {type(error).__name__}: {error}', at=_raised_at(error)
+        ) from error
+
+
+def _raised_at(error: BaseException) -> str:
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    return "" if traceback is None else f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+
+
+def handler_of(function: Function, root: Path) -> Handler | None:
+    """The function's decorated handler; None if its setting leads to a plain callable.
+
+    Raises:
+        DeclarationError: the setting leads nowhere, or to something that cannot be called.
+    """
+    if not isinstance(function.handler, str):
+        return function.handler
+    module_name, _, attribute = function.handler.rpartition(".")
+    module = import_module(module_name, root=root)
+    handler = getattr(module, attribute, None)
+    if not callable(handler):
+        raise DeclarationError(
+            f'"{module_name}" has nothing called "{attribute}" that can be called',
+            at=str(function.declared_at),
+            fix="name a decorated handler, or a function of (event, context)",
+        )
+    return cast("Handler", handler) if hasattr(handler, "spec") else None

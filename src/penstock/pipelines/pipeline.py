@@ -1,0 +1,78 @@
+"""A pipeline: its parts, where a file enters, what comes out; checked when it is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from penstock.errors import DeclarationError
+from penstock.pipelines.checks import problems
+from penstock.pipelines.graph import Graph, unfold
+from penstock.pipelines.resources import Demo, Entry, Part, Resource, Results
+
+Kind = TypeVar("Kind", bound=Part)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline(Part):
+    """One declaration: frozen, and sound if it exists at all.
+
+    Args:
+        name: what `penstock run NAME` calls it: lower case, digits and hyphens.
+        parts: notifications, mappings and any resource that these do not reach.
+        entry: where an input file goes; None: the pipeline takes no file.
+        results: what a run copies out; None: nothing.
+        demo: makes the input that is used when none is given.
+        root: where definitions and handlers are found; a relative path starts at the folder that holds
+            `pipelines/`, or beside the declaration if it does not stand in such a folder.
+
+    Raises:
+        DeclarationError: with every problem that `checks` found, not only the first.
+    """
+
+    name: str
+    parts: Sequence[Part]
+    _: KW_ONLY
+    entry: Entry | None = None
+    results: Results | None = None
+    demo: Demo | None = field(default=None, compare=False, repr=False)
+    root: Path = field(default=Path(), compare=False, repr=False)
+    graph: Graph = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        ends = [end for end in (self.entry, self.results) if end is not None]
+        graph = unfold([*self.parts, *ends], root=_project_folder(self.declared_at.file) / self.root)
+        if re.fullmatch(r"[a-z][a-z0-9-]{0,62}", self.name) is None:
+            raise DeclarationError(
+                f'"{self.name}" is no name for a pipeline',
+                at=str(self.declared_at),
+                fix="lower-case letters, digits and hyphens, beginning with a letter",
+            )
+        found = problems(graph)
+        if found:
+            count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+            raise DeclarationError(
+                f'pipeline "{self.name}" does not hold together: {count}',
+                at=str(self.declared_at),
+                problems=found,
+            )
+        object.__setattr__(self, "root", graph.root)
+        object.__setattr__(self, "graph", graph)
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """Every resource, declared or reached, each once, in the order of the declaration."""
+        return self.graph.resources
+
+    def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
+        """Every part of one kind: `pipeline.of(Queue)`, `pipeline.of(QueueMapping)`."""
+        return self.graph.of(kind)
+
+
+def _project_folder(file: str) -> Path:
+    """The folder above `pipelines/` if the declaration stands there, else the declaration's own folder."""
+    folder = Path(file).resolve().parent
+    return folder.parent if folder.name == "pipelines" else folder

@@ -1,0 +1,93 @@
+"""The checksums that come with a write: computed again, compared, and kept to be returned.
+
+Source: "Checking object integrity" in the S3 user guide. CRC32C and CRC64NVME need a compiled library that is
+no dependency of this project: their values are kept and returned, not computed again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol, Self
+
+from penstock.runtime.services import ServiceError
+
+CHECKSUM_MEMBERS: Final = (
+    "ChecksumCRC32",
+    "ChecksumCRC32C",
+    "ChecksumCRC64NVME",
+    "ChecksumSHA1",
+    "ChecksumSHA256",
+)
+
+
+class _Running(Protocol):
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+@dataclass(slots=True)
+class Checksums:
+    """The checksums of one body, while it passes."""
+
+    given: dict[str, str]
+    content_md5: str | None
+    running: dict[str, _Running] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, object]) -> Self:
+        """Read what `ContentMD5` and `Checksum...` parameters promise."""
+        given = {name: value for name in CHECKSUM_MEMBERS if isinstance(value := parameters.get(name), str)}
+        promised = parameters.get("ContentMD5")
+        made = cls(given=given, content_md5=promised if isinstance(promised, str) else None)
+        for name in given:
+            if name == "ChecksumCRC32":
+                made.running[name] = _Crc32()
+            elif name == "ChecksumSHA1":
+                made.running[name] = hashlib.sha1(usedforsecurity=False)
+            elif name == "ChecksumSHA256":
+                made.running[name] = hashlib.sha256()
+        return made
+
+    def update(self, piece: bytes | memoryview) -> None:
+        for running in self.running.values():
+            running.update(piece)
+
+    def verified(self, md5: bytes) -> dict[str, str]:
+        """Return the checksums to keep.
+
+        Raises:
+            ServiceError: `InvalidDigest` or `BadDigest`.
+        """
+        if self.content_md5 is not None and _decoded(self.content_md5) != md5:
+            raise ServiceError("BadDigest", "The Content-MD5 you specified did not match what we received.")
+        for name, running in self.running.items():
+            if _decoded(self.given[name]) != running.digest():
+                algorithm = name.removeprefix("Checksum")
+                raise ServiceError(
+                    "BadDigest", f"The {algorithm} you specified did not match the calculated checksum."
+                )
+        return self.given
+
+
+def _decoded(value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise ServiceError("InvalidDigest", "The digest you specified is invalid.") from None

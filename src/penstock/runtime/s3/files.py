@@ -1,0 +1,255 @@
+"""Where the store keeps its files, how bytes get there, and how they are read back.
+
+1. The layout, under the store's root:
+       buckets/<bucket>/keys/<sha256 of the key>.json   an object's metadata; it names its data file
+       buckets/<bucket>/data/<sequencer>                its bytes, never changed once they are complete
+       incoming/                                        bytes that are not committed yet
+       uploads/<upload id>/                             a multipart upload: upload.json and its parts
+2. A metadata file appears by rename, so a reader in any process sees an old object or a new one, never half.
+3. Every process may stage and read; only the main process commits (`store.py`).
+4. A full disk or a folder that cannot be written is a `StateFolderError` here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from penstock.errors import StateFolderError
+from penstock.runtime.s3.checksums import Checksums
+from penstock.runtime.s3.objects import StagedFile, StoredObject
+from penstock.runtime.services import ServiceError
+from penstock.runtime.state_folder import state_folder_error
+
+COPY_BYTES: Final = 4 * 1024 * 1024
+EAGER_BYTES: Final = 64 * 1024
+
+_decode = msgspec.json.Decoder(StoredObject).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class BinaryReader(Protocol):
+    """Anything with `read(size)`: a file, botocore's body, s3transfer's file chunk."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class StoreFiles:
+    """The paths of one store, and the acts on them that need no lock.
+
+    Args:
+        root: the store's folder; made if it is missing.
+        writer: tells the staged files of this process from those of others: `main`, or a worker's name.
+    """
+
+    def __init__(self, root: Path, *, writer: str = "main") -> None:
+        self.root = root
+        self.incoming = root / "incoming"
+        self.uploads = root / "uploads"
+        self.buckets = root / "buckets"
+        self._writer = writer
+        self._staged = 0
+
+    def make_folders(self) -> None:
+        with disk_errors(self.root):
+            for folder in (self.incoming, self.uploads, self.buckets):
+                folder.mkdir(parents=True, exist_ok=True)
+
+    def bucket_exists(self, bucket: str) -> bool:
+        return (self.buckets / bucket).is_dir()
+
+    def metadata_path(self, bucket: str, key: str) -> str:
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"{self.buckets}/{bucket}/keys/{digest}.json"
+
+    def data_path(self, bucket: str, stored: StoredObject) -> str:
+        if stored.source_mtime_ns is not None:
+            return stored.data
+        return f"{self.buckets}/{bucket}/data/{stored.data}"
+
+    def find(self, bucket: str, key: str) -> StoredObject | None:
+        """Read an object's metadata; None if there is no such object."""
+        content = read_if_there(self.metadata_path(bucket, key))
+        return None if content is None else _decode(content)
+
+    def open_data(self, bucket: str, stored: StoredObject) -> int:
+        """Open an object's bytes; a file that was added in place must still be the one that was added.
+
+        Raises:
+            FileNotFoundError: the object was overwritten or deleted in the meantime.
+            StateFolderError: a file that was added in place is gone or has changed.
+        """
+        path = self.data_path(bucket, stored)
+        if stored.source_mtime_ns is None:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise _source_changed(path, "is gone") from None
+        status = os.fstat(descriptor)
+        if (status.st_mtime_ns, status.st_size) != (stored.source_mtime_ns, stored.size_bytes):
+            os.close(descriptor)
+            raise _source_changed(path, "has changed since it was added")
+        return descriptor
+
+    def new_staged_path(self) -> Path:
+        self._staged += 1
+        return self.incoming / f"{self._writer}-{os.getpid()}-{self._staged}"
+
+    def stage(self, body: bytes | BinaryReader, parameters: Mapping[str, object]) -> StagedFile:
+        """Write a body to a file of its own in `incoming`, checking the checksums that came with it.
+
+        Raises:
+            ServiceError: `BadDigest` or `InvalidDigest`.
+            StateFolderError: the disk is full or the folder cannot be written.
+        """
+        path = self.new_staged_path()
+        md5 = hashlib.md5(usedforsecurity=False)
+        checksums = Checksums.of(parameters)
+        size = 0
+        try:
+            with disk_errors(path), open(path, "xb", buffering=0) as file:
+                for piece in pieces_of(body):
+                    md5.update(piece)
+                    checksums.update(piece)
+                    write_whole(file.fileno(), piece)
+                    size += len(piece)
+            verified = checksums.verified(md5.digest())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return StagedFile(file=path.name, size_bytes=size, md5=md5.hexdigest(), checksums=verified)
+
+    def write_metadata(self, bucket: str, stored: StoredObject) -> None:
+        replace_file(self.metadata_path(bucket, stored.key), _encode(stored))
+
+    def all_objects(self, bucket: str) -> Iterator[StoredObject]:
+        """Read the metadata of every object in a bucket, in no order."""
+        with os.scandir(self.buckets / bucket / "keys") as entries:
+            for entry in entries:
+                if entry.name.endswith(".json"):
+                    yield _decode(Path(entry.path).read_bytes())
+
+
+class RangeReader:
+    """A file-like body over a part of an open file; it reads with `pread`."""
+
+    def __init__(self, descriptor: int, start: int, size_bytes: int) -> None:
+        self._descriptor: int | None = descriptor
+        self._position = start
+        self._stop = start + size_bytes
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = self._stop - self._position
+        wanted = left if size is None or size < 0 else min(size, left)
+        if wanted <= 0 or self._descriptor is None:
+            self.close()
+            return b""
+        content = os.pread(self._descriptor, wanted, self._position)
+        if len(content) < wanted and content:
+            pieces = [content]
+            got = len(content)
+            while got < wanted and (piece := os.pread(self._descriptor, wanted - got, self._position + got)):
+                pieces.append(piece)
+                got += len(piece)
+            content = b"".join(pieces)
+        self._position += len(content)
+        if self._position >= self._stop or not content:
+            self.close()
+        return content
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def pieces_of(body: bytes | bytearray | memoryview | BinaryReader) -> Iterator[bytes | memoryview]:
+    """Cut a body into pieces of a few MB."""
+    if isinstance(body, (bytes, bytearray, memoryview)):
+        view = memoryview(body)
+        for start in range(0, len(view), COPY_BYTES):
+            yield view[start : start + COPY_BYTES]
+        return
+    while piece := body.read(COPY_BYTES):
+        yield piece.encode() if isinstance(piece, str) else piece
+
+
+def write_whole(descriptor: int, content: bytes | memoryview) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def replace_file(path: str, content: bytes) -> None:
+    """Put a file in place in one step, so that a reader sees the old content or the new."""
+    temporary = f"{path}.{os.getpid()}.new"
+    with disk_errors(path):
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            write_whole(descriptor, content)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+
+
+def read_if_there(path: str) -> bytes | None:
+    """Read a small file in few system calls; None if it does not exist."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        content = os.read(descriptor, EAGER_BYTES)
+        if len(content) == EAGER_BYTES:
+            while more := os.read(descriptor, EAGER_BYTES):
+                content += more
+        return content
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path | str) -> Iterator[None]:
+    """Turn what the operating system says about the disk into a `StateFolderError` with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise state_folder_error(error, path) from error
+
+
+def no_such_key(key: str) -> ServiceError:
+    """S3's answer for a key that does not exist."""
+    return ServiceError("NoSuchKey", "The specified key does not exist.", 404, fields={"Key": key})
+
+
+def no_such_bucket(bucket: str) -> ServiceError:
+    """S3's answer for a bucket that does not exist."""
+    return ServiceError(
+        "NoSuchBucket", "The specified bucket does not exist", 404, fields={"BucketName": bucket}
+    )
+
+
+def _source_changed(path: str, how: str) -> StateFolderError:
+    return StateFolderError(
+        f"a file that was added in place {how}",
+        at=path,
+        fix="put the file back as it was, or start a new run; without --in-place the run keeps its own copy",
+    )
