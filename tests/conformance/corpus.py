@@ -1,4 +1,5 @@
-"""Where the corpus is, and reading its cases. The corpus is not part of the repository (see docs/conformance.md)."""
+"""Where the corpus is, and reading its cases. The corpus is not part of the repository (see
+docs/conformance.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Comparing what happened with what AWS recorded: the corpus's comparison rules 1 to 6, and nothing more lenient."""
+"""Comparing what happened with what AWS recorded: the corpus's comparison rules 1 to 6, and nothing more
+lenient."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-# The recorder now and then wrapped a placeholder in another one: `<<any:task_token>:1>`, `<any:<start-time>>`.
+# The recorder now and then wrapped a placeholder in another one: `<<any:task_token>:1>`,
+# `<any:<start-time>>`.
 _ANY = re.compile(r"<<any:[^<>]*>:\d+>|<any:<[^<>]*>>|<any:[^<>]*>")
 _DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?")
 _HTTP_DETAILS = frozenset({"SdkHttpMetadata", "SdkResponseMetadata"})

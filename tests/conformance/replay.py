@@ -1,4 +1,5 @@
-"""Running a recorded case: its tasks answer what they answered on AWS, its S3 objects are those of its setup."""
+"""Running a recorded case: its tasks answer what they answered on AWS, its S3 objects are those of its
+setup."""
 
 from __future__ import annotations
 
@@ -105,7 +106,8 @@ class _World:
         if result["kind"] == "return":
             return Returns(_plain(result.get("output")), submitted=submitted, worker_name=worker)
         error, cause = result.get("error"), result.get("cause")
-        if isinstance(cause, dict) and "$json" in cause and task.resource_type == "lambda" and not task.action:
+        direct = task.resource_type == "lambda" and not task.action
+        if direct and isinstance(cause, dict) and "$json" in cause:
             # AWS shows the function's own text for a direct ARN; Lambda's Python runtime puts spaces into it.
             cause = json.dumps(_plain(cause["$json"]), ensure_ascii=False)
         cause = _plain(cause)
@@ -152,8 +154,7 @@ class _World:
             ]
         body = self._objects.get((bucket, str(where.get("Key"))))
         if body is None:
-            cause = "The specified key does not exist. (Service: Amazon S3; Status Code: 404; Error Code: NoSuchKey)"
-            return ItemsReadFailed(read_id=0, cause=cause, at=0.0)
+            return ItemsReadFailed(read_id=0, cause="The specified key does not exist.", at=0.0)
         try:
             return list(decode_items(command.config, [body]))
         except ItemFormatError as error:

@@ -9,7 +9,10 @@ import pytest
 from tests.conformance import corpus, scoring
 from tests.conformance.scoring import FLOORS, Level
 
-_MISSING = f"the corpus is not at {corpus.asl_folder()}; it is not part of the repository: set PENSTOCK_CORPUS to its folder"
+_MISSING = (
+    f"the corpus is not at {corpus.asl_folder()}; it is not part of the repository: "
+    "set PENSTOCK_CORPUS to its folder"
+)
 
 
 @pytest.fixture(scope="module")

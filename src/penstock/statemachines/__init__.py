@@ -5,9 +5,10 @@
     for command in step.commands: ...          # carry them out, then
     step = advance(step.execution, TaskSucceeded(task_id=1, output={"n": 2}, at=0.5))
 
-The general layout: `definitions` and `parse` read, `model` is what they give; `engine` runs it, with `states`, `tasks`,
-`fan_out` and `map_run` for the state types, `dataflow` for what goes in and out of a state, `transitions` for how it
-goes on; `protocol` is what passes between the engine and the world; `history` is what AWS would have recorded.
+The general layout: `definitions` and `parse` read, `model` is what they give; `engine` runs it, with
+`states`, `tasks`, `fan_out` and `map_run` for the state types, `dataflow` for what goes in and out of a
+state, `transitions` for how it goes on; `protocol` is what passes between the engine and the world; `history`
+is what AWS would have recorded.
 """
 
 from penstock.statemachines.definitions import load_definition, read_definition

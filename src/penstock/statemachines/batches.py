@@ -74,8 +74,8 @@ def take_batch(
         selected: what ItemSelector makes of the item at an offset in this batch.
 
     Returns:
-        The batch's input, `{"Items": [...]}` with `BatchInput` if the state has one, and its number of items; None if
-        the batch is not complete yet.
+        The batch's input, `{"Items": [...]}` with `BatchInput` if the state has one, and its number of items;
+        None if the batch is not complete yet.
     """
     if not waiting:
         return None

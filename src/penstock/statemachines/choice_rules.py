@@ -1,7 +1,7 @@
 """Choice rules, compiled into conditions (States Language, "Choice state").
 
-A comparison between values of different types is false, never an error; a path that finds nothing is an error,
-except under `IsPresent`.
+A comparison between values of different types is false, never an error; a path that finds nothing is an
+error, except under `IsPresent`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from penstock.errors import PathError
 from penstock.statemachines.execution import Branch, Execution, context_object
-from penstock.statemachines.failures import DATA_LIMIT, RESULT_PATH_MATCH, StateFailure
+from penstock.statemachines.failures import DATA_LIMIT, RESULT_PATH_MATCH, StateFailure, too_large_cause
 from penstock.statemachines.model import Catcher, Evaluate, Scope, State
 from penstock.statemachines.values import JSON, size_bytes
 
@@ -133,8 +133,4 @@ def check_size(state: State, value: JSON) -> None:
         StateFailure: `States.DataLimitExceeded`.
     """
     if size_bytes(value) > MAXIMUM_PAYLOAD_BYTES:
-        raise StateFailure(
-            DATA_LIMIT,
-            f"The state/task '{state.name}' returned a result with a size exceeding the maximum number of bytes "
-            "service limit.",
-        )
+        raise StateFailure(DATA_LIMIT, too_large_cause(state.name))

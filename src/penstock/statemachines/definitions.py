@@ -24,12 +24,12 @@ def load_definition(
 
     Args:
         source: Amazon States Language as JSON or YAML text, or decoded.
-        substitutions: what `${Name}` in any string stands for (SAM's DefinitionSubstitutions). Without them such
-            strings stay as they are.
+        substitutions: what `${Name}` in any string stands for (SAM's DefinitionSubstitutions). Without them
+            such strings stay as they are.
 
     Raises:
-        DefinitionError: the text cannot be read, a substitution has no value, or the definition cannot be run; `at`
-            is a JSON pointer, or a line and column.
+        DefinitionError: the text cannot be read, a substitution has no value, or the definition cannot be
+            run; `at` is a JSON pointer, or a line and column.
     """
     decoded = read_definition(source) if isinstance(source, str) else source
     if substitutions is not None:

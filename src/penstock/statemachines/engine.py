@@ -1,11 +1,12 @@
 """The interpreter: one execution, stepped from happening to happening.
 
-1. Nothing here waits, reads a clock, draws a random number or runs a task. `advance` takes an execution and what has
-   happened; it answers with the execution as it stands now and with what the world is asked for.
-2. Two tables say everything: which function runs a state (`_RUN`), and which one answers a happening (`_ANSWER`).
-   What each does is in `states`, `tasks`, `fan_out` and `map_run`; how a branch goes on is in `transitions`.
-3. Branches take turns from a queue until every one of them waits: no input makes Python's stack grow, and the same
-   happenings give the same history, byte for byte.
+1. Nothing here waits, reads a clock, draws a random number or runs a task. `advance` takes an execution and
+   what has happened; it answers with the execution as it stands now and with what the world is asked for.
+2. Two tables say everything: which function runs a state (`_RUN`), and which one answers a happening
+   (`_ANSWER`). What each does is in `states`, `tasks`, `fan_out` and `map_run`; how a branch goes on is in
+   `transitions`.
+3. Branches take turns from a queue until every one of them waits: no input makes Python's stack grow, and the
+   same happenings give the same history, byte for byte.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def path_or_intrinsic(text: str, field: str) -> Evaluate:
 
 
 def payload(template: JSON) -> Evaluate:
-    """A payload template: members whose names end in `.$` are computed (States Language, "Payload Template")."""
+    """A payload template: members whose names end in `.$` are computed ("Payload Template")."""
     return _payload(template) or constant(template)
 
 

@@ -24,8 +24,8 @@ INTRINSIC = "States.IntrinsicFailure"
 
 # Developer Guide, "Handling errors": `States.Runtime` always fails the execution.
 UNCATCHABLE = frozenset({RUNTIME})
-# "States.TaskFailed ... matches any known error name except for States.Timeout." The guide also says that States.ALL
-# cannot catch States.DataLimitExceeded; histories recorded on AWS show that it does.
+# "States.TaskFailed ... matches any known error name except for States.Timeout." The guide also says that
+# States.ALL cannot catch States.DataLimitExceeded; histories recorded on AWS show that it does.
 NOT_IN_TASK_FAILED = frozenset({RUNTIME, TIMEOUT})
 
 
@@ -66,6 +66,14 @@ def runtime_failure(reason: str) -> StateFailure:
 def evaluation_failure(reason: str, *, location: str | None = None) -> StateFailure:
     """`States.QueryEvaluationError`, with the state's name and event id put before the reason."""
     return StateFailure(QUERY_EVALUATION, reason, location=location, located=True)
+
+
+def too_large_cause(name: str) -> str:
+    """Why a state fails with `States.DataLimitExceeded`; `name` is the state's or its resource's."""
+    return (
+        f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes "
+        "service limit."
+    )
 
 
 def matches(error_equals: Iterable[str], error: str | None) -> bool:

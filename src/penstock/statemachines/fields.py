@@ -1,6 +1,7 @@
 """Reading the members of a definition: each with its type, each fault with its place.
 
-Only the shape is judged here (what the engine needs to run); the rules of the language are `checks`' business.
+Only the shape is judged here (what the engine needs to run); the rules of the language are `checks`'
+business.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The execution history: events as Step Functions records them.
 
 1. An event is immutable; ids count from 1 without gaps.
-2. Details hold decoded values (`input`, `output`, `parameters` are not JSON text); `as_api` renders an event as
-   `GetExecutionHistory` does.
+2. Details hold decoded values (`input`, `output`, `parameters` are not JSON text); `as_api` renders an event
+   as `GetExecutionHistory` does.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ MAXIMUM_EVENTS = 25_000
 """Quotas, "Standard workflows": the 25,000th event is ExecutionSucceeded or the execution fails."""
 
 MAXIMUM_EXPRESS_EVENTS = 1_000_000
-"""AWS stops an Express execution after five minutes only. A loop that takes no time would never get there: this
-is where the engine stops it."""
+"""AWS stops an Express execution after five minutes only. A loop that takes no time would never get there:
+this is where the engine stops it."""
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ _SHARED_KEYS = {
 
 
 def details_key(event_type: str) -> str:
-    """The member that holds an event's details in the API: `PassStateEntered` -> `stateEnteredEventDetails`."""
+    """The API's member for an event's details: `PassStateEntered` -> `stateEnteredEventDetails`."""
     for ending, key in _SHARED_KEYS.items():
         if event_type.endswith(ending):
             return key
@@ -53,7 +53,7 @@ def details_key(event_type: str) -> str:
 
 
 def as_api(event: Event) -> dict[str, JSON]:
-    """The event in the shape of `GetExecutionHistory`; payloads are JSON text, `timestamp` an ISO date-time."""
+    """The event in the shape of `GetExecutionHistory`: payloads are JSON text."""
     answer: dict[str, JSON] = {
         "timestamp": iso_date_time(event.at),
         "type": event.type,

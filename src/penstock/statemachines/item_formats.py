@@ -2,7 +2,8 @@
 
 1. No S3 here: whoever reads the object hands its bytes over in pieces of any size.
 2. CSV and JSON Lines are decoded in constant memory; a JSON array or a manifest is one document.
-3. What cannot be decoded is an `ItemFormatError` with the cause that AWS gives with `States.ItemReaderFailed`.
+3. What cannot be decoded is an `ItemFormatError` with the cause that AWS gives with
+   `States.ItemReaderFailed`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def decode_items(config: Mapping[str, JSON], body: Iterable[bytes]) -> Iterator[
     """Decode an object's items (Developer Guide, "ItemReader (Map)").
 
     Args:
-        config: the resolved ReaderConfig: InputType (CSV, JSON, JSONL), CSVHeaderLocation, CSVHeaders, CSVDelimiter,
-            ItemsPointer.
+        config: the resolved ReaderConfig: InputType (CSV, JSON, JSONL), CSVHeaderLocation, CSVHeaders,
+            CSVDelimiter, ItemsPointer.
         body: the object's bytes.
 
     Raises:

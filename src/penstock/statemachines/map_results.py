@@ -1,7 +1,7 @@
 """The results of a Map Run: kept for the state's output, or sent to S3 page by page.
 
-Without a ResultWriter the state's output is the array of the children's outputs, held to the payload limit: once they
-are larger than that together, none of them is kept.
+Without a ResultWriter the state's output is the array of the children's outputs, held to the payload limit:
+once they are larger than that together, none of them is kept.
 """
 
 from __future__ import annotations
@@ -113,10 +113,6 @@ class Results:
         if self.resource is not None and execution.writes.pop(self.write_id, None) is None:
             execution.commands.append(self._page(last=True))
 
-    def too_large_cause(self, name: str) -> str:
-        """Why the state fails if its output is too large."""
-        return f"The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
-
     def _page(self, *, last: bool) -> WriteResults:
         records, self.records = tuple(self.records), []
         return WriteResults(
@@ -132,7 +128,7 @@ class Results:
 
 
 def _record(child: StartChild, started_at: float, happened: ChildFinished) -> Mapping[str, JSON]:
-    """A child as `DescribeExecution` and the result files describe it (Developer Guide, "ResultWriter (Map)")."""
+    """A child as the result files describe it (Developer Guide, "ResultWriter (Map)")."""
     record: dict[str, JSON] = {
         "ExecutionArn": child.execution_arn,
         "Input": compact(child.input),

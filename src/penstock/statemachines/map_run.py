@@ -1,8 +1,8 @@
 """Distributed Map states: a Map Run, its items, its child executions and their results.
 
 1. Children are executions of their own, driven by the runner; the parent's history gets no event per child.
-2. A child costs the same whatever the number of the others; an item is held from its page's arrival to its child's
-   start, a result only if the state's output needs it.
+2. A child costs the same whatever the number of the others; an item is held from its page's arrival to its
+   child's start, a result only if the state's output needs it.
 3. Reading items and writing results are asked for (`ReadItems`, `WriteResults`), never done here.
 """
 
@@ -21,6 +21,7 @@ from penstock.statemachines.failures import (
     ITEM_READER,
     TOLERATED_FAILURES,
     StateFailure,
+    too_large_cause,
 )
 from penstock.statemachines.fan_out import find_items, select
 from penstock.statemachines.map_results import Results
@@ -358,7 +359,7 @@ def _fail_run(execution: Execution, run: MapRun, error: str, cause: str) -> None
 def _complete(execution: Execution, run: MapRun, result: JSON) -> None:
     branch = run.branch
     if run.results.too_large:
-        _fail_run(execution, run, DATA_LIMIT, run.results.too_large_cause(run.state.name))
+        _fail_run(execution, run, DATA_LIMIT, too_large_cause(run.state.name))
         return
     previous = execution.record(branch, "MapRunSucceeded")
     execution.append("MapStateSucceeded", previous)

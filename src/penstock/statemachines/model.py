@@ -245,8 +245,8 @@ class Machine:
     """A whole definition.
 
     Args:
-        flows: every flow that runs as an execution of its own, by JSON pointer: the machine's own (`""`) and the
-            item processors of its Distributed Maps.
+        flows: every flow that runs as an execution of its own, by JSON pointer: the machine's own (`""`) and
+            the item processors of its Distributed Maps.
         source: the definition as it was read.
     """
 

@@ -286,7 +286,8 @@ def _map(name: str, fields: Fields, flows: dict[str, Flow]) -> State:
     members = parse_map(fields, processor_fields)
     if members["distributed"]:
         flows[processor.pointer] = processor
-    # "ItemSelector" took the place of "Parameters", which is still accepted and means the same in a Map state.
+    # "ItemSelector" took the place of "Parameters", which is still accepted and means the same in a Map
+    # state.
     return model.Map(
         **common(name, fields), **working(fields, parameters=False), **members, processor=processor
     )

@@ -37,8 +37,8 @@ def delay_seconds(retrier: Retrier, attempt: int, *, draw: Random) -> float:
         draw: the execution's random numbers; used only for `JitterStrategy: FULL`.
 
     Returns:
-        Seconds: `IntervalSeconds * BackoffRate ** (attempt - 1)`, at most `MaxDelaySeconds`; with full jitter,
-        any number from 0 to that.
+        Seconds: `IntervalSeconds * BackoffRate ** (attempt - 1)`, at most `MaxDelaySeconds`; with
+        full jitter, any number from 0 to that.
     """
     try:
         longest = retrier.interval_seconds * retrier.backoff_rate ** (attempt - 1)

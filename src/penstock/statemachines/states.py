@@ -97,13 +97,14 @@ def _until(execution: Execution, state: Wait, value: JSON, scope: Scope) -> floa
         return instant.epoch_seconds
     if state.path is not None:
         raise runtime_failure(
-            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format "
-            f"string: {state.path} == {_shown(text)}"
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time "
+            f"format string: {state.path} == {_shown(text)}"
         )
     raise _malformed(
         state,
         "Timestamp",
-        f"The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {_shown(text)}",
+        "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: "
+        f"{_shown(text)}",
     )
 
 

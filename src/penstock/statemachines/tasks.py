@@ -1,8 +1,8 @@
 """Task states: scheduling an attempt, its timeouts, and what comes of it.
 
 1. The engine knows that a task was asked for and how it ended, never what it does.
-2. Which history events an attempt leaves depends on its resource: a Lambda function's ARN, an activity's ARN, or an
-   integration. The table `_EVENTS` says which.
+2. Which history events an attempt leaves depends on its resource: a Lambda function's ARN, an activity's ARN,
+   or an integration. The table `_EVENTS` says which.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from penstock.statemachines.failures import (
     TIMEOUT,
     StateFailure,
     runtime_failure,
+    too_large_cause,
 )
 from penstock.statemachines.model import Evaluate, Scope, Task
 from penstock.statemachines.protocol import (
@@ -199,7 +200,7 @@ def succeeded(execution: Execution, attempt: Attempt, happened: TaskSucceeded) -
 
 def _too_large(execution: Execution, attempt: Attempt) -> None:
     shown = attempt.state.resource if attempt.events is _LAMBDA else attempt.state.resource_type
-    cause = f"The state/task '{shown}' returned a result with a size exceeding the maximum number of bytes service limit."
+    cause = too_large_cause(shown)
     details = {**attempt.shared(), "error": DATA_LIMIT, "cause": cause}
     execution.record(attempt.branch, attempt.events.failed, details)
     fail(execution, attempt.branch, StateFailure(DATA_LIMIT, cause))

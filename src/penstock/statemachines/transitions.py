@@ -1,8 +1,8 @@
 """How a branch goes on: entering a state, leaving it, retrying, catching, failing, being stopped.
 
 1. Every way out of a state, whatever its type, ends in one of the functions of this file.
-2. What the types do in between is in `states`, `tasks`, `fan_out` and `map_run`; which of them answers what is the
-   table in `engine`.
+2. What the types do in between is in `states`, `tasks`, `fan_out` and `map_run`; which of them answers what
+   is the table in `engine`.
 3. A branch's next turn is queued, never taken here, so that no input makes Python's stack grow.
 """
 

@@ -4,8 +4,8 @@
     run = run_machine(machine, {"n": 1}, tasks=scripted({"Square": [Throws("Busy"), Returns({"n": 1})]}))
     assert run.output == {"n": 1}
 
-A day of waiting takes no time; what a task answers is written down beside the test; a Distributed Map's children run
-too. The happenings that the run was made of are in `run.happenings`, so that it can be replayed.
+A day of waiting takes no time; what a task answers is written down beside the test; a Distributed Map's
+children run too. The happenings that the run was made of are in `run.happenings`, so that it can be replayed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from penstock.statemachines import (
     SetTimer,
     StartChild,
     Step,
-    StopReading,
     Stopped,
+    StopReading,
     TaskFailed,
     TaskSubmitted,
     TaskSucceeded,
@@ -72,7 +72,8 @@ class Throws:
     """The attempt fails.
 
     Args:
-        accepted: false if the service refuses a `.sync` or `.waitForTaskToken` call, so that nothing is waited for.
+        accepted: false if the service refuses a `.sync` or `.waitForTaskToken` call, so that nothing is
+            waited for.
     """
 
     error: str | None = None
