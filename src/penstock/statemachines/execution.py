@@ -90,6 +90,9 @@ class Branch:
         variables: those in scope; replaced, never changed, by `Assign`.
         item: what the context object says about a Map's item, or None.
         previous_event_id: the event that its first one follows.
+
+    Its `work` is what it waits for; `suspended` is what it was waiting for when it failed or was stopped, kept
+    for a redrive.
     """
 
     __slots__ = (
@@ -108,6 +111,7 @@ class Branch:
         "retry_count",
         "state",
         "stopped",
+        "suspended",
         "token",
         "variables",
         "work",
@@ -140,6 +144,7 @@ class Branch:
         self.retry_count = 0
         self.token: str | None = None
         self.work: Work | None = None
+        self.suspended: Work | None = None
         self.stopped = False
 
 
@@ -183,6 +188,7 @@ class Execution:
         "state_machine_arn",
         "status",
         "synchronous",
+        "timeout_seconds",
         "timers",
         "writes",
     )
@@ -225,6 +231,7 @@ class Execution:
         self.error: str | None = None
         self.cause: str | None = None
         self.redrive_count = 0
+        self.timeout_seconds: int | None = None
         self.last_id = 0
         self.ready: deque[tuple[Turn, Branch]] = deque()
         self.ended: deque[tuple[Turn, Branch]] = deque()

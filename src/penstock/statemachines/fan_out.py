@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from penstock.errors import PathError
 from penstock.statemachines import dataflow
@@ -28,6 +28,7 @@ class FanOut:
 
     Args:
         branch: the branch whose state this is.
+        running: the branches that have begun and not ended well, by index; a redrive goes on with them.
         items: of a Map state; None for a Parallel state.
         total: how many branches there will have been.
     """
@@ -50,7 +51,6 @@ class FanOut:
         """Stop every branch; they leave no event."""
         for running in self.running.values():
             stop(execution, running)
-        self.running.clear()
 
 
 def run_parallel(execution: Execution, branch: Branch, state: Parallel) -> None:
@@ -136,9 +136,7 @@ def branch_succeeded(execution: Execution, fan: FanOut, ended: Branch) -> None:
             try:
                 _start_iteration(execution, fan, state, previous)
             except StateFailure as failure:
-                fan.stop(execution)
-                fan.branch.previous_event_id = previous
-                fail(execution, fan.branch, failure)
+                _fail(execution, fan, failure, previous)
             return
         previous = succeeded
     if not fan.running:
@@ -147,7 +145,6 @@ def branch_succeeded(execution: Execution, fan: FanOut, ended: Branch) -> None:
 
 def branch_failed(execution: Execution, fan: FanOut, failed: Branch) -> None:
     """A branch has failed: the others are stopped, and the state fails with the same error."""
-    del fan.running[failed.index]
     error, cause = failed.error
     previous = failed.previous_event_id
     iterates = isinstance(fan.state, Map)
@@ -156,13 +153,29 @@ def branch_failed(execution: Execution, fan: FanOut, failed: Branch) -> None:
     if not isinstance(failed.state, Map | Parallel):
         record_aborted(execution, failed, previous)
     for index, other in sorted(fan.running.items()):
-        stop(execution, other)
-        if iterates:
-            _record_iteration(execution, fan, "MapIterationAborted", index, previous)
-        record_aborted(execution, other, previous)
-    fan.running.clear()
+        if other is not failed:
+            if iterates:
+                _record_iteration(execution, fan, "MapIterationAborted", index, previous)
+            record_aborted(execution, other, previous)
+    _fail(execution, fan, StateFailure(error, cause), previous)
+
+
+def redrive(execution: Execution, fan: FanOut, again: Callable[[Execution, Branch], None]) -> None:
+    """Go on with the branches that failed or were stopped; those that ended well keep their results.
+
+    Args:
+        again: what makes a branch go on.
+    """
+    fan.branch.work = fan
+    for _, branch in sorted(fan.running.items()):
+        again(execution, branch)
+
+
+def _fail(execution: Execution, fan: FanOut, failure: StateFailure, previous: int) -> None:
+    fan.stop(execution)
     fan.branch.previous_event_id = previous
-    fail(execution, fan.branch, StateFailure(error, cause))
+    fan.branch.suspended = fan
+    fail(execution, fan.branch, failure)
 
 
 def _record_iteration(execution: Execution, fan: FanOut, kind: str, index: int, previous: int) -> None:

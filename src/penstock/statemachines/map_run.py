@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Mapping
 from uuid import NAMESPACE_URL, uuid5
 
+import msgspec
+
 from penstock.statemachines import dataflow
 from penstock.statemachines.batches import BatchLimits, batch_limits, take_batch
 from penstock.statemachines.dataflow import scope_of
@@ -69,10 +71,13 @@ class MapRun:
         waiting: items that are read and not yet given to a child.
         read_all: no further item will come.
         read_id: the reader that is open, if any; `asked` while a page of it is on its way.
+        skip: items of a reader that is opened again after a redrive, which have been read before.
+        again: children that did not succeed, for a redrive.
         unread: how many further items may be read (MaxItems).
     """
 
     __slots__ = (
+        "again",
         "arn",
         "asked",
         "batches",
@@ -85,8 +90,10 @@ class MapRun:
         "read_all",
         "read_id",
         "reader",
+        "redrive_count",
         "results",
         "running",
+        "skip",
         "state",
         "taken",
         "tolerated_count",
@@ -108,6 +115,9 @@ class MapRun:
         self.reader: ReadItems | None = None
         self.asked = False
         self.page = 0
+        self.skip = 0
+        self.again: list[Child] = []
+        self.redrive_count = 0
         self.unread = MAXIMUM_ITEMS
         self.running: dict[int, Child] = {}
         self.next_index = 0
@@ -124,8 +134,8 @@ class MapRun:
         for child_id in self.running:
             execution.children.pop(child_id, None)
             execution.commands.append(CancelChild(child_id=child_id))
+        self.again.extend(child for _, child in sorted(self.running.items()))
         self.running.clear()
-        self.waiting.clear()
         self.close_reader(execution)
         self.results.stop(execution)
 
@@ -134,7 +144,6 @@ class MapRun:
             execution.reads.pop(self.read_id, None)
             execution.commands.append(StopReading(read_id=self.read_id))
             self.read_id = None
-        self.read_all = True
 
 
 def run_distributed_map(execution: Execution, branch: Branch, state: Map) -> None:
@@ -163,7 +172,8 @@ def items_read(execution: Execution, run: MapRun, happened: ItemsRead) -> None:
     """A page has come."""
     run.asked = False
     run.page += 1
-    items = happened.items[: run.unread]
+    items = happened.items[run.skip :][: run.unread]
+    run.skip = max(0, run.skip - len(happened.items))
     run.waiting.extend(items)
     run.unread -= len(items)
     if happened.done:
@@ -172,6 +182,7 @@ def items_read(execution: Execution, run: MapRun, happened: ItemsRead) -> None:
         run.read_all = True
     elif run.unread == 0:
         run.close_reader(execution)
+        run.read_all = True
     _go_on(execution, run)
 
 
@@ -188,6 +199,7 @@ def child_finished(execution: Execution, run: MapRun, happened: ChildFinished) -
     run.results.add(execution, child.command, child.started_at, happened)
     if happened.status != "SUCCEEDED":
         run.failed_items += child.item_count
+        run.again.append(child)
     if run.failed_items and _too_many_failed(run):
         _fail_run(
             execution, run, TOLERATED_FAILURES, "The specified tolerated failure threshold was exceeded"
@@ -264,6 +276,7 @@ def _go_on(execution: Execution, run: MapRun) -> None:
             pass
     except StateFailure as failure:
         run.stop(execution)
+        run.branch.suspended = run
         fail(execution, run.branch, failure)
         return
     if not run.read_all:
@@ -284,7 +297,7 @@ def _ask_for_page(execution: Execution, run: MapRun) -> None:
         ReadItems(
             read_id=reader.read_id,
             page=run.page,
-            limit=min(PAGE_ITEMS, run.unread),
+            limit=min(PAGE_ITEMS, run.unread + run.skip),
             resource=reader.resource,
             parameters=reader.parameters,
             config=reader.config,
@@ -314,10 +327,9 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
             return False
         value, count = batch
         run.taken += count
-    child_id = execution.next_id()
     name = execution.random_uuid()
-    started = StartChild(
-        child_id=child_id,
+    command = StartChild(
+        child_id=execution.next_id(),
         pointer=state.processor.pointer,
         index=run.next_index,
         input=value,
@@ -330,11 +342,35 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
         seed=execution.draw.getrandbits(63),
         context=execution.context or {},
     )
-    run.running[child_id] = Child(started, count, execution.now)
     run.next_index += 1
-    execution.children[child_id] = run
-    execution.commands.append(started)
+    _start(execution, run, command, count)
     return True
+
+
+def _start(execution: Execution, run: MapRun, command: StartChild, item_count: int) -> None:
+    run.running[command.child_id] = Child(command, item_count, execution.now)
+    execution.children[command.child_id] = run
+    execution.commands.append(command)
+
+
+def redrive(execution: Execution, run: MapRun) -> None:
+    """Run the children that did not succeed once more, then go on with the items that were left."""
+    run.redrive_count += 1
+    details: dict[str, JSON] = {"mapRunArn": run.arn, "redriveCount": run.redrive_count}
+    execution.record(run.branch, "MapRunRedriven", details)
+    run.branch.work = run
+    run.failed_items = 0
+    run.asked = False
+    if not run.read_all and run.reader is not None:
+        run.skip, run.page = run.taken + len(run.waiting), 0
+        run.reader = msgspec.structs.replace(run.reader, read_id=execution.next_id())
+        run.read_id = run.reader.read_id
+        execution.reads[run.read_id] = run
+    children, run.again = run.again, []
+    for child in children:
+        command = msgspec.structs.replace(child.command, child_id=execution.next_id())
+        _start(execution, run, command, child.item_count)
+    _go_on(execution, run)
 
 
 def _too_many_failed(run: MapRun) -> bool:
@@ -352,6 +388,7 @@ def _too_many_failed(run: MapRun) -> bool:
 def _fail_run(execution: Execution, run: MapRun, error: str, cause: str) -> None:
     run.stop(execution)
     run.branch.work = None
+    run.branch.suspended = run
     execution.record(run.branch, "MapRunFailed", {"error": error, "cause": cause})
     fail(execution, run.branch, StateFailure(error, cause))
 

@@ -54,7 +54,7 @@ def leave(
         details["assignedVariables"] = assigned
         branch.variables = {**branch.variables, **assigned}
     execution.record(branch, state.exited_event, details)
-    branch.work = None
+    branch.work = branch.suspended = None
     branch.token = None
     if next_state is None:
         end(execution, branch, output)
@@ -102,6 +102,7 @@ def stop(execution: Execution, branch: Branch) -> None:
     branch.stopped = True
     if branch.work is not None:
         branch.work.stop(execution)
+        branch.suspended = branch.work
         branch.work = None
 
 
