@@ -91,7 +91,7 @@ class Branch:
         item: what the context object says about a Map's item, or None.
         previous_event_id: the event that its first one follows.
 
-    Its `work` is what it waits for; `suspended` is what it was waiting for when it failed or was stopped, kept
+    Its `work` is what it waits for; `suspended` is what it waited for when it failed or was stopped, kept
     for a redrive.
     """
 

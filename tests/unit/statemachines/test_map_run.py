@@ -1,0 +1,240 @@
+"""Distributed Map states: children, pages, batches, thresholds, results."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from penstock.statemachines import (
+    ChildFinished,
+    ItemsRead,
+    ItemsReadFailed,
+    ReadItems,
+    RunTask,
+    StartChild,
+    StopReading,
+    WriteResults,
+    advance,
+    load_definition,
+    start,
+)
+from penstock.testing.machines import Answer, MachineRun, Returns, Throws, no_items, no_tasks, run_machine
+from penstock.testing.machines import Items as ItemsOf
+from penstock.testing.machines import Tasks as TasksOf
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+READER = {
+    "Resource": "arn:aws:states:::s3:getObject",
+    "ReaderConfig": {"InputType": "JSON"},
+    "Parameters": {"Bucket": "b", "Key.$": "$.key"},
+}
+PASS = {"P": {"Type": "Pass", "End": True}}
+TASK = {"P": {"Type": "Task", "Resource": INVOKE, "End": True}}
+
+
+def definition(states: Mapping[str, object] = PASS, **members: object) -> Mapping[str, object]:
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "P", "States": states}
+    return {
+        "StartAt": "M",
+        "States": {"M": {"Type": "Map", "ItemProcessor": processor, "End": True, **members}},
+    }
+
+
+def run(
+    described: Mapping[str, object], value: object, tasks: TasksOf = no_tasks, items: ItemsOf = no_items
+) -> MachineRun:
+    return run_machine(load_definition(described), value, tasks=tasks, items=items)
+
+
+def test_children_are_executions_of_their_own() -> None:
+    """The parent's history has the Map Run only; each child has a whole history and an ARN of its own."""
+    ran = run(definition(Label="L"), ["a", "b"])
+    assert ran.output == ["a", "b"]
+    assert ran.event_types == [
+        "ExecutionStarted",
+        "MapStateEntered",
+        "MapStateStarted",
+        "MapRunStarted",
+        "MapRunSucceeded",
+        "MapStateSucceeded",
+        "MapStateExited",
+        "ExecutionSucceeded",
+    ]
+    first, second = ran.children
+    assert first.arn.startswith("arn:aws:states:us-east-1:123456789012:execution:machine/L:")
+    assert first.arn != second.arn
+    assert first.history[0].type == "ExecutionStarted"
+
+
+def test_items_are_read_page_by_page() -> None:
+    """A reader is asked for the next page only when its items can be used; MaxItems ends the reading."""
+    asked: list[ReadItems] = []
+
+    def items(command: ReadItems) -> Sequence[object]:
+        asked.append(command)
+        return list(range(2_500))
+
+    ran = run(definition(ItemReader=READER), {"key": "k"}, items=items)
+    assert ran.output == list(range(2_500))
+    assert asked[0].parameters == {"Bucket": "b", "Key": "k"}
+    limited = {**READER, "ReaderConfig": {"InputType": "JSON", "MaxItems": 1_200}}
+    assert run(definition(ItemReader=limited), {"key": "k"}, items=items).output == list(range(1_200))
+
+
+def test_reader_that_fails() -> None:
+    """The Map Run fails with States.ItemReaderFailed, which can be caught."""
+
+    def items(_command: ReadItems) -> ItemsReadFailed:
+        return ItemsReadFailed(read_id=0, cause="no such key", at=0)
+
+    ran = run(definition(ItemReader=READER), {"key": "k"}, items=items)
+    assert (ran.error, ran.cause) == ("States.ItemReaderFailed", "no such key")
+    assert ran.event_types[-3:] == ["MapRunFailed", "MapStateFailed", "ExecutionFailed"]
+
+
+def test_batches_by_count_and_bytes() -> None:
+    """A batch holds at most MaxItemsPerBatch items and MaxInputBytesPerBatch bytes, and BatchInput."""
+    batcher = {"MaxItemsPerBatch": 2, "BatchInput": {"k.$": "$.key"}}
+    ran = run(definition(ItemReader=READER, ItemBatcher=batcher), {"key": "k"}, items=lambda _: [1, 2, 3])
+    assert ran.output == [
+        {"BatchInput": {"k": "k"}, "Items": [1, 2]},
+        {"BatchInput": {"k": "k"}, "Items": [3]},
+    ]
+    small = run(definition(ItemBatcher={"MaxInputBytesPerBatch": 30}), ["x" * 9] * 3)
+    assert small.output == [{"Items": ["x" * 9]}] * 3
+
+
+def test_batches_do_not_depend_on_pages() -> None:
+    """A batch may begin in one page and end in the next."""
+    batcher = {"MaxItemsPerBatch": 300}
+    ran = run(definition(ItemReader=READER, ItemBatcher=batcher), {"key": "k"}, items=lambda _: [0] * 2_100)
+    assert isinstance(ran.output, list)
+    assert [len(batch["Items"]) for batch in ran.output] == [300] * 7
+
+
+def failing(*indices: int) -> TasksOf:
+    def answer(task: RunTask) -> Answer:
+        return Throws("E", "c") if task.parameters in indices else Returns(task.parameters)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("members", "failures", "status"),
+    [
+        ({}, 0, "SUCCEEDED"),
+        ({}, 1, "FAILED"),
+        ({"ToleratedFailureCount": 2}, 2, "SUCCEEDED"),
+        ({"ToleratedFailureCount": 2}, 3, "FAILED"),
+        ({"ToleratedFailurePercentage": 30}, 3, "SUCCEEDED"),
+        ({"ToleratedFailurePercentage": 30}, 4, "FAILED"),
+        ({"ToleratedFailurePercentage": 100}, 10, "SUCCEEDED"),
+        ({"ToleratedFailureCount": 1, "ToleratedFailurePercentage": 50}, 2, "FAILED"),
+    ],
+)
+def test_tolerated_failures(members: Mapping[str, object], failures: int, status: str) -> None:
+    """The Map Run fails once the failed items exceed either threshold; without one, at the first."""
+    ran = run(definition(TASK, **members), list(range(10)), failing(*range(failures)))
+    assert ran.status == status
+    if status == "FAILED":
+        assert ran.error == "States.ExceedToleratedFailureThreshold"
+
+
+def test_concurrency_bounds_the_children() -> None:
+    """No more than MaxConcurrency children run at once."""
+    described = definition(TASK, MaxConcurrency=4)
+    ran = run(described, list(range(10)), lambda _task: Returns(0, after_seconds=1))
+    assert ran.ended_at == 3.0
+
+
+def test_failing_stops_children_and_reader() -> None:
+    """When the threshold is passed, running children and the reader are stopped, and late news is ignored."""
+    machine = load_definition(definition(TASK, ItemReader=READER, MaxConcurrency=2))
+    arn = "arn:aws:states:us-east-1:123456789012"
+    step = start(
+        machine,
+        {"key": "k"},
+        execution_arn=f"{arn}:execution:m:e",
+        state_machine_arn=f"{arn}:stateMachine:m",
+        role_arn="r",
+        at=0,
+    )
+    (read,) = step.commands
+    assert isinstance(read, ReadItems)
+    step = advance(step.execution, ItemsRead(read_id=read.read_id, items=(1, 2, 3), done=False, at=1))
+    one, two = [command for command in step.commands if isinstance(command, StartChild)]
+    step = advance(step.execution, ChildFinished(child_id=one.child_id, status="FAILED", at=2))
+    assert [type(command).__name__ for command in step.commands] == ["CancelChild", "StopReading", "Finished"]
+    assert StopReading(read_id=read.read_id) in step.commands
+    after = advance(step.execution, ChildFinished(child_id=two.child_id, status="SUCCEEDED", at=3))
+    assert after.commands == ()
+
+
+def test_results_go_to_the_writer() -> None:
+    """With a ResultWriter the output says where the manifest is; the records describe every child."""
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out", "Prefix": "p"}}
+    described = definition(TASK, ResultWriter=writer, ToleratedFailureCount=1)
+    ran = run(described, [0, 1], failing(1))
+    assert isinstance(ran.output, dict)
+    folder = ran.written[0].folder
+    assert ran.output["ResultWriterDetails"] == {"Bucket": "out", "Key": f"p/{folder}/manifest.json"}
+    records = [record for page in ran.written for record in page.records]
+    assert {record["Status"] for record in records} == {"SUCCEEDED", "FAILED"}
+    assert ran.written[-1].last
+
+
+def test_large_results_need_a_writer() -> None:
+    """Outputs over 256 KiB together fail the state, as any output does."""
+    ran = run(definition(TASK), list(range(30)), lambda _task: Returns("x" * 10_000))
+    assert ran.error == "States.DataLimitExceeded"
+
+
+def test_results_may_be_flattened() -> None:
+    """WriterConfig without a resource shapes the state's output: FLATTEN joins arrays."""
+    described = definition(ResultWriter={"WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSON"}})
+    assert run(described, [[1, 2], [3]]).output == [1, 2, 3]
+
+
+def test_a_child_costs_the_same_whatever_their_number() -> None:
+    """Per child the parent holds no memory once it is over, if a writer takes the results."""
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}}
+    machine = load_definition(definition(ItemReader=READER, ResultWriter=writer, MaxConcurrency=10))
+
+    def peak(count: int) -> int:
+        arn = "arn:aws:states:us-east-1:123456789012"
+        step = start(
+            machine,
+            {"key": "k"},
+            execution_arn=f"{arn}:execution:m:e",
+            state_machine_arn=f"{arn}:stateMachine:m",
+            role_arn="r",
+            at=0,
+        )
+        waiting = deque(step.commands)
+        read = 0
+        tracemalloc.start()
+        while waiting:
+            command = waiting.popleft()
+            if isinstance(command, ReadItems):
+                size = min(command.limit, count - read)
+                read += size
+                page = tuple({"n": n} for n in range(size))
+                step = advance(
+                    step.execution,
+                    ItemsRead(read_id=command.read_id, items=page, done=read == count, at=1),
+                )
+            elif isinstance(command, StartChild):
+                ended = ChildFinished(child_id=command.child_id, status="SUCCEEDED", output=1, at=1)
+                step = advance(step.execution, ended)
+            else:
+                assert isinstance(command, WriteResults)
+                continue
+            waiting.extend(step.commands)
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    assert peak(8_000) < 1.3 * peak(4_000)
