@@ -1,0 +1,186 @@
+"""Answering boto3 in process: every client made after `install` asks the `Answerer` instead of the network.
+
+1. botocore's own events are used, nothing is patched: `before-parameter-build` remembers the parameters,
+   `before-call` answers in the place of the HTTP request. No credentials are needed; nothing is signed.
+2. Who answers is set with `answering`, per process: the router in the main process, the socket to it in a
+   worker. While nobody is set, clients go to AWS as they always do.
+3. A call that a target does not answer raises in the place where it was made.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from penstock.runtime.services import AnswerLater, Call, HttpRequest, ServiceError
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel
+
+REGION: Final = "us-east-1"
+
+_OWN_DATA_PLANE: Final = frozenset({"s3", "sqs", "lambda", "stepfunctions", "kinesis"})
+_SERVICE_NAMES: Final = {"sfn": "stepfunctions", "cloudwatch-logs": "logs", "eventbridge": "events"}
+_REMEMBERED: Final = "penstock_parameters"
+
+Answerer = Callable[[Call], dict[str, object]]
+
+
+class Body(Protocol):
+    """A streamed answer: anything with `read`."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Who answers in this process, and for whom the calls are made."""
+
+    answerer: Answerer | None = None
+    caller: str | None = None
+    installed: bool = False
+
+
+_asked = _Asked()
+
+
+def install() -> None:
+    """Hook into botocore, once per process.
+
+    Clients made before are not reached (those that boto3's default session makes later are); so this comes
+    before a handler's module is imported.
+    """
+    if _asked.installed:
+        return
+    import boto3
+    from botocore import handlers
+
+    hooks = (("before-parameter-build", _remember), ("before-call", _answer))
+    handlers.BUILTIN_HANDLERS.extend(hooks)
+    session = boto3.DEFAULT_SESSION
+    if session is not None:
+        for name, hook in hooks:
+            session.events.register(name, cast("Callable[..., None]", hook))
+    _asked.installed = True
+
+
+@contextmanager
+def answering(answerer: Answerer, *, caller: str | None = None) -> Iterator[None]:
+    """Have `answerer` answer every call of this process, in the name of the function `caller`."""
+    install()
+    before = (_asked.answerer, _asked.caller)
+    region = os.environ.get("AWS_DEFAULT_REGION")
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    _asked.answerer, _asked.caller = answerer, caller
+    try:
+        yield
+    finally:
+        _asked.answerer, _asked.caller = before
+        if region is None:
+            os.environ.pop("AWS_DEFAULT_REGION", None)
+
+
+@contextmanager
+def called_by(caller: str | None) -> Iterator[None]:
+    """Have the calls made meanwhile bear the name of the function `caller`."""
+    before, _asked.caller = _asked.caller, caller
+    try:
+        yield
+    finally:
+        _asked.caller = before
+
+
+def settled(answer: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """Return an answer, waiting for it where it is promised (`AnswerLater`)."""
+    try:
+        return answer()
+    except AnswerLater as promise:
+        promise.wait()
+        return promise.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Http:
+    """The little of an HTTP response that botocore looks at after the call."""
+
+    status_code: int
+    headers: Mapping[str, str]
+
+
+def _remember(params: object, context: dict[str, object], **_: object) -> None:
+    context[_REMEMBERED] = params
+
+
+def _answer(
+    model: OperationModel, params: Mapping[str, object], context: Mapping[str, object], **_: object
+) -> tuple[_Http, dict[str, object]] | None:
+    answerer = _asked.answerer
+    if answerer is None:
+        return None
+    service = str(model.service_model.service_name)
+    service = _SERVICE_NAMES.get(service, service)
+    call = Call(
+        service=service,
+        operation=model.name,
+        parameters=cast("Mapping[str, object]", context.get(_REMEMBERED) or {}),
+        caller=_asked.caller,
+        request=None if service in _OWN_DATA_PLANE else _request(params),
+    )
+    try:
+        answer = dict(answerer(call))
+    except ServiceError as error:
+        return _refused(error)
+    _wrap_stream(model, answer)
+    answer["ResponseMetadata"] = _metadata(200)
+    return _Http(200, {}), answer
+
+
+def _refused(error: ServiceError) -> tuple[_Http, dict[str, object]]:
+    status = max(error.status, 300)
+    details = {"Code": error.code, "Message": error.message}
+    return _Http(status, {}), {"Error": details, "ResponseMetadata": _metadata(error.status), **error.fields}
+
+
+def _metadata(status: int) -> dict[str, object]:
+    return {"RequestId": "penstock", "HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
+
+
+def _wrap_stream(model: OperationModel, answer: dict[str, object]) -> None:
+    """Make of a streamed member (`GetObject.Body`) what boto3 returns: a `StreamingBody`."""
+    shape = model.output_shape
+    if shape is None or not model.has_streaming_output:
+        return
+    from botocore.response import StreamingBody
+
+    member = shape.serialization["payload"]
+    content = answer.get(member, b"")
+    if isinstance(content, bytes):
+        length = len(content)
+        stream: Body = io.BytesIO(content)
+    else:
+        given = answer.get("ContentLength")
+        length, stream = given if isinstance(given, int) else 0, cast("Body", content)
+    answer[member] = StreamingBody(stream, length)  # type: ignore[arg-type]  # it reads, and no more is asked
+
+
+def _request(params: Mapping[str, object]) -> HttpRequest:
+    from botocore.awsrequest import create_request_object
+
+    prepared = create_request_object(dict(params)).prepare()
+    body = prepared.body
+    if body is not None and not isinstance(body, bytes | str):
+        body = cast("Body", body).read()
+    return HttpRequest(
+        method=str(prepared.method),
+        url=str(prepared.url),
+        headers={name: _text(value) for name, value in prepared.headers.items()},
+        body=body.encode() if isinstance(body, str) else body or b"",
+    )
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,100 @@
+"""Functions run in this process, one after the other: the invoker for the virtual clock.
+
+1. Deterministic: an invocation takes no time, and runs in a turn of its own.
+2. A function's timeout cannot be enforced here, since no virtual time passes while it runs; a handler that
+   never returns needs the real clock and its worker processes.
+3. Modules are imported once for the whole run, as they are in one execution environment of each function.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from penstock.runtime.aws_calls import REGION, called_by
+from penstock.runtime.invocation import (
+    FunctionError,
+    Invocation,
+    InvocationOutcome,
+    exited,
+    refuse_large_payload,
+)
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.workers.context import LambdaContext, lambda_variables
+from penstock.runtime.workers.running import Entry, LoadFailedError, load_entry, run_entry
+
+
+class InlineInvoker:
+    """Runs functions in the scheduler's thread.
+
+    Args:
+        load: finds a handler by its setting; the default imports it.
+    """
+
+    def __init__(self, scheduler: Scheduler, *, load: Callable[[str], Entry] = load_entry) -> None:
+        self._scheduler = scheduler
+        self._load = load
+        self._warm: dict[str, Entry] = {}
+        self._closed = False
+
+    def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
+        """Run the function in a turn of its own; see `Invoker.invoke`."""
+        refuse_large_payload(invocation.payload, asynchronous=invocation.asynchronous)
+        self._scheduler.call_soon(lambda: self._run(invocation, done))
+
+    def close(self) -> None:
+        """Drop what has not begun."""
+        self._closed = True
+
+    def _run(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
+        if self._closed:
+            return
+        cold = invocation.function not in self._warm
+        began = self._scheduler.now()
+        with _environment(lambda_variables(invocation, REGION)), called_by(invocation.function):
+            result = self._result(invocation, began + invocation.timeout_seconds)
+        failed = isinstance(result, FunctionError)
+        done(
+            InvocationOutcome(
+                request_id=invocation.request_id,
+                payload=None if isinstance(result, FunctionError) else result,
+                error=result if isinstance(result, FunctionError) else None,
+                duration_seconds=self._scheduler.now() - began,
+                cold_start=cold and not failed,
+            )
+        )
+
+    def _result(self, invocation: Invocation, deadline: float) -> bytes | FunctionError:
+        try:
+            entry = self._warm.get(invocation.function)
+            if entry is None:
+                entry = self._warm[invocation.function] = self._load(invocation.handler)
+            context = LambdaContext(invocation, lambda: deadline - self._scheduler.now())
+            return run_entry(entry, invocation.payload, context)
+        except LoadFailedError as failed:
+            return failed.error
+        except SystemExit as exit_:
+            self._warm.pop(invocation.function, None)
+            return exited(invocation.request_id, exit_status(exit_))
+
+
+def exit_status(raised: SystemExit) -> int:
+    """The process's exit status that a `SystemExit` means."""
+    if raised.code is None:
+        return 0
+    return raised.code if isinstance(raised.code, int) else 1
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,372 @@
+"""Functions run in execution environments of their own processes: the invoker for the real clock.
+
+1. As on Lambda: an environment runs one function, one invocation at a time, and is used again while it is
+   warm. At most `workers` invocations run at once; the others wait in order.
+2. A function's time counts from when its environment is ready. When it is over, the process is killed: the
+   invocation fails as `Sandbox.Timedout` and the next one starts cold. The same holds for a process that ends
+   by itself (`Runtime.ExitError`).
+3. Calls of an environment are answered here, between two turns, and the journal is flushed before an answer
+   leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from penstock.errors import StateFolderError, TargetError, UnansweredOperationError
+from penstock.runtime.aws_calls import REGION
+from penstock.runtime.invocation import (
+    FunctionError,
+    Invocation,
+    InvocationOutcome,
+    exited,
+    refuse_large_payload,
+    timed_out,
+)
+from penstock.runtime.scheduler import Scheduler, Timer
+from penstock.runtime.services import AnswerLater, Call, CallRecord, Router, ServiceError
+from penstock.runtime.workers.context import lambda_variables
+from penstock.runtime.workers.frames import (
+    Answered,
+    Asked,
+    DiskFailed,
+    Fork,
+    Frames,
+    Kill,
+    Ran,
+    Ready,
+    Refused,
+    Run,
+    Unanswered,
+    framed,
+    from_environment,
+    from_zygote,
+    send,
+    send_with_descriptor,
+)
+
+INIT_SECONDS: Final = 10.0
+"""How long an environment may take to import its handler, on top of the timeout (Lambda, "Init phase")."""
+
+Done = Callable[[InvocationOutcome], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Running:
+    """An invocation in an environment."""
+
+    invocation: Invocation
+    done: Done
+    cold_start: bool
+    began: float
+    timer: Timer | None = None
+    timed_out: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Environment:
+    """The main process's end of an execution environment."""
+
+    number: int
+    function: str
+    connection: socket.socket
+    frames: Frames
+    ready: bool = False
+    running: _Running | None = None
+    watched: bool = True
+
+
+@dataclass(slots=True)
+class _State:
+    """What changes while the pool works."""
+
+    zygote: subprocess.Popen[bytes] | None = None
+    control: socket.socket | None = None
+    environments: dict[int, _Environment] = field(default_factory=dict)
+    idle: dict[str, list[_Environment]] = field(default_factory=dict)
+    waiting: deque[tuple[Invocation, Done]] = field(default_factory=deque)
+    forked: int = 0
+    busy: int = 0
+
+
+class PoolInvoker:
+    """Runs functions in worker processes.
+
+    Args:
+        router: answers the environments' calls.
+        project: the folder that handlers are imported from, and that environments work in.
+        store: the root of the S3 store.
+        logs: the folder that each function's standard output and error go to, `<function>.log`.
+        workers: how many invocations run at once.
+        before_answer: called before an answer leaves for an environment: the journal's flush.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        router: Router,
+        *,
+        project: Path,
+        store: Path,
+        logs: Path,
+        workers: int,
+        before_answer: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._scheduler = scheduler
+        self._router = router
+        self._project = project.absolute()
+        self._store = store.absolute()
+        self._logs = logs.absolute()
+        self._workers = workers
+        self._before_answer = before_answer
+        self._state = _State()
+
+    def invoke(self, invocation: Invocation, done: Done) -> None:
+        """Run the function as soon as a worker is free; see `Invoker.invoke`."""
+        refuse_large_payload(invocation.payload, asynchronous=invocation.asynchronous)
+        self._scheduler.expect()
+        self._state.waiting.append((invocation, done))
+        self._scheduler.call_soon(self._start_waiting)
+
+    @property
+    def process_ids(self) -> tuple[int, ...]:
+        """The zygote's process id, once it runs; the environments are its children."""
+        zygote = self._state.zygote
+        return () if zygote is None else (zygote.pid,)
+
+    def close(self) -> None:
+        """End every process."""
+        state = self._state
+        for environment in state.environments.values():
+            self._unwatch(environment)
+            environment.connection.close()
+        if state.control is not None:
+            self._scheduler.unwatch(state.control.fileno())
+            state.control.close()
+        if state.zygote is not None:
+            state.zygote.wait()
+        self._state = _State()
+
+    # --- Starting -----------------------------------------------------------------------------------------
+
+    def _start_waiting(self) -> None:
+        state = self._state
+        while state.waiting and state.busy < self._workers:
+            invocation, done = state.waiting.popleft()
+            self._start(invocation, done)
+
+    def _start(self, invocation: Invocation, done: Done) -> None:
+        state = self._state
+        state.busy += 1
+        warm = state.idle.get(invocation.function)
+        environment = warm.pop() if warm else self._fork(invocation)
+        environment.running = _Running(
+            invocation, done, cold_start=not environment.ready, began=time.monotonic()
+        )
+        if environment.ready:
+            self._run(environment, environment.running)
+        else:
+            self._limit(environment, environment.running, INIT_SECONDS + invocation.timeout_seconds)
+
+    def _run(self, environment: _Environment, running: _Running) -> None:
+        running.began = time.monotonic()
+        self._limit(environment, running, running.invocation.timeout_seconds)
+        until = running.began + running.invocation.timeout_seconds
+        self._send(environment, Run(running.invocation, until))
+
+    def _limit(self, environment: _Environment, running: _Running, seconds: float) -> None:
+        if running.timer is not None:
+            running.timer.cancel()
+        running.timer = self._scheduler.call_at(
+            self._scheduler.now() + seconds, lambda: self._time_out(environment, running), background=True
+        )
+
+    def _time_out(self, environment: _Environment, running: _Running) -> None:
+        if environment.running is running and self._state.control is not None:
+            running.timed_out = True
+            send(self._state.control, Kill(environment.number))
+
+    def _fork(self, invocation: Invocation) -> _Environment:
+        state = self._state
+        self._make_room()
+        control = state.control or self._start_zygote()
+        ours, theirs = socket.socketpair()
+        state.forked += 1
+        order = Fork(
+            environment_id=state.forked,
+            function=invocation.function,
+            handler=invocation.handler,
+            variables=lambda_variables(invocation, REGION),
+            project=str(self._project),
+            store=str(self._store),
+            log=str(self._logs / f"{invocation.function}.log"),
+        )
+        send_with_descriptor(control, order, theirs.fileno())
+        theirs.close()
+        environment = _Environment(state.forked, invocation.function, ours, Frames(ours))
+        state.environments[environment.number] = environment
+        self._scheduler.watch(ours.fileno(), lambda: self._hear(environment))
+        return environment
+
+    def _make_room(self) -> None:
+        """Let an idle environment go when there are many: memory is bounded as well as processors."""
+        state = self._state
+        if len(state.environments) < 2 * self._workers + 4:
+            return
+        for idle in state.idle.values():
+            if idle:
+                self._let_go(idle.pop(0))
+                return
+
+    def _let_go(self, environment: _Environment) -> None:
+        self._unwatch(environment)
+        environment.connection.close()
+        self._state.environments.pop(environment.number, None)
+
+    def _start_zygote(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        variables = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+        }
+        self._state.zygote = subprocess.Popen(
+            [sys.executable, "-m", "penstock.runtime.workers.zygote", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self._state.control = ours
+        frames = Frames(ours)
+        self._scheduler.watch(ours.fileno(), lambda: self._hear_zygote(frames))
+        return ours
+
+    # --- Hearing ------------------------------------------------------------------------------------------
+
+    def _hear(self, environment: _Environment) -> None:
+        for content in environment.frames.read():
+            message = from_environment.decode(content)
+            match message:
+                case Asked():
+                    self._answer(environment, message)
+                case Ran():
+                    self._finish(environment, message)
+                case Ready():
+                    environment.ready = True
+                    if environment.running is not None:
+                        self._run(environment, environment.running)
+                case DiskFailed(what=what, at=at, fix=fix):
+                    raise StateFolderError(what, at=at, fix=fix)
+        if environment.frames.ended:
+            self._unwatch(environment)
+
+    def _hear_zygote(self, frames: Frames) -> None:
+        for content in frames.read():
+            ended = from_zygote.decode(content)
+            environment = self._state.environments.pop(ended.environment_id, None)
+            if environment is not None:
+                self._bury(environment, ended.status)
+        if frames.ended:
+            raise TargetError(
+                "the process that worker processes are forked from has ended",
+                fix="run again with --resume; if it happens again, try fewer --workers (memory may be short)",
+            )
+
+    def _answer(self, environment: _Environment, asked: Asked) -> None:
+        parameters = asked.parameters if asked.staged is None else {**asked.parameters, "Body": asked.staged}
+        call = Call(
+            service=asked.service,
+            operation=asked.operation,
+            parameters=parameters,
+            caller=environment.function,
+            request=asked.request,
+        )
+        try:
+            answer = self._router.answer(call)
+        except ServiceError as error:
+            self._reply(environment, Refused(error.code, error.message, error.status, error.fields))
+        except UnansweredOperationError as error:
+            self._reply(environment, Unanswered(error.what, error.at, error.fix))
+        except AnswerLater as promise:
+            promise.then(lambda settled: self._reply_later(environment, settled))
+        else:
+            self._reply(environment, Answered(answer))
+
+    def _reply_later(self, environment: _Environment, promise: AnswerLater) -> None:
+        try:
+            self._reply(environment, Answered(promise.result()))
+        except ServiceError as error:
+            self._reply(environment, Refused(error.code, error.message, error.status, error.fields))
+
+    def _reply(self, environment: _Environment, reply: Answered | Refused | Unanswered) -> None:
+        self._before_answer()
+        self._send(environment, reply)
+
+    def _send(self, environment: _Environment, message: object) -> None:
+        # An environment that has just ended is reported by the zygote, and its invocation settled then.
+        with contextlib.suppress(ConnectionError, OSError):
+            environment.connection.sendall(framed(message))
+
+    # --- Ending -------------------------------------------------------------------------------------------
+
+    def _finish(self, environment: _Environment, ran: Ran) -> None:
+        running = environment.running
+        if running is None or running.timed_out:
+            return
+        environment.running = None
+        self._state.idle.setdefault(environment.function, []).append(environment)
+        self._settle(running, ran.payload, ran.error, ran.duration_seconds, ran.calls)
+
+    def _bury(self, environment: _Environment, status: int) -> None:
+        self._unwatch(environment)
+        environment.connection.close()
+        idle = self._state.idle.get(environment.function, [])
+        if environment in idle:
+            idle.remove(environment)
+        running, environment.running = environment.running, None
+        if running is None:
+            return
+        invocation = running.invocation
+        error = timed_out(invocation) if running.timed_out else exited(invocation.request_id, status)
+        self._settle(running, None, error, time.monotonic() - running.began, ())
+
+    def _settle(
+        self,
+        running: _Running,
+        payload: bytes | None,
+        error: FunctionError | None,
+        duration_seconds: float,
+        calls: tuple[CallRecord, ...],
+    ) -> None:
+        if running.timer is not None:
+            running.timer.cancel()
+        self._state.busy -= 1
+        self._start_waiting()
+        for record in calls:
+            self._router.note(record)
+        self._scheduler.expected()
+        running.done(
+            InvocationOutcome(
+                request_id=running.invocation.request_id,
+                payload=payload,
+                error=error,
+                duration_seconds=duration_seconds,
+                cold_start=running.cold_start,
+                calls=calls,
+            )
+        )
+
+    def _unwatch(self, environment: _Environment) -> None:
+        if environment.watched:
+            environment.watched = False
+            self._scheduler.unwatch(environment.connection.fileno())

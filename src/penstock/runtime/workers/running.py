@@ -1,0 +1,117 @@
+"""Importing a handler and running it once, as Lambda's Python runtime does: a value or a `FunctionError`.
+
+1. This is a process boundary: whatever a user's handler raises becomes the error of its invocation, with
+   Lambda's error types, and never an exception of the runtime.
+2. `SystemExit` is let through. What it means differs: a worker ends, the inline invoker reports it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+
+from penstock.runtime.invocation import (
+    HANDLER_NOT_FOUND,
+    IMPORT_FAILED,
+    MALFORMED_HANDLER_NAME,
+    MARSHAL_FAILED,
+    RESPONSE_TOO_LARGE,
+    SYNCHRONOUS_PAYLOAD_LIMIT_BYTES,
+    SYNTAX_ERROR,
+    UNMARSHAL_FAILED,
+    FunctionError,
+)
+from penstock.runtime.workers.context import LambdaContext
+
+Entry = Callable[[object, LambdaContext], object]
+
+
+class LoadFailedError(Exception):
+    """A handler cannot be imported; `error` is what its invocations fail with."""
+
+    def __init__(self, error: FunctionError) -> None:
+        super().__init__(error.error_message)
+        self.error = error
+
+
+def load_entry(setting: str) -> Entry:
+    """Import what Lambda's handler setting names.
+
+    Raises:
+        LoadFailedError: with Lambda's error type for what is wrong.
+    """
+    module_name, _, attribute = setting.rpartition(".")
+    if not module_name:
+        raise LoadFailedError(
+            FunctionError(
+                error_type=MALFORMED_HANDLER_NAME,
+                error_message=f"Bad handler '{setting}': not enough values to unpack (expected 2, got 1)",
+            )
+        )
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except SyntaxError as error:
+        message = f"Syntax error in module '{module_name}': {error}"
+        raise LoadFailedError(_failed(SYNTAX_ERROR, message, error)) from error
+    except ImportError as error:
+        message = f"Unable to import module '{module_name}': {error}"
+        raise LoadFailedError(_failed(IMPORT_FAILED, message, error)) from error
+    except Exception as error:  # the user's module may raise anything
+        raise LoadFailedError(failure_of(error)) from error
+    entry = getattr(module, attribute, None)
+    if not callable(entry):
+        message = f"Handler '{attribute}' missing on module '{module_name}'"
+        raise LoadFailedError(FunctionError(error_type=HANDLER_NOT_FOUND, error_message=message))
+    found: Entry = entry
+    return found
+
+
+def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | FunctionError:
+    """Run a handler with a JSON event; return its JSON answer, or why there is none."""
+    try:
+        event = json.loads(payload)
+    except ValueError as error:
+        return FunctionError(error_type=UNMARSHAL_FAILED, error_message=f"Unable to unmarshal input: {error}")
+    try:
+        answer = entry(event, context)
+    except Exception as error:  # noqa: BLE001  # whatever the handler raises is its invocation's error
+        return failure_of(error)
+    try:
+        encoded = json.dumps(answer, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        return FunctionError(
+            error_type=MARSHAL_FAILED,
+            error_message=f"Unable to marshal response: {error}",
+        )
+    if len(encoded) > SYNCHRONOUS_PAYLOAD_LIMIT_BYTES:
+        return FunctionError(
+            error_type=RESPONSE_TOO_LARGE,
+            error_message=f"Response payload size exceeded maximum allowed payload size "
+            f"({SYNCHRONOUS_PAYLOAD_LIMIT_BYTES} bytes).",
+        )
+    return encoded
+
+
+def failure_of(error: BaseException) -> FunctionError:
+    """An exception as Lambda reports it: its class's name, its text, and the frames of the user's code."""
+    return FunctionError(
+        error_type=type(error).__name__,
+        error_message=str(error),
+        stack_trace=_frames(error.__traceback__),
+    )
+
+
+def _failed(error_type: str, message: str, error: BaseException) -> FunctionError:
+    return FunctionError(
+        error_type=error_type, error_message=message, stack_trace=_frames(error.__traceback__)
+    )
+
+
+def _frames(found: TracebackType | None) -> tuple[str, ...]:
+    """The frames below this file's own."""
+    while found is not None and found.tb_frame.f_code.co_filename == __file__:
+        found = found.tb_next
+    return tuple(traceback.format_tb(found))

@@ -1,0 +1,220 @@
+"""What an invoker promises, held against both: in this process, and in worker processes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from penstock.pipelines.imports import enter_project
+from penstock.runtime.aws_calls import answering, settled
+from penstock.runtime.clock import RealClock, VirtualClock
+from penstock.runtime.invocation import Invocation, InvocationOutcome, Invoker
+from penstock.runtime.s3.service import S3Service
+from penstock.runtime.s3.store import S3Store
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import CallRecord, Router, ServiceError
+from penstock.runtime.workers.inline import InlineInvoker
+from penstock.runtime.workers.pool import PoolInvoker
+
+HANDLERS = """
+import os, sys, time
+
+def echo(event, context):
+    return {"event": event, "id": context.aws_request_id, "left": context.get_remaining_time_in_millis() > 0}
+
+def variables(event, context):
+    return {name: os.environ.get(name) for name in ("MODE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION")}
+
+def fail(event, context):
+    raise ValueError("no good: " + event)
+
+def exit(event, context):
+    sys.exit(3)
+
+def odd(event, context):
+    return {1, 2}
+
+def large(event, context):
+    return "x" * (6 * 1024 * 1024)
+
+def copy(event, context):
+    import boto3
+    s3 = boto3.client("s3")
+    body = s3.get_object(Bucket="files", Key="in", Range="bytes=2-5")["Body"].read()
+    s3.put_object(Bucket="files", Key="out", Body=body + b"!")
+    try:
+        s3.put_object(Bucket="files", Key="out", Body=b"again", IfNoneMatch="*")
+    except s3.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+
+def unknown(event, context):
+    import boto3
+    boto3.client("sqs").list_queues()
+
+def hang(event, context):
+    time.sleep(600)
+
+def crash(event, context):
+    os._exit(7)
+"""
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """An invoker with a store behind it, and what it reported."""
+
+    scheduler: Scheduler
+    invoker: Invoker
+    service: S3Service
+    calls: list[CallRecord]
+    outcomes: list[InvocationOutcome] = field(default_factory=list)
+
+    def run(self, name: str, payload: object = None, *, timeout_seconds: float = 30.0) -> InvocationOutcome:
+        self.invoker.invoke(
+            Invocation(
+                request_id=f"id-{len(self.outcomes)}",
+                function=name,
+                handler=f"handlers.sample.{name}",
+                payload=json.dumps(payload).encode(),
+                environment={"MODE": "test"},
+                timeout_seconds=timeout_seconds,
+            ),
+            self.outcomes.append,
+        )
+        self.scheduler.run_until_idle()
+        return self.outcomes[-1]
+
+
+@pytest.fixture(params=["inline", "pool"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    project = tmp_path / "project"
+    (project / "handlers").mkdir(parents=True)
+    (project / "handlers" / "sample.py").write_text(HANDLERS)
+    (project / "handlers" / "broken.py").write_text("import no_such_package\n")
+    inline = request.param == "inline"
+    scheduler = Scheduler(VirtualClock() if inline else RealClock())
+    store = S3Store(tmp_path / "s3", now=scheduler.now, commit_port=lambda change: None)
+    service = S3Service(store)
+    service.create_bucket("files")
+    calls: list[CallRecord] = []
+    router = Router(services={"s3": service}, observers=[calls.append])
+    invoker: Invoker
+    if inline:
+        enter_project(project)
+        invoker = InlineInvoker(scheduler)
+    else:
+        invoker = PoolInvoker(
+            scheduler, router, project=project, store=tmp_path / "s3", logs=tmp_path, workers=2
+        )
+    with answering(lambda call: settled(lambda: router.answer(call))):
+        yield Bench(scheduler=scheduler, invoker=invoker, service=service, calls=calls)
+    invoker.close()
+
+
+def test_the_answer_is_json(bench: Bench) -> None:
+    """The event goes in and the answer comes out as JSON, with Lambda's context beside it."""
+    outcome = bench.run("echo", {"a": [1, "é"]})
+    assert outcome.error is None
+    assert json.loads(outcome.payload or b"") == {"event": {"a": [1, "é"]}, "id": "id-0", "left": True}
+
+
+def test_an_environment_is_cold_once(bench: Bench) -> None:
+    """The first invocation of a function starts an environment, the next one finds it warm."""
+    assert bench.run("echo").cold_start
+    assert not bench.run("echo").cold_start
+
+
+def test_variables_are_those_of_the_function(bench: Bench) -> None:
+    """A function sees its own variables and Lambda's."""
+    outcome = bench.run("variables")
+    assert json.loads(outcome.payload or b"") == {
+        "MODE": "test",
+        "AWS_LAMBDA_FUNCTION_NAME": "variables",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "error_type", "words"),
+    [
+        ("fail", "ValueError", "no good: why"),
+        ("exit", "Runtime.ExitError", "exit status 3"),
+        ("odd", "Runtime.MarshalError", "not JSON serializable"),
+        ("large", "Function.ResponseSizeTooLarge", "exceeded"),
+        ("missing", "Runtime.HandlerNotFound", "'missing'"),
+        ("unknown", "UnansweredOperationError", "sqs:ListQueues"),
+    ],
+)
+def test_a_failure_has_lambdas_error_type(bench: Bench, name: str, error_type: str, words: str) -> None:
+    """Whatever goes wrong is the error of its invocation, and the next invocation runs."""
+    outcome = bench.run(name, "why")
+    assert outcome.payload is None
+    assert outcome.error is not None
+    assert outcome.error.error_type == error_type
+    assert words in outcome.error.error_message
+    assert bench.run("echo").error is None
+
+
+def test_a_stack_trace_shows_the_users_frames_only(bench: Bench) -> None:
+    """`stackTrace` begins in the handler, not in the code that calls it."""
+    error = bench.run("fail", "x").error
+    assert error is not None
+    assert len(error.stack_trace) == 1
+    assert "sample.py" in error.stack_trace[0]
+
+
+def test_a_module_that_cannot_be_imported(bench: Bench) -> None:
+    """An import that fails is Lambda's `Runtime.ImportModuleError`."""
+    bench.invoker.invoke(
+        Invocation(request_id="1", function="broken", handler="handlers.broken.handle", payload=b"{}"),
+        bench.outcomes.append,
+    )
+    bench.scheduler.run_until_idle()
+    error = bench.outcomes[-1].error
+    assert error is not None
+    assert error.error_type == "Runtime.ImportModuleError"
+    assert "no_such_package" in error.error_message
+
+
+def test_boto3_is_answered_in_process(bench: Bench) -> None:
+    """Reads, writes and refused conditions are as boto3 gives them, and the observers hear of them."""
+    bench.service.upload(b"0123456789", bucket="files", key="in")
+    outcome = bench.run("copy")
+    assert json.loads(outcome.payload or b"null") == "PreconditionFailed", outcome.error
+    stored = bench.service.store.find("files", "out")
+    assert stored is not None
+    assert stored.size_bytes == 5
+    assert sorted((call.operation, call.error or "", call.caller) for call in bench.calls) == [
+        ("GetObject", "", "copy"),
+        ("PutObject", "", "copy"),
+        ("PutObject", "PreconditionFailed", "copy"),
+    ]
+
+
+def test_an_event_over_the_limit_is_refused_at_once(bench: Bench) -> None:
+    """More than 6 MB is refused before anything runs (Lambda, "Quotas")."""
+    with pytest.raises(ServiceError, match="RequestEntityTooLarge"):
+        bench.run("echo", "x" * (6 * 1024 * 1024))
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_a_handler_that_never_returns_is_stopped(bench: Bench) -> None:
+    """When the function's time is over its process is killed; only worker processes can do that."""
+    outcome = bench.run("hang", timeout_seconds=0.2)
+    assert outcome.error is not None
+    assert outcome.error.error_type == "Sandbox.Timedout"
+    assert outcome.error.error_message.endswith("Task timed out after 0.20 seconds")
+    assert bench.run("echo").error is None
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_a_process_that_dies_takes_nothing_with_it(bench: Bench) -> None:
+    """`os._exit` in a handler ends its environment; the next invocation gets a new one."""
+    outcome = bench.run("crash")
+    assert outcome.error is not None
+    assert outcome.error.error_type == "Runtime.ExitError"
+    assert bench.run("crash").cold_start
