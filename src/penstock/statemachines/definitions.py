@@ -50,11 +50,24 @@ def read_definition(text: str) -> Mapping[str, JSON]:
             raise DefinitionError(
                 f"the definition is not JSON: {error.msg}", at=f"line {error.lineno}, column {error.colno}"
             ) from error
+    return _object(_read_yaml(text))
+
+
+def _read_yaml(text: str) -> JSON:
+    """YAML with the scalars of JSON: dates, `on` and `yes` are texts, as ASL means them."""
     # Loaded only for YAML: a Lambda function that reads JSON definitions does not pay for it.
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        """The safe loader without the types that JSON does not have."""
+
+    Loader.yaml_implicit_resolvers = {
+        first: [entry for entry in entries if entry[0].rpartition(":")[2] not in ("timestamp", "bool")]
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])
     try:
-        return _object(yaml.safe_load(text))
+        return yaml.load(text, Loader=Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = None if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"

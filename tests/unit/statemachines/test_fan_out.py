@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from penstock.statemachines import RunTask, load_definition
 from penstock.testing.machines import Answer, Hangs, MachineRun, Returns, Throws, no_tasks, run_machine
@@ -181,7 +182,7 @@ def test_variables_of_an_iteration_stay_there() -> None:
 
 def test_deep_nesting_uses_no_stack() -> None:
     """Thirty Maps within each other run like one."""
-    flow: dict[str, object] = PASS
+    flow: Mapping[str, object] = PASS
     for depth in range(30):
         flow = {
             "StartAt": "M",

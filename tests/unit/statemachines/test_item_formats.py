@@ -1,0 +1,82 @@
+"""The formats of a Distributed Map's items."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.errors import ItemFormatError
+from penstock.statemachines.item_formats import decode_items
+
+
+def decode(config: dict[str, object], text: str, piece: int = 7) -> list[object]:
+    body = text.encode()
+    return list(decode_items(config, [body[at : at + piece] for at in range(0, len(body), piece)]))
+
+
+def test_csv_with_a_header_row() -> None:
+    """Missing cells are empty texts, surplus ones are dropped; every value is a text."""
+    config: dict[str, object] = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+    assert decode(config, "a,b\n1,2\n3\n4,5,6\n") == [
+        {"a": "1", "b": "2"},
+        {"a": "3", "b": ""},
+        {"a": "4", "b": "5"},
+    ]
+
+
+def test_csv_with_given_headers_and_delimiter() -> None:
+    """CSVHeaders names the columns; CSVDelimiter is a word."""
+    config: dict[str, object] = {
+        "InputType": "CSV",
+        "CSVHeaderLocation": "GIVEN",
+        "CSVHeaders": ["a", "b"],
+        "CSVDelimiter": "PIPE",
+    }
+    assert decode(config, 'x|"y|\nz"\n') == [{"a": "x", "b": "y|\nz"}]
+
+
+def test_json_array_and_pointer() -> None:
+    """JSON items are an array; ItemsPointer leads to one, or to an object whose members are the items."""
+    assert decode({"InputType": "JSON"}, "[1, {}]") == [1, {}]
+    assert decode({"InputType": "JSON", "ItemsPointer": "/a~1b/0"}, '{"a/b": [[1, 2]]}') == [1, 2]
+    assert decode({"InputType": "JSON", "ItemsPointer": "/o"}, '{"o": {"k": 1}}') == [
+        {"Key": "k", "Value": 1}
+    ]
+
+
+def test_json_lines() -> None:
+    """One JSON value a line; empty lines are no items."""
+    assert decode({"InputType": "JSONL"}, '{"a": 1}\n\n[2]\n3') == [{"a": 1}, [2], 3]
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "cause"),
+    [
+        ({"InputType": "JSON"}, '{"a": 1}', "Attempting to map over non-iterable node."),
+        ({"InputType": "JSON"}, "[1", "The object is not JSON."),
+        ({"InputType": "JSON", "ItemsPointer": "/b"}, '{"a": 1}', "leads to nothing"),
+        ({"InputType": "JSONL"}, "1\nx\n", "Line 2"),
+        ({"InputType": "PARQUET"}, "", "PARQUET"),
+    ],
+)
+def test_what_cannot_be_decoded(config: dict[str, object], text: str, cause: str) -> None:
+    """Bytes of another format are an error with AWS's cause."""
+    with pytest.raises(ItemFormatError, match=cause):
+        decode(config, text)
+
+
+def test_invalid_utf8() -> None:
+    """Objects are UTF-8, with or without a byte order mark."""
+    assert list(decode_items({"InputType": "JSON"}, [b"\xef\xbb\xbf[1]"])) == [1]
+    with pytest.raises(ItemFormatError, match="UTF-8"):
+        list(decode_items({"InputType": "JSON"}, [b"[\xff]"]))
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5), max_size=3)), st.integers(1, 9))
+def test_pieces_do_not_matter(items: list[dict[str, str]], piece: int) -> None:
+    """However the bytes are cut, the items are the same."""
+    text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
+    assert decode({"InputType": "JSONL"}, text, piece) == items

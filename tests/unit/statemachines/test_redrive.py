@@ -1,0 +1,173 @@
+"""RedriveExecution: going on from where an execution failed, keeping what had ended well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from penstock.statemachines import (
+    ChildFinished,
+    Execution,
+    Finished,
+    ItemsRead,
+    ReadItems,
+    Redriven,
+    RunTask,
+    StartChild,
+    Step,
+    TaskFailed,
+    TaskSucceeded,
+    advance,
+    load_definition,
+    start,
+)
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+TASK = {"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": INVOKE, "End": True}}}
+
+
+def begin(definition: Mapping[str, object], value: object) -> Step:
+    arn = "arn:aws:states:us-east-1:123456789012"
+    return start(
+        load_definition(definition),
+        value,
+        execution_arn=f"{arn}:execution:m:e",
+        state_machine_arn=f"{arn}:stateMachine:m",
+        role_arn="r",
+        at=0,
+    )
+
+
+def tasks(step: Step) -> list[RunTask]:
+    return [command for command in step.commands if isinstance(command, RunTask)]
+
+
+def succeed(execution: Execution, task: RunTask, output: object = None) -> Step:
+    return advance(execution, TaskSucceeded(task_id=task.task_id, output=output, at=9))
+
+
+def test_a_task_is_scheduled_again() -> None:
+    """A failed Task state is not entered again, its attempts are counted anew, and the count is in `$$`."""
+    definition = {
+        "StartAt": "T",
+        "States": {
+            "T": {
+                "Type": "Task",
+                "Resource": INVOKE,
+                "Parameters": {"c.$": "$$.Execution.RedriveCount"},
+                "End": True,
+            }
+        },
+    }
+    step = begin(definition, {})
+    (task,) = tasks(step)
+    step = advance(step.execution, TaskFailed(task_id=task.task_id, error="E", at=1))
+    assert isinstance(step.commands[-1], Finished)
+    step = advance(step.execution, Redriven(at=5))
+    (again,) = tasks(step)
+    assert again.parameters == {"c": 1}
+    step = succeed(step.execution, again, "done")
+    assert step.execution.output == "done"
+    types = [event.type for event in step.execution.history]
+    assert types.count("TaskStateEntered") == 1
+    redriven = next(event for event in step.execution.history if event.type == "ExecutionRedriven")
+    assert redriven.details == {"redriveCount": 1}
+
+
+def test_only_unfinished_iterations_run_again() -> None:
+    """A Map's iterations that ended well keep their results; failed, aborted and unstarted ones run."""
+    step = begin(
+        {
+            "StartAt": "M",
+            "States": {"M": {"Type": "Map", "MaxConcurrency": 3, "ItemProcessor": TASK, "End": True}},
+        },
+        [0, 1, 2, 3],
+    )
+    zero, one, two = tasks(step)
+    step = succeed(step.execution, zero, "zero")
+    step = advance(step.execution, TaskFailed(task_id=one.task_id, error="E", at=2))
+    assert step.execution.status.value == "FAILED"
+    assert succeed(step.execution, two).commands == ()
+    step = advance(step.execution, Redriven(at=5))
+    again = tasks(step)
+    assert [task.parameters for task in again] == [1, 2, 3]
+    for task in again:
+        step = succeed(step.execution, task, f"again {task.parameters}")
+    assert step.execution.output == ["zero", "again 1", "again 2", "again 3"]
+
+
+def test_a_branch_within_a_branch_goes_on() -> None:
+    """Nested branches go on where each of them was."""
+    inner = {"StartAt": "P", "States": {"P": {"Type": "Parallel", "Branches": [TASK, TASK], "End": True}}}
+    step = begin(
+        {"StartAt": "O", "States": {"O": {"Type": "Parallel", "Branches": [inner, TASK], "End": True}}}, 1
+    )
+    _first, second, third = tasks(step)
+    step = succeed(step.execution, third, 3)
+    step = advance(step.execution, TaskFailed(task_id=second.task_id, at=2))
+    step = advance(step.execution, Redriven(at=5))
+    assert len(tasks(step)) == 2
+    for number, task in enumerate(tasks(step)):
+        step = succeed(step.execution, task, number)
+    assert sorted(str(step.execution.output)) == sorted(str([[0, 1], 3]))
+
+
+def test_unsuccessful_children_run_again_and_the_rest_of_the_items() -> None:
+    """A Map Run keeps its successful children; the others run again, then the items that were left."""
+    processor = {**TASK, "ProcessorConfig": {"Mode": "DISTRIBUTED"}}
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket": "b", "Key": "k"}}
+    definition = {
+        "StartAt": "M",
+        "States": {
+            "M": {
+                "Type": "Map",
+                "MaxConcurrency": 2,
+                "ItemReader": reader,
+                "ItemProcessor": processor,
+                "End": True,
+            }
+        },
+    }
+    step = begin(definition, {})
+    (read,) = step.commands
+    assert isinstance(read, ReadItems)
+    step = advance(step.execution, ItemsRead(read_id=read.read_id, items=(0, 1, 2), done=False, at=1))
+    zero, one = [command for command in step.commands if isinstance(command, StartChild)]
+    step = advance(
+        step.execution, ChildFinished(child_id=zero.child_id, status="SUCCEEDED", output="zero", at=1)
+    )
+    step = advance(step.execution, ChildFinished(child_id=one.child_id, status="FAILED", error="E", at=1))
+    assert step.execution.error == "States.ExceedToleratedFailureThreshold"
+    step = advance(step.execution, Redriven(at=5))
+    assert "MapRunRedriven" in [event.type for event in step.execution.history]
+    outputs = {0: "zero"}
+    pages = [(0, 1, 2, 3), ()]
+    while step.execution.status.value == "RUNNING":
+        for command in step.commands:
+            if isinstance(command, ReadItems):
+                assert command.page == 0
+                page = pages.pop(0)
+                read_again = ItemsRead(read_id=command.read_id, items=page, done=True, at=6)
+                step = advance(step.execution, read_again)
+                break
+            if isinstance(command, StartChild) and command.index not in outputs:
+                outputs[command.index] = str(command.input)
+                ended = ChildFinished(
+                    child_id=command.child_id, status="SUCCEEDED", output=str(command.input), at=6
+                )
+                later = step.commands[step.commands.index(command) + 1 :]
+                following = advance(step.execution, ended)
+                step = Step(following.execution, (*later, *following.commands))
+                break
+        else:
+            break
+    assert step.execution.output == ["zero", "1", "2", "3"]
+    assert [command for command in step.commands if isinstance(command, Finished)]
+
+
+def test_what_cannot_be_redriven_is_left_alone() -> None:
+    """A successful execution, a running one and an Express one are not redriven."""
+    done = begin({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}, 1)
+    assert advance(done.execution, Redriven(at=5)).commands == ()
+    running = begin(TASK, 1)
+    assert advance(running.execution, Redriven(at=5)).commands == ()
+    assert running.execution.redrive_count == 0
