@@ -198,6 +198,7 @@ def run_machine(
     account: str = ACCOUNT,
     activities: Sequence[str] | None = None,
     keep_children: bool = True,
+    on_results: Callable[[WriteResults], None] | None = None,
     stop_after_seconds: float | None = None,
 ) -> MachineRun:
     """Run an execution to its end in virtual time.
@@ -207,13 +208,16 @@ def run_machine(
         tasks: answers each attempt of each task.
         items: answers each ItemReader.
         at: when the execution starts, in epoch seconds.
+        keep_children: keep every child execution with its history in `run.children`.
+        on_results: takes each page of a ResultWriter; by default they are kept in `run.written`.
         synchronous: started by `StartSyncExecution`.
         stop_after_seconds: stop it (`StopExecution`) that long after its start, if it still runs.
 
     Returns:
         The run; its status is RUNNING if every branch hangs for ever.
     """
-    world = _World(machine, tasks, items, at, activities, keep_children)
+    written: list[WriteResults] = []
+    world = _World(machine, tasks, items, at, activities, keep_children, on_results or written.append)
     prefix = f"arn:aws:states:{REGION}:{account}"
     express = f"{prefix}:express:{state_machine}:{name}:{name}"
     step = start(
@@ -235,7 +239,7 @@ def run_machine(
         stopping = Stopped(at=at + stop_after_seconds)
         world.schedule(stopping.at, lambda: driven.tell(stopping))
     world.run()
-    return MachineRun(driven.execution, driven.happenings, world.children, world.written, world.now)
+    return MachineRun(driven.execution, driven.happenings, world.children, written, world.now)
 
 
 class _World:
@@ -249,6 +253,7 @@ class _World:
         at: float,
         activities: Sequence[str] | None,
         keep_children: bool,
+        on_results: Callable[[WriteResults], None],
     ) -> None:
         self.machine = machine
         self.tasks = tasks
@@ -257,7 +262,7 @@ class _World:
         self.activities = activities
         self.keep_children = keep_children
         self.children: list[Execution] = []
-        self.written: list[WriteResults] = []
+        self.on_results = on_results
         self._order = count()
         self._due: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -391,7 +396,7 @@ class _Driven:
         self._soon(ItemsRead(read_id=command.read_id, items=page, done=end >= len(items), at=world.now))
 
     def _write(self, command: WriteResults) -> None:
-        self.world.written.append(command)
+        self.world.on_results(command)
         if not command.last:
             return
         where = command.parameters if isinstance(command.parameters, Mapping) else {}
