@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from penstock.statemachines.failures import runtime_failure
-from penstock.statemachines.model import Evaluate, ItemBatcher, Scope
-from penstock.statemachines.settings import as_integer
+from penstock.statemachines.model import ItemBatcher, Scope, Setting
+from penstock.statemachines.settings import integer
 from penstock.statemachines.values import JSON, size_bytes
 
 MAXIMUM_BATCH_BYTES = 262_144
@@ -38,8 +38,8 @@ def batch_limits(batcher: ItemBatcher, value: JSON, scope: Scope) -> BatchLimits
     Raises:
         StateFailure: a limit is no positive integer.
     """
-    max_items = _positive(batcher.max_items, "MaxItemsPerBatch", value, scope)
-    max_bytes = _positive(batcher.max_input_bytes, "MaxInputBytesPerBatch", value, scope)
+    max_items = _positive(batcher.max_items, value, scope)
+    max_bytes = _positive(batcher.max_input_bytes, value, scope)
     return BatchLimits(
         max_items=max_items,
         max_input_bytes=min(max_bytes or MAXIMUM_BATCH_BYTES, MAXIMUM_BATCH_BYTES),
@@ -48,14 +48,12 @@ def batch_limits(batcher: ItemBatcher, value: JSON, scope: Scope) -> BatchLimits
     )
 
 
-def _positive(evaluate: Evaluate | None, field: str, value: JSON, scope: Scope) -> int | None:
-    if evaluate is None:
+def _positive(setting: Setting | None, value: JSON, scope: Scope) -> int | None:
+    if setting is None:
         return None
-    number = as_integer(evaluate(value, scope))
-    if number is None:
-        raise runtime_failure(f"The {field} field is not a valid integer.")
+    number = integer(setting, value, scope)
     if number < 0:
-        raise runtime_failure(f"field {field} must be positive")
+        raise runtime_failure(f"field {setting.field} must be positive")
     return number or None
 
 

@@ -84,9 +84,10 @@ def path_or_intrinsic(text: str, field: str) -> Evaluate:
         try:
             return find(document, scope.context, scope.variables)
         except PathError as error:
+            searched = scope.context if text.startswith("$$") else document
             raise runtime_failure(
                 f"The JSONPath '{text}' specified for the field '{field}' could not be found in the input "
-                f"'{compact(document)}'"
+                f"'{compact(searched)}'"
             ) from error
 
     return evaluate

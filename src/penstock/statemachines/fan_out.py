@@ -15,7 +15,7 @@ from penstock.statemachines.dataflow import scope_of
 from penstock.statemachines.execution import Branch, Execution, Turn
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
 from penstock.statemachines.model import Map, Parallel
-from penstock.statemachines.settings import whole_number
+from penstock.statemachines.settings import count
 from penstock.statemachines.transitions import fail, leave, record_aborted, stop
 from penstock.statemachines.values import JSON, compact, type_name
 
@@ -66,12 +66,8 @@ def run_parallel(execution: Execution, branch: Branch, state: Parallel) -> None:
 
 def run_map(execution: Execution, branch: Branch, state: Map) -> None:
     """Start as many iterations as may run at once."""
+    limit = concurrency(execution, branch, state) or MAXIMUM_CONCURRENT_ITERATIONS
     items = find_items(execution, branch, state)
-    limit = MAXIMUM_CONCURRENT_ITERATIONS
-    if state.max_concurrency is not None:
-        scope = scope_of(execution, branch)
-        value = dataflow.filtered_input(state, branch.input, scope)
-        limit = whole_number(state.max_concurrency, "MaxConcurrency", None, value, scope) or limit
     started = execution.record(branch, "MapStateStarted", {"length": len(items)})
     fan = FanOut(branch, state, len(items), items, min(limit, MAXIMUM_CONCURRENT_ITERATIONS))
     branch.work = fan
@@ -80,6 +76,14 @@ def run_map(execution: Execution, branch: Branch, state: Map) -> None:
         return
     for _ in range(min(fan.limit, fan.total)):
         _start_iteration(execution, fan, state, started)
+
+
+def concurrency(execution: Execution, branch: Branch, state: Map) -> int:
+    """MaxConcurrency; 0 if the state sets no limit of its own."""
+    if state.max_concurrency is None:
+        return 0
+    scope = scope_of(execution, branch)
+    return count(state.max_concurrency, dataflow.filtered_input(state, branch.input, scope), scope)
 
 
 def find_items(execution: Execution, branch: Branch, state: Map) -> list[JSON]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from penstock.errors import DefinitionError, ExpressionSyntaxError
 from penstock.statemachines import expressions, jsonpath
 from penstock.statemachines.jsonpath import ReferencePath
-from penstock.statemachines.model import Evaluate
+from penstock.statemachines.model import Evaluate, Setting
 from penstock.statemachines.values import JSON, type_name
 
 
@@ -145,11 +145,17 @@ class Fields:
         except ExpressionSyntaxError as error:
             raise self._misread(name, error) from error
 
-    def setting(self, name: str, *, field: str | None = None) -> Evaluate | None:
-        """A literal, a JSONata expression, or `namePath`: a number or text that the state needs."""
-        if name in self.members:
-            return self.template(name, field=field)
-        return self.path(f"{name}Path")
+    def setting(self, name: str, *, field: str | None = None) -> Setting | None:
+        """A literal, a JSONata expression, or `namePath`: a number that the state needs."""
+        path = None if name in self.members else self.text(f"{name}Path")
+        if path is not None:
+            evaluate = self.path(f"{name}Path") or expressions.identity
+        else:
+            literal = self.template(name, field=field)
+            if literal is None:
+                return None
+            evaluate = literal
+        return Setting(field=name, evaluate=evaluate, path=path)
 
     def _misread(self, name: str, error: ExpressionSyntaxError) -> DefinitionError:
         return ExpressionSyntaxError(error.what, at=f"{self.pointer}/{name}", fix=error.fix)

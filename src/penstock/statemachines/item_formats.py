@@ -75,6 +75,8 @@ def _csv_items(config: Mapping[str, JSON], lines: Iterator[str]) -> Iterator[JSO
             headers = [str(name) for name in given] if isinstance(given, list) else []
         else:
             headers = next(rows, [])
+        if len(set(headers)) < len(headers):
+            raise ItemFormatError("CSV headers cannot contain duplicates.")
         for row in rows:
             if row:
                 values = row + [""] * (len(headers) - len(row))

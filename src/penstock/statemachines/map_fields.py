@@ -7,7 +7,7 @@ from typing import TypedDict
 from penstock.statemachines import model
 from penstock.statemachines.expressions import constant, is_jsonata, jsonata_text
 from penstock.statemachines.fields import Fields
-from penstock.statemachines.model import Evaluate
+from penstock.statemachines.model import Evaluate, Setting
 from penstock.statemachines.values import JSON, compact
 
 
@@ -20,11 +20,9 @@ class MapMembers(TypedDict):
     items: Evaluate | None
     items_text: str | None
     item_selector: Evaluate | None
-    max_concurrency: Evaluate | None
-    tolerated_count: Evaluate | None
-    tolerated_count_path: str | None
-    tolerated_percentage: Evaluate | None
-    tolerated_percentage_path: str | None
+    max_concurrency: Setting | None
+    tolerated_count: Setting | None
+    tolerated_percentage: Setting | None
     reader: model.ItemReader | None
     batcher: model.ItemBatcher | None
     writer: model.ResultWriter | None
@@ -50,9 +48,7 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         item_selector=fields.template(selector),
         max_concurrency=fields.setting("MaxConcurrency"),
         tolerated_count=fields.setting("ToleratedFailureCount"),
-        tolerated_count_path=fields.text("ToleratedFailureCountPath"),
         tolerated_percentage=fields.setting("ToleratedFailurePercentage"),
-        tolerated_percentage_path=fields.text("ToleratedFailurePercentagePath"),
         reader=_reader(fields.object("ItemReader")),
         batcher=_batcher(fields.object("ItemBatcher")),
         writer=_writer(fields.object("ResultWriter")),

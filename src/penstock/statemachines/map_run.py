@@ -25,7 +25,7 @@ from penstock.statemachines.failures import (
     StateFailure,
     too_large_cause,
 )
-from penstock.statemachines.fan_out import find_items, select
+from penstock.statemachines.fan_out import concurrency, find_items, select
 from penstock.statemachines.map_results import Results
 from penstock.statemachines.model import Map
 from penstock.statemachines.protocol import (
@@ -39,7 +39,7 @@ from penstock.statemachines.protocol import (
     StartChild,
     StopReading,
 )
-from penstock.statemachines.settings import as_integer, percentage, whole_number
+from penstock.statemachines.settings import count, integer, percentage
 from penstock.statemachines.transitions import fail, leave
 from penstock.statemachines.values import JSON
 
@@ -102,7 +102,7 @@ class MapRun:
         "waiting",
     )
 
-    def __init__(self, execution: Execution, branch: Branch, state: Map) -> None:
+    def __init__(self, execution: Execution, branch: Branch, state: Map, limit: int) -> None:
         self.branch = branch
         self.state = state
         label = state.label or str(uuid5(NAMESPACE_URL, f"{execution.state_machine_arn}{state.pointer}"))
@@ -123,7 +123,7 @@ class MapRun:
         self.next_index = 0
         self.taken = 0
         self.failed_items = 0
-        self.limit = MAXIMUM_CONCURRENT_CHILDREN
+        self.limit = limit
         self.tolerated_count: int | None = None
         self.tolerated_percentage: float | None = None
         self.batches: BatchLimits | None = None
@@ -148,9 +148,10 @@ class MapRun:
 
 def run_distributed_map(execution: Execution, branch: Branch, state: Map) -> None:
     """Start the Map Run: with the items at hand, or by asking for the first page of them."""
+    limit = concurrency(execution, branch, state) or MAXIMUM_CONCURRENT_CHILDREN
     items = find_items(execution, branch, state) if state.reader is None else None
     execution.record(branch, "MapStateStarted", {"length": 0 if items is None else len(items)})
-    run = MapRun(execution, branch, state)
+    run = MapRun(execution, branch, state, min(limit, MAXIMUM_CONCURRENT_CHILDREN))
     _settle_numbers(execution, run)
     reader = None if state.reader is None else _reader(execution, run)
     execution.record(branch, "MapRunStarted", {"mapRunArn": run.arn})
@@ -225,21 +226,10 @@ def _settle_numbers(execution: Execution, run: MapRun) -> None:
     state = run.state
     scope = scope_of(execution, run.branch)
     value = dataflow.filtered_input(state, run.branch.input, scope)
-    if state.max_concurrency is not None:
-        limit = whole_number(state.max_concurrency, "MaxConcurrency", None, value, scope)
-        run.limit = min(limit or run.limit, run.limit)
     if state.tolerated_count is not None:
-        run.tolerated_count = whole_number(
-            state.tolerated_count, "ToleratedFailureCount", state.tolerated_count_path, value, scope
-        )
+        run.tolerated_count = count(state.tolerated_count, value, scope)
     if state.tolerated_percentage is not None:
-        run.tolerated_percentage = percentage(
-            state.tolerated_percentage,
-            "ToleratedFailurePercentage",
-            state.tolerated_percentage_path,
-            value,
-            scope,
-        )
+        run.tolerated_percentage = percentage(state.tolerated_percentage, value, scope)
     if state.batcher is not None:
         run.batches = batch_limits(state.batcher, value, scope)
 
@@ -253,9 +243,7 @@ def _reader(execution: Execution, run: MapRun) -> ReadItems | None:
     config = {} if reader.config is None else reader.config(value, scope)
     resolved: dict[str, JSON] = dict(config) if isinstance(config, Mapping) else {}
     if reader.max_items is not None:
-        most = as_integer(reader.max_items(value, scope))
-        if most is None:
-            raise StateFailure(ITEM_READER, "field MaxItems must be an integer")
+        most = integer(reader.max_items, value, scope)
         if most != 0:
             run.unread = min(most, MAXIMUM_ITEMS)
             resolved["MaxItems"] = run.unread

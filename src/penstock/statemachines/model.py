@@ -50,6 +50,20 @@ Condition = Callable[[JSON, Scope], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A number that a state needs: a literal, the value at `path`, or a JSONata expression.
+
+    Args:
+        field: its name as the definition has it, without `Path`.
+        path: the text of the path, if it is given by one.
+    """
+
+    field: str
+    evaluate: Evaluate
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retrier:
     """One entry of `Retry` (States Language, "Retrying after error")."""
 
@@ -164,10 +178,8 @@ class Task(State):
     resource_type: str
     action: str = ""
     pattern: str = "request_response"
-    timeout: Evaluate | None = None
-    timeout_path: str | None = None
-    heartbeat: Evaluate | None = None
-    heartbeat_path: str | None = None
+    timeout: Setting | None = None
+    heartbeat: Setting | None = None
     credentials: Evaluate | None = None
 
 
@@ -194,15 +206,15 @@ class ItemReader:
     resource: str
     arguments: Evaluate | None
     config: Evaluate | None
-    max_items: Evaluate | None
+    max_items: Setting | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemBatcher:
     """How a Distributed Map groups its items."""
 
-    max_items: Evaluate | None
-    max_input_bytes: Evaluate | None
+    max_items: Setting | None
+    max_input_bytes: Setting | None
     batch_input: Evaluate | None
 
 
@@ -230,11 +242,9 @@ class Map(State):
     items: Evaluate | None = None
     items_text: str | None = None
     item_selector: Evaluate | None = None
-    max_concurrency: Evaluate | None = None
-    tolerated_count: Evaluate | None = None
-    tolerated_count_path: str | None = None
-    tolerated_percentage: Evaluate | None = None
-    tolerated_percentage_path: str | None = None
+    max_concurrency: Setting | None = None
+    tolerated_count: Setting | None = None
+    tolerated_percentage: Setting | None = None
     reader: ItemReader | None = None
     batcher: ItemBatcher | None = None
     writer: ResultWriter | None = None

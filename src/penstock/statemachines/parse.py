@@ -228,9 +228,7 @@ def _task(name: str, fields: Fields, _flows: dict[str, Flow]) -> State:
         action=action,
         pattern=pattern,
         timeout=fields.setting("TimeoutSeconds"),
-        timeout_path=fields.text("TimeoutSecondsPath"),
         heartbeat=fields.setting("HeartbeatSeconds"),
-        heartbeat_path=fields.text("HeartbeatSecondsPath"),
         credentials=fields.template("Credentials"),
     )
 

@@ -111,6 +111,10 @@ def _until(execution: Execution, state: Wait, value: JSON, scope: Scope) -> floa
 def _seconds(state: Wait, value: JSON, scope: Scope) -> int:
     seconds = _reference(state, state.seconds, value, scope, "SecondsPath")
     if isinstance(seconds, int) and not isinstance(seconds, bool):
+        if seconds < 0 and state.path is not None:
+            raise runtime_failure(
+                f"The SecondsPath parameter references a negative value: {state.path} == {seconds}"
+            )
         if seconds < 0:
             raise _malformed(state, "Seconds", f"The Seconds field must be positive: {seconds}")
         return seconds

@@ -22,7 +22,7 @@ from penstock.statemachines.failures import (
     runtime_failure,
     too_large_cause,
 )
-from penstock.statemachines.model import Evaluate, Scope, Task
+from penstock.statemachines.model import Scope, Setting, Task
 from penstock.statemachines.protocol import (
     ActivityTaken,
     CancelTask,
@@ -33,7 +33,7 @@ from penstock.statemachines.protocol import (
     TaskSubmitted,
     TaskSucceeded,
 )
-from penstock.statemachines.settings import whole_number
+from penstock.statemachines.settings import integer
 from penstock.statemachines.transitions import fail, leave
 from penstock.statemachines.values import JSON, size_bytes
 
@@ -110,8 +110,8 @@ def run_task(execution: Execution, branch: Branch, state: Task) -> None:
     branch.token = token if pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN else None
     scope = scope_of(execution, branch)
     value = dataflow.filtered_input(state, branch.input, scope)
-    timeout = _seconds(state.timeout, state.timeout_path, "TimeoutSeconds", value, scope)
-    heartbeat = _seconds(state.heartbeat, state.heartbeat_path, "HeartbeatSeconds", value, scope)
+    timeout = _seconds(state.timeout, value, scope)
+    heartbeat = _seconds(state.heartbeat, value, scope)
     parameters = value if state.arguments is None else state.arguments(value, scope)
     credentials = None if state.credentials is None else state.credentials(value, scope)
     _check_activity(execution, state)
@@ -269,14 +269,12 @@ def _scheduled(
     return details
 
 
-def _seconds(
-    evaluate: Evaluate | None, path: str | None, field: str, value: JSON, scope: Scope
-) -> int | None:
-    if evaluate is None:
+def _seconds(setting: Setting | None, value: JSON, scope: Scope) -> int | None:
+    if setting is None:
         return None
-    seconds = whole_number(evaluate, field, path, value, scope)
+    seconds = integer(setting, value, scope)
     if not 0 < seconds <= MAXIMUM_TIMEOUT_SECONDS:
         raise runtime_failure(
-            f"{field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {seconds}"
+            f"{setting.field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {seconds}"
         )
     return seconds
