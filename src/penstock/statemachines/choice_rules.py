@@ -13,11 +13,11 @@ from typing import Any
 
 from penstock.errors import PathError
 from penstock.statemachines.expressions import identity, query
-from penstock.statemachines.failures import evaluation_failure, runtime_failure
+from penstock.statemachines.failures import runtime_failure
 from penstock.statemachines.fields import Fields
 from penstock.statemachines.model import ChoiceRule, Condition, Evaluate, Scope
 from penstock.statemachines.timestamps import parse_timestamp
-from penstock.statemachines.values import JSON, compact, type_name
+from penstock.statemachines.values import JSON
 
 Comparison = Callable[[JSON, JSON], bool]
 
@@ -118,25 +118,12 @@ def parse_choice(fields: Fields) -> ChoiceRule:
 
 
 def _jsonata_condition(fields: Fields) -> Condition:
-    place = fields.pointer.rsplit("/", 2)
-    field = f"Choices[{place[-1]}]/Condition"
-    text = fields.value("Condition")
-    if not isinstance(text, str | bool):
+    number = fields.pointer.rpartition("/")[2]
+    evaluate = fields.template("Condition", field=f"Choices[{number}]/Condition", expected="boolean")
+    if evaluate is None or not isinstance(fields.value("Condition"), str | bool):
         raise fields.fault("a JSONata rule has a Condition", fix='add "Condition": "{% ... %}"')
-    evaluate = fields.template("Condition", field=field)
-
-    def condition(document: JSON, scope: Scope) -> bool:
-        value = evaluate(document, scope) if evaluate else None
-        if not isinstance(value, bool):
-            shown = text[2:-2].strip() if isinstance(text, str) else compact(text)
-            raise evaluation_failure(
-                f"The JSONata expression '{shown}' specified for the field '{field}' returned an unexpected "
-                f"result type. Expected 'boolean', but was '{type_name(value)}' for value: {compact(value)}",
-                location=field,
-            )
-        return value
-
-    return condition
+    holds = evaluate
+    return lambda document, scope: holds(document, scope) is True
 
 
 def _condition(fields: Fields) -> Condition:

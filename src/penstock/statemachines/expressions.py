@@ -11,7 +11,7 @@ from penstock.errors import IntrinsicError, JsonataError, PathError
 from penstock.statemachines import intrinsics, jsonpath
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
 from penstock.statemachines.model import Evaluate, Scope
-from penstock.statemachines.values import JSON, compact
+from penstock.statemachines.values import JSON, compact, type_name
 
 
 def constant(value: JSON) -> Evaluate:
@@ -171,6 +171,30 @@ def jsonata_expression(value: str, field: str) -> Evaluate:
 def jsonata_template(template: JSON, field: str) -> Evaluate:
     """A JSONata-mode value: every string that is an expression is computed, at any depth."""
     return _jsonata_template(template, field) or constant(template)
+
+
+def jsonata_value(template: JSON, field: str, expected: str) -> Evaluate:
+    """A JSONata-mode value of one JSON type.
+
+    Args:
+        expected: `array`, `boolean`, `string`, ...; an expression that gives another type fails its state.
+    """
+    evaluate = jsonata_template(template, field)
+    if not is_jsonata(template):
+        return evaluate
+
+    def evaluate_checked(document: JSON, scope: Scope) -> JSON:
+        value = evaluate(document, scope)
+        if type_name(value) != expected:
+            raise evaluation_failure(
+                f"The JSONata expression '{jsonata_text(str(template))}' specified for the field '{field}' "
+                f"returned an unexpected result type. Expected '{expected}', but was '{type_name(value)}' "
+                f"for value: {compact(value)}",
+                location=field,
+            )
+        return value
+
+    return evaluate_checked
 
 
 def _jsonata_template(template: JSON, field: str) -> Evaluate | None:

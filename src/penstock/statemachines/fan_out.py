@@ -17,7 +17,7 @@ from penstock.statemachines.failures import StateFailure, evaluation_failure, ru
 from penstock.statemachines.model import Map, Parallel
 from penstock.statemachines.settings import count
 from penstock.statemachines.transitions import fail, leave, record_aborted, stop
-from penstock.statemachines.values import JSON, compact, type_name
+from penstock.statemachines.values import JSON, compact
 
 MAXIMUM_CONCURRENT_ITERATIONS = 40
 """Developer Guide, "Inline mode": "supports up to 40 concurrent iterations"."""
@@ -100,19 +100,12 @@ def find_items(execution: Execution, branch: Branch, state: Map) -> list[JSON]:
         try:
             items = state.items(value, scope)
         except PathError as error:
-            raise runtime_failure(f"Invalid path '{state.items_text}' : {error.what}") from error
+            raise runtime_failure(f"Invalid path '{state.items_path}' : {error.what}") from error
     if isinstance(items, list):
         return items
     if not state.jsonata:
-        path = state.items_text or "$"
-        raise runtime_failure(f'Reference path "{path}" must point to array.')
-    if state.items is None:
-        raise evaluation_failure(f"Map state input must be an array but was: {compact(items)}")
-    raise evaluation_failure(
-        f"The JSONata expression '{state.items_text}' specified for the field 'Items' returned an "
-        f"unexpected result type. Expected 'array', but was '{type_name(items)}' for value: {compact(items)}",
-        location="Items",
-    )
+        raise runtime_failure(f'Reference path "{state.items_path or "$"}" must point to array.')
+    raise evaluation_failure(f"Map state input must be an array but was: {compact(items)}")
 
 
 def select(execution: Execution, branch: Branch, state: Map, item: Mapping[str, JSON]) -> JSON:

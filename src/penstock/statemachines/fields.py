@@ -129,16 +129,21 @@ class Fields:
         except ExpressionSyntaxError as error:
             raise self._misread(name, error) from error
 
-    def template(self, name: str, *, field: str | None = None) -> Evaluate | None:
+    def template(
+        self, name: str, *, field: str | None = None, expected: str | None = None
+    ) -> Evaluate | None:
         """A payload template (JSONPath) or a value with `{% %}` expressions (JSONata).
 
         Args:
             field: how AWS names the field in messages about JSONata, if not by its own name.
+            expected: the JSON type that a JSONata expression must give.
         """
         if name not in self.members:
             return None
         value = self.members[name]
         try:
+            if self.jsonata and expected is not None:
+                return expressions.jsonata_value(value, field or name, expected)
             if self.jsonata:
                 return expressions.jsonata_template(value, field or name)
             return expressions.payload(value)

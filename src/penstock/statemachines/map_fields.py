@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TypedDict
 
 from penstock.statemachines import model
-from penstock.statemachines.expressions import constant, is_jsonata, jsonata_text
+from penstock.statemachines.expressions import constant
 from penstock.statemachines.fields import Fields
 from penstock.statemachines.model import Evaluate, Setting
-from penstock.statemachines.values import JSON, compact
+from penstock.statemachines.values import JSON
 
 
 class MapMembers(TypedDict):
@@ -18,7 +18,7 @@ class MapMembers(TypedDict):
     child_kind: model.Kind
     label: str | None
     items: Evaluate | None
-    items_text: str | None
+    items_path: str | None
     item_selector: Evaluate | None
     max_concurrency: Setting | None
     tolerated_count: Setting | None
@@ -43,8 +43,8 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         distributed=mode == "DISTRIBUTED",
         child_kind=kind,
         label=fields.text("Label"),
-        items=fields.template("Items") if fields.jsonata else fields.query("ItemsPath"),
-        items_text=_items_text(fields),
+        items=fields.template("Items", expected="array") if fields.jsonata else fields.query("ItemsPath"),
+        items_path=fields.text("ItemsPath"),
         item_selector=fields.template(selector),
         max_concurrency=fields.setting("MaxConcurrency"),
         tolerated_count=fields.setting("ToleratedFailureCount"),
@@ -53,13 +53,6 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         batcher=_batcher(fields.object("ItemBatcher")),
         writer=_writer(fields.object("ResultWriter")),
     )
-
-
-def _items_text(fields: Fields) -> str | None:
-    if not fields.jsonata:
-        return fields.text("ItemsPath")
-    items = fields.value("Items")
-    return jsonata_text(items) if isinstance(items, str) and is_jsonata(items) else compact(items)
 
 
 def _reader(fields: Fields | None) -> model.ItemReader | None:

@@ -229,18 +229,14 @@ class ResultWriter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Map(State):
-    """Runs `processor` for every item. `items` None means that the effective input is the array.
-
-    Args:
-        items_text: the path or the JSONata expression of `items`, for messages.
-    """
+    """Runs `processor` for every item. `items` None means that the effective input is the array."""
 
     processor: Flow
     distributed: bool = False
     child_kind: Kind = "STANDARD"
     label: str | None = None
     items: Evaluate | None = None
-    items_text: str | None = None
+    items_path: str | None = None
     item_selector: Evaluate | None = None
     max_concurrency: Setting | None = None
     tolerated_count: Setting | None = None

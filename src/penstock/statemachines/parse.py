@@ -196,8 +196,8 @@ def _succeed(name: str, fields: Fields, _flows: dict[str, Flow]) -> State:
 
 
 def _fail(name: str, fields: Fields, _flows: dict[str, Flow]) -> State:
-    error = fields.template("Error") or fields.path_or_intrinsic("ErrorPath")
-    cause = fields.template("Cause") or fields.path_or_intrinsic("CausePath")
+    error = fields.template("Error", expected="string") or fields.path_or_intrinsic("ErrorPath")
+    cause = fields.template("Cause", expected="string") or fields.path_or_intrinsic("CausePath")
     return model.Fail(**common(name, fields), error=error, cause=cause)
 
 

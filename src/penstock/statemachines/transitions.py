@@ -78,7 +78,7 @@ def fail(execution: Execution, branch: Branch, failure: StateFailure) -> None:
     cause = failure.cause
     if failure.located and cause is not None:
         cause = located(branch, cause)
-    if error == QUERY_EVALUATION:
+    if failure.located and error == QUERY_EVALUATION:
         _record_evaluation_failure(execution, branch, cause, failure.location)
     branch.work = None
     if _retried(execution, branch, failure):
@@ -162,6 +162,6 @@ def _fail_in_catch(execution: Execution, branch: Branch, failure: StateFailure) 
     cause = failure.cause
     if failure.located and cause is not None:
         cause = located(branch, cause)
-    if failure.error == QUERY_EVALUATION:
+    if failure.located and failure.error == QUERY_EVALUATION:
         _record_evaluation_failure(execution, branch, cause, failure.location)
     end_badly(execution, branch, failure.error, cause)
