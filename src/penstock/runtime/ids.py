@@ -25,6 +25,10 @@ class Ids:
         text = f"{self._bits(128) & _CLEAR | _VERSION_4:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
+    def number(self) -> int:
+        """A number of 63 bits: the seed of an execution."""
+        return self._bits(63)
+
 
 _CLEAR = ~0xF000_C000_0000_0000_0000 & ((1 << 128) - 1)
 _VERSION_4 = 0x4000_8000_0000_0000_0000

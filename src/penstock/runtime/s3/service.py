@@ -77,7 +77,7 @@ class S3Service:
         content_type: str = BINARY,
         in_place: bool = False,
     ) -> StoredObject:
-        """Put a local file or bytes into a bucket, as `aws s3 cp` would: subscribers are told.
+        """Put a local file or bytes into a bucket, as `aws s3 cp` would, with its notifications.
 
         Args:
             in_place: let the object refer to the file instead of copying it. A later change to the file is

@@ -1,10 +1,10 @@
-"""The store's state and its one way to change it: journal first, then rename, then tell.
+"""The store's state and its one way to change it: journal first, then rename.
 
 1. Every change to a bucket goes through `S3Store.commit`, in the main process, under one lock. So conditional
    writes are decided one after the other, and sequencers grow.
-2. `commit` hands the change to the commit port (the journal) before a file moves. After a kill, `redo`
-   applies a journaled change again; it does nothing if the files are already as new as the change.
-3. Who subscribed is told after the files are in place, under the lock, in order.
+2. `commit` hands the change to the commit port before a file moves: the port has journaled it, with all that
+   follows from it (a notification's message), when it returns. After a kill, `redo` applies a journaled
+   change again; it does nothing if the files are already as new as the change.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CommitPort = Callable[[S3Change], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectNotification:
-    """What a subscriber is told: the content of one S3 event record.
+    """The content of one S3 event record.
 
     Attributes:
         event_name: without the `s3:` that a notification's configuration has: `ObjectCreated:Put`.
@@ -47,9 +47,6 @@ class ObjectNotification:
     etag: str
     sequencer: str
     at: float
-
-
-Subscriber = Callable[[ObjectNotification], None]
 
 
 @dataclass(slots=True)
@@ -77,7 +74,7 @@ class S3Store:
     Args:
         root: the folder; what is in it already is loaded.
         now: the run's clock, epoch seconds.
-        commit_port: called with every change before it happens.
+        commit_port: journals a change and what follows from it, before it happens.
     """
 
     def __init__(self, root: Path, *, now: Callable[[], float], commit_port: CommitPort) -> None:
@@ -85,7 +82,6 @@ class S3Store:
         self.lock = threading.RLock()
         self.now = now
         self._commit_port = commit_port
-        self._subscribers: list[Subscriber] = []
         self._buckets: dict[str, _Bucket] = {}
         self._sequencer = 0
         self.files.make_folders()
@@ -94,10 +90,6 @@ class S3Store:
     @property
     def bucket_names(self) -> list[str]:
         return sorted(self._buckets)
-
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """Have `subscriber` called after every object that is written or removed."""
-        self._subscribers.append(subscriber)
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
         found = self._buckets.get(bucket)
@@ -124,7 +116,7 @@ class S3Store:
         return self._sequencer
 
     def commit(self, change: S3Change) -> None:
-        """Journal a change, make it so, tell the subscribers. The caller holds `lock` and has checked it.
+        """Journal a change and make it so. The caller holds `lock` and has checked it.
 
         Raises:
             StateFolderError: the disk is full or the folder cannot be written; the journaled change is
@@ -132,13 +124,9 @@ class S3Store:
         """
         self._commit_port(change)
         self._apply(change)
-        notification = notification_of(change)
-        if notification is not None:
-            for subscriber in self._subscribers:
-                subscriber(notification)
 
     def redo(self, change: S3Change) -> None:
-        """Apply a journaled change again, if the files do not show it yet. Subscribers are not told."""
+        """Apply a journaled change again, if the files do not show it yet."""
         with self.lock:
             if isinstance(change, (ObjectWritten, ObjectRemoved)):
                 sequencer = change.object.sequencer if isinstance(change, ObjectWritten) else change.sequencer

@@ -1,0 +1,400 @@
+"""The embedded target: the one place where the parts of a run are put together.
+
+1. Everything that a service needs is handed to it here; no service finds another by itself.
+2. With a `VirtualClock`, functions run in this process and a run is the same every time. With a `RealClock`
+   they run in worker processes.
+3. A run is the fold of its journal. Resuming is: apply every event to a fresh set of services, undo the
+   deliveries that were in flight, and let each service go on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self, cast
+
+from penstock.errors import TargetError, UsageError
+from penstock.pipelines import Bucket, Pipeline, QueueMapping, Stream, StreamMapping, Table
+from penstock.pipelines.imports import enter_project
+from penstock.pipelines.resolve import name_of
+from penstock.runtime import settings
+from penstock.runtime.aws_calls import REGION, answering, settled
+from penstock.runtime.clock import Clock, RealClock, VirtualClock
+from penstock.runtime.executions.driver import Driver
+from penstock.runtime.executions.sdk import Client
+from penstock.runtime.executions.service import StepFunctions
+from penstock.runtime.executions.tasks import TaskRunner
+from penstock.runtime.functions import Functions, LambdaService
+from penstock.runtime.ids import Ids
+from penstock.runtime.invocation import Invoker
+from penstock.runtime.journal import Journal, read_journal
+from penstock.runtime.journal_events import (
+    BridgedCall,
+    CallMade,
+    Event,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
+from penstock.runtime.mappings.queue_mapping import QueueMapping as RunningQueueMapping
+from penstock.runtime.moto_bridge import MotoBridge
+from penstock.runtime.notifications import Notifications
+from penstock.runtime.queues.queues import Queues
+from penstock.runtime.queues.service import SqsService
+from penstock.runtime.s3.objects import (
+    BucketCreated,
+    BucketDeleted,
+    ObjectRemoved,
+    ObjectWritten,
+    S3Change,
+    StoredObject,
+)
+from penstock.runtime.s3.service import S3Service
+from penstock.runtime.s3.store import S3Store, notification_of
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import Call, CallRecord, HttpRequest, Router, Service
+from penstock.runtime.state_folder import StateFolder
+from penstock.runtime.workers.inline import InlineInvoker
+from penstock.runtime.workers.pool import PoolInvoker
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+VIRTUAL_CONCURRENCY: Final = 5
+"""Batches that an SQS mapping has with its function at once, as a fresh mapping does on Lambda."""
+
+
+class Embedded:
+    """One run of one pipeline on this machine; a context manager.
+
+    Args:
+        folder: the run's state folder, held by this process; it is released at the end.
+        clock: a `VirtualClock` makes a simulation, a `RealClock` (the default) a real run.
+        workers: how many invocations run at once under the real clock; all processors by default.
+        seed: of ids and random numbers; the same seed, input and pipeline give the same journal under the
+            virtual clock.
+
+    Raises:
+        StateFolderError: the folder cannot be used, or (when resuming) its journal cannot be read.
+        TargetError: the pipeline has a part that this target does not know.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        folder: StateFolder,
+        *,
+        clock: Clock | None = None,
+        workers: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        _check_known(pipeline)
+        self.pipeline = pipeline
+        self.folder = folder
+        self.clock = clock or RealClock()
+        self.workers = workers or os.cpu_count() or 1
+        self.past = tuple(read_journal(folder.journal)) if folder.journal.exists() else ()
+        started = next((event for event in self.past if isinstance(event, RunStarted)), None)
+        self.seed = seed if started is None else started.seed
+        self._exit = ExitStack()
+        self._exit.callback(folder.release)
+        try:
+            self._make()
+        except BaseException:
+            self._exit.close()
+            raise
+
+    def _make(self) -> None:
+        pipeline, folder = self.pipeline, self.folder
+        virtual = isinstance(self.clock, VirtualClock)
+        self.journal = Journal(folder.journal)
+        self._exit.callback(self.journal.close)
+        self.scheduler = scheduler = Scheduler(self.clock, after_turn=self.journal.flush)
+        ids = Ids(self.seed, resumed_at=len(self.past))
+        self.queues = Queues(
+            settings.queue_settings(pipeline), scheduler=scheduler, journal=self.journal, ids=ids
+        )
+        self._bridge = MotoBridge(self._note_change)
+        self.router = Router(fallback=self._bridge, observers=[self._note_call])
+        self._invoker = self._make_invoker(virtual=virtual)
+        self._exit.callback(self._invoker.close)
+        self.functions = Functions(
+            settings.function_settings(pipeline),
+            invoker=self._invoker,
+            scheduler=scheduler,
+            journal=self.journal,
+            ids=ids,
+            queues=self.queues,
+        )
+        self._notifications = Notifications(
+            settings.notification_rules(pipeline), queues=self.queues, functions=self.functions
+        )
+        self.s3 = S3Service(S3Store(folder.s3, now=scheduler.now, commit_port=self._commit))
+        self._driver = Driver(scheduler=scheduler, journal=self.journal, answer=self._answer)
+        self.step_functions = StepFunctions(
+            settings.machine_settings(pipeline),
+            driver=self._driver,
+            scheduler=scheduler,
+            journal=self.journal,
+            ids=ids,
+        )
+        self._driver.tasks = TaskRunner(
+            functions=self.functions,
+            router=self.router,
+            scheduler=scheduler,
+            make_client=self._client,
+            executions=self.step_functions,
+        )
+        services: dict[str, Service] = {
+            "s3": self.s3,
+            "sqs": SqsService(self.queues, scheduler),
+            "lambda": LambdaService(self.functions, scheduler),
+            "stepfunctions": self.step_functions,
+        }
+        self.router.services.update(services)
+        self._mappings = [
+            RunningQueueMapping(
+                one, queues=self.queues, functions=self.functions, scheduler=scheduler, journal=self.journal
+            )
+            for one in settings.mapping_settings(
+                pipeline, concurrency=VIRTUAL_CONCURRENCY if virtual else self.workers
+            )
+        ]
+        self._clients: dict[str, Client] = {}
+
+    def _make_invoker(self, *, virtual: bool) -> Invoker:
+        enter_project(self.pipeline.root)
+        if virtual:
+            return InlineInvoker(self.scheduler)
+        return PoolInvoker(
+            self.scheduler,
+            self.router,
+            project=self.pipeline.root,
+            store=self.folder.s3,
+            logs=self.folder.logs,
+            workers=self.workers,
+            before_answer=self.journal.flush,
+        )
+
+    # --- Living -------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        """Begin the run, or go on with it if its state folder has a journal already."""
+        self._exit.enter_context(answering(lambda call: settled(lambda: self.router.answer(call))))
+        try:
+            if self.past:
+                self._resume()
+            else:
+                self._begin()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this goes on with a run of before."""
+        return bool(self.past)
+
+    def _begin(self) -> None:
+        self.journal.append(
+            RunStarted(
+                at=self.scheduler.now(),
+                run_id=self.folder.run_id,
+                pipeline=self.pipeline.name,
+                seed=self.seed,
+                clock="virtual" if isinstance(self.clock, VirtualClock) else "real",
+                workers=self.workers,
+            )
+        )
+        self._make_resources()
+        self._start_mappings()
+
+    def _make_resources(self) -> None:
+        for bucket in self.pipeline.of(Bucket):
+            self.s3.create_bucket(name_of(bucket))
+        for table in self.pipeline.of(Table):
+            _create_table(self._client("dynamodb"), table)
+
+    def _resume(self) -> None:
+        if isinstance(self.clock, VirtualClock):
+            self.clock.advance_to(self.past[-1].at)
+        self._driver.replaying()
+        for event in self.past:
+            self._apply(event)
+        resumed = RunResumed(at=self.scheduler.now())
+        self.journal.append(resumed)
+        self.queues.apply(resumed)
+        self.s3.store.sweep()
+        self._make_resources_that_are_missing()
+        self._start_mappings()
+        self.queues.after_resume()
+        self.functions.after_resume()
+        self._driver.after_resume()
+        self.journal.flush()
+
+    def _make_resources_that_are_missing(self) -> None:
+        """A run that was cut off in its first moment has not made everything yet."""
+        for bucket in self.pipeline.of(Bucket):
+            self.s3.create_bucket(name_of(bucket))
+        made = {event.resource for event in self.past if isinstance(event, CallMade)}
+        for table in self.pipeline.of(Table):
+            if name_of(table) not in made:
+                _create_table(self._client("dynamodb"), table)
+
+    def _apply(self, event: Event) -> None:
+        match event:
+            case BucketCreated() | BucketDeleted() | ObjectWritten() | ObjectRemoved():
+                self.s3.store.redo(event)
+            case BridgedCall():
+                request = HttpRequest(
+                    method=event.method, url=event.url, headers=event.headers, body=event.body
+                )
+                self._bridge.redo(event.service, event.operation, request)
+            case _:
+                self.queues.apply(event)
+                self.functions.apply(event)
+                self.step_functions.apply(event)
+
+    def _start_mappings(self) -> None:
+        for mapping in self._mappings:
+            mapping.start()
+
+    # --- What a user does ---------------------------------------------------------------------------------
+
+    def upload(
+        self,
+        source: Path | bytes,
+        *,
+        bucket: str,
+        key: str,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StoredObject:
+        """Put a local file or bytes into a bucket; its notifications are sent.
+
+        Raises:
+            ServiceError: `NoSuchBucket`, `KeyTooLongError`.
+            UsageError: the file cannot be read.
+            StateFolderError: the disk is full or the folder cannot be written.
+        """
+        return self.s3.upload(source, bucket=bucket, key=key, metadata=metadata)
+
+    def upload_to_entry(self, source: Path, *, options: Mapping[str, str] | None = None) -> StoredObject:
+        """Put a file where the pipeline takes files, with the options of the run.
+
+        Raises:
+            UsageError: the pipeline takes no file, or knows no such option.
+        """
+        entry = self.pipeline.entry
+        if entry is None:
+            raise UsageError(
+                f'the pipeline "{self.pipeline.name}" takes no file', fix="run it without --input"
+            )
+        given = dict(options or {})
+        unknown = sorted(set(given) - set(entry.options))
+        if unknown:
+            known = ", ".join(sorted(entry.options)) or "none"
+            raise UsageError(f"there is no option {unknown[0]!r}", fix=f"options of this pipeline: {known}")
+        metadata = {**entry.options, **given}
+        key = f"{entry.key_prefix}{source.name}"
+        return self.upload(source, bucket=name_of(entry.bucket), key=key, metadata=metadata)
+
+    def run_until_idle(self) -> None:
+        """Let the pipeline work until nothing is left to do."""
+        self.scheduler.run_until_idle()
+        self.journal.append(RunFinished(at=self.scheduler.now()))
+        self.journal.flush()
+
+    def s3_client(self) -> S3Client:
+        """A boto3 client for S3 that this run answers."""
+        return cast("S3Client", self._client("s3"))
+
+    def client(self, service: str) -> Client:
+        """A boto3 client that this run answers; no credentials are needed."""
+        return self._client(service)
+
+    def _client(self, service: str) -> Client:
+        found = self._clients.get(service)
+        if found is None:
+            import boto3
+
+            session = boto3.session.Session(region_name=REGION)
+            found = self._clients[service] = session.client(service)  # type: ignore[call-overload]
+        return found
+
+    # --- Ports --------------------------------------------------------------------------------------------
+
+    def _answer(self, call: Call) -> dict[str, object]:
+        return self.router.answer(call)
+
+    def _commit(self, change: S3Change) -> None:
+        """Journal a change to a bucket together with the messages that tell of it."""
+        self.journal.append(change)
+        notification = notification_of(change)
+        if notification is not None:
+            self._notifications.tell(notification)
+        self.journal.flush()
+
+    def _note_call(self, record: CallRecord) -> None:
+        self.journal.append(
+            CallMade(
+                at=self.scheduler.now(),
+                function=record.caller or "",
+                service=record.service,
+                operation=record.operation,
+                resource=record.resource,
+                error=record.error,
+                count=record.count,
+            )
+        )
+
+    def _note_change(self, call: Call) -> None:
+        request = call.request
+        if request is not None:
+            self.journal.append(
+                BridgedCall(
+                    at=self.scheduler.now(),
+                    service=call.service,
+                    operation=call.operation,
+                    method=request.method,
+                    url=request.url,
+                    headers=dict(request.headers),
+                    body=request.body,
+                )
+            )
+
+
+def _check_known(pipeline: Pipeline) -> None:
+    for mapping in pipeline.of(QueueMapping):
+        if mapping.filter_criteria:
+            raise _unknown(f"filter criteria ({mapping.queue.name})", str(mapping.declared_at))
+    for kind in (Stream, StreamMapping):
+        for part in pipeline.of(kind):
+            raise _unknown(f"a {kind.__name__}", str(part.declared_at))
+
+
+def _unknown(what: str, at: str) -> TargetError:
+    return TargetError(
+        f"the embedded target does not know {what} yet", at=at, fix="run this pipeline against an endpoint"
+    )
+
+
+def _create_table(client: Client, table: Table) -> None:
+    from penstock.pipelines.resources import Key
+
+    keys = [("HASH", table.partition_key), *([("RANGE", table.sort_key)] if table.sort_key else [])]
+    named = [(kind, key if isinstance(key, Key) else Key(key)) for kind, key in keys]
+    request: dict[str, object] = {
+        "TableName": name_of(table),
+        "KeySchema": [{"AttributeName": key.name, "KeyType": kind} for kind, key in named],
+        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for _, key in named],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    if table.stream_view_type is not None:
+        request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream_view_type}
+    client.create_table(**request)  # type: ignore[attr-defined]  # boto3's methods are made at run time

@@ -1,0 +1,9 @@
+"""Step Functions: executions of the States Language engine, driven by the run's scheduler and journal.
+
+driver        one execution at a time is stepped; its commands are carried out, its happenings journaled
+tasks         what a Task state asks for: Lambda, SQS, nested executions, any API through boto3
+sdk           names, parameters and errors of the `aws-sdk` integrations
+reading       the items of a Distributed Map, from S3
+writing       the results of a Distributed Map, to S3
+service       the Step Functions API
+"""

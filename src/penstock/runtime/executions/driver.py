@@ -1,0 +1,483 @@
+"""Driving executions: commands are carried out, what happens is journaled and told to the engine.
+
+1. The engine is pure; everything that it asks for is done here, or by the ports that are handed in.
+2. What an execution is told is a `Happened` in the journal, before it is told. An execution is rebuilt by
+   starting it again with the same seed and telling it the same; `asked` is then what it still waits for.
+3. What follows from one happening without time passing (a message sent, a child begun) is one turn.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from penstock.runtime.executions.reading import ItemReaders
+from penstock.runtime.executions.tasks import TaskRunner
+from penstock.runtime.executions.writing import ResultWriters
+from penstock.runtime.journal import Journal
+from penstock.runtime.journal_events import (
+    ExecutionFinished,
+    ExecutionStarted,
+    Happened,
+    MapItemDone,
+    MapItemsCounted,
+    MapRunStarted,
+    StateEntered,
+    StateExited,
+)
+from penstock.runtime.scheduler import Scheduler, Timer
+from penstock.runtime.services import Call
+from penstock.statemachines import (
+    ActivityTaken,
+    CancelChild,
+    CancelTask,
+    CancelTimer,
+    ChildFinished,
+    Command,
+    Execution,
+    Finished,
+    Happening,
+    ItemsRead,
+    Machine,
+    ReadItems,
+    RunTask,
+    SetTimer,
+    StartChild,
+    Status,
+    Step,
+    Stopped,
+    StopReading,
+    TaskFailed,
+    TaskSubmitted,
+    TaskSucceeded,
+    TimerFired,
+    WriteResults,
+    advance,
+    start,
+    start_child,
+)
+from penstock.statemachines.values import JSON, compact
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What an execution waits for: by the ids of its commands."""
+
+    tasks: dict[int, RunTask] = field(default_factory=dict)
+    submitted: dict[int, object] = field(default_factory=dict)
+    timers: dict[int, SetTimer] = field(default_factory=dict)
+    reads: dict[int, ReadItems] = field(default_factory=dict)
+    writes: dict[int, WriteResults] = field(default_factory=dict)
+    children: dict[int, Drive] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Drive:
+    """One execution, or one child of a Distributed Map, on its way.
+
+    Attributes:
+        parent: of a child: who is told of its end, and under which id.
+        on_end: called once, when it is over.
+    """
+
+    arn: str
+    name: str
+    state_machine: str
+    state_machine_arn: str
+    machine: Machine
+    execution: Execution
+    kind: str
+    started_at: float
+    readers: ItemReaders
+    writers: ResultWriters
+    parent: Drive | None = None
+    child: StartChild | None = None
+    ended_at: float | None = None
+    seen_events: int = 0
+    asked: _Asked = field(default_factory=_Asked)
+    alarms: dict[int, Timer] = field(default_factory=dict)
+    map_items: dict[str, int] = field(default_factory=dict)
+    on_end: list[Callable[[Drive], None]] = field(default_factory=list)
+
+    @property
+    def running(self) -> bool:
+        return self.execution.status is Status.RUNNING
+
+    def describe(self) -> dict[str, JSON]:
+        """What `.sync` gives of a nested execution: `DescribeExecution` with capital letters."""
+        execution = self.execution
+        described: dict[str, JSON] = {
+            "ExecutionArn": self.arn,
+            "Input": compact(execution.input),
+            "InputDetails": {"Included": True},
+            "Name": self.name,
+            "StartDate": int(self.started_at * 1000),
+            "StateMachineArn": self.state_machine_arn,
+            "Status": execution.status.value,
+        }
+        if self.ended_at is not None:
+            described["StopDate"] = int(self.ended_at * 1000)
+        if execution.status is Status.SUCCEEDED:
+            described["Output"] = compact(execution.output)
+            described["OutputDetails"] = {"Included": True}
+        if execution.error is not None:
+            described["Error"] = execution.error
+        if execution.cause is not None:
+            described["Cause"] = execution.cause
+        return described
+
+
+class Driver:
+    """Steps the executions of one run.
+
+    Args:
+        answer: answers the S3 calls of readers and writers.
+        tasks: runs tasks; set once it exists, since a task may start an execution.
+    """
+
+    tasks: TaskRunner
+
+    def __init__(
+        self, *, scheduler: Scheduler, journal: Journal, answer: Callable[[Call], dict[str, object]]
+    ) -> None:
+        self._scheduler = scheduler
+        self._journal = journal
+        self._answer = answer
+        self._told: deque[tuple[Drive, Happening]] = deque()
+        self._busy = False
+        self._live = True
+        self.drives: dict[str, Drive] = {}
+        self.tokens: dict[str, tuple[Drive, int]] = {}
+
+    # --- Beginning ----------------------------------------------------------------------------------------
+
+    def start(
+        self, started: ExecutionStarted, machine: Machine, state_machine_arn: str, role_arn: str
+    ) -> Drive:
+        """Begin an execution that was just journaled, or is in the journal that is replayed."""
+        step = start(
+            machine,
+            started.input,
+            execution_arn=started.execution,
+            state_machine_arn=state_machine_arn,
+            role_arn=role_arn,
+            at=started.at,
+            name=started.name,
+            seed=started.seed,
+            kind="EXPRESS" if started.kind == "EXPRESS" else "STANDARD",
+        )
+        drive = Drive(
+            arn=started.execution,
+            name=started.name,
+            state_machine=started.state_machine,
+            state_machine_arn=state_machine_arn,
+            machine=machine,
+            execution=step.execution,
+            kind=started.kind,
+            started_at=started.at,
+            readers=ItemReaders(self._answer),
+            writers=ResultWriters(self._answer),
+        )
+        self.drives[drive.arn] = drive
+        self._take(drive, step)
+        self._work_off()
+        return drive
+
+    def _start_child(self, parent: Drive, command: StartChild) -> None:
+        step = start_child(parent.machine, command, at=parent.execution.now)
+        child = Drive(
+            arn=command.execution_arn,
+            name=command.name,
+            state_machine=parent.state_machine,
+            state_machine_arn=command.state_machine_arn,
+            machine=parent.machine,
+            execution=step.execution,
+            kind=command.kind,
+            started_at=parent.execution.now,
+            readers=ItemReaders(self._answer),
+            writers=ResultWriters(self._answer),
+            parent=parent,
+            child=command,
+        )
+        self.drives[child.arn] = child
+        parent.asked.children[command.child_id] = child
+        self._take(child, step)
+
+    # --- Telling ------------------------------------------------------------------------------------------
+
+    def tell(self, drive: Drive, happening: Happening) -> None:
+        """Tell an execution what happened, now or when the present turn has come to it."""
+        self._told.append((drive, happening))
+        self._work_off()
+
+    def _work_off(self) -> None:
+        if self._busy or not self._live:
+            return
+        self._busy = True
+        try:
+            while self._told:
+                drive, happening = self._told.popleft()
+                if drive.running or not isinstance(happening, _ONLY_WHILE_RUNNING):
+                    self._journal.append(Happened(execution=drive.arn, happening=happening))
+                    self._advance(drive, happening)
+        finally:
+            self._busy = False
+
+    def _advance(self, drive: Drive, happening: Happening) -> None:
+        self._note_answer(drive, happening)
+        self._take(drive, advance(drive.execution, happening))
+
+    def _note_answer(self, drive: Drive, happening: Happening) -> None:
+        """Strike what is answered from what the execution waits for, and report a Map Run's progress."""
+        asked = drive.asked
+        match happening:
+            case TaskSucceeded() | TaskFailed():
+                self._forget_task(drive, happening.task_id)
+            case TaskSubmitted():
+                asked.submitted[happening.task_id] = happening.output
+            case ActivityTaken():
+                asked.submitted[happening.task_id] = None
+            case TimerFired():
+                asked.timers.pop(happening.timer_id, None)
+            case ItemsRead():
+                asked.reads.pop(happening.read_id, None)
+                self._count_items(drive, happening)
+            case ChildFinished():
+                child = asked.children.pop(happening.child_id, None)
+                if child is not None:
+                    self.drives.pop(child.arn, None)
+                    self._report_child(child, happening)
+            case _:
+                read_id = getattr(happening, "read_id", None)
+                write_id = getattr(happening, "write_id", None)
+                asked.reads.pop(read_id, None)  # type: ignore[arg-type]
+                asked.writes.pop(write_id, None)  # type: ignore[arg-type]
+
+    def _forget_task(self, drive: Drive, task_id: int) -> None:
+        task = drive.asked.tasks.pop(task_id, None)
+        drive.asked.submitted.pop(task_id, None)
+        if task is not None:
+            self.tokens.pop(task.task_token, None)
+
+    # --- Commands -----------------------------------------------------------------------------------------
+
+    def _take(self, drive: Drive, step: Step) -> None:
+        drive.execution = step.execution
+        self._report_states(drive)
+        for command in step.commands:
+            self._do(drive, command)
+
+    def _do(self, drive: Drive, command: Command) -> None:
+        asked = drive.asked
+        match command:
+            case RunTask():
+                asked.tasks[command.task_id] = command
+                self.tokens[command.task_token] = (drive, command.task_id)
+                self._when_live(lambda: self._run_task(drive, command))
+            case CancelTask():
+                self._forget_task(drive, command.task_id)
+            case SetTimer():
+                asked.timers[command.timer_id] = command
+                self._when_live(lambda: self._set_timer(drive, command))
+            case CancelTimer():
+                asked.timers.pop(command.timer_id, None)
+                alarm = drive.alarms.pop(command.timer_id, None)
+                if alarm is not None:
+                    alarm.cancel()
+            case StartChild():
+                self._start_child(drive, command)
+            case CancelChild():
+                child = asked.children.pop(command.child_id, None)
+                if child is not None:
+                    self._abandon(child)
+            case ReadItems():
+                asked.reads[command.read_id] = command
+                self._when_live(lambda: self._read(drive, command))
+            case StopReading():
+                asked.reads.pop(command.read_id, None)
+                drive.readers.close(command.read_id)
+            case WriteResults():
+                drive.writers.collect(command)
+                if command.last:
+                    asked.writes[command.write_id] = command
+                    self._when_live(lambda: self._write(drive, command))
+            case Finished():
+                self._finish(drive, command)
+
+    def _when_live(self, action: Callable[[], None]) -> None:
+        if self._live:
+            action()
+
+    def _run_task(self, drive: Drive, task: RunTask) -> None:
+        self.tasks.run(task, drive.arn, lambda happening: self._tell_task(drive, task, happening))
+
+    def _run_again(self, drive: Drive, task: RunTask) -> None:
+        """After a resumption: a task that its service had accepted is not submitted twice."""
+        submitted = drive.asked.submitted
+        if task.task_id not in submitted:
+            self._run_task(drive, task)
+            return
+        self.tasks.watch(
+            task, submitted[task.task_id], lambda happening: self._tell_task(drive, task, happening)
+        )
+
+    def _tell_task(self, drive: Drive, task: RunTask, happening: Happening) -> None:
+        if task.task_id in drive.asked.tasks:
+            self.tell(drive, happening)
+
+    def _set_timer(self, drive: Drive, command: SetTimer) -> None:
+        def fire() -> None:
+            drive.alarms.pop(command.timer_id, None)
+            self.tell(drive, TimerFired(timer_id=command.timer_id, at=max(command.at, self._scheduler.now())))
+
+        drive.alarms[command.timer_id] = self._scheduler.call_at(command.at, fire)
+
+    def _read(self, drive: Drive, command: ReadItems) -> None:
+        self.tell(drive, drive.readers.read(command, self._scheduler.now()))
+
+    def _write(self, drive: Drive, command: WriteResults) -> None:
+        self.tell(drive, drive.writers.write(command, self._scheduler.now()))
+
+    def _abandon(self, child: Drive) -> None:
+        """A child whose Map state has ended is stopped; nobody is told."""
+        self.drives.pop(child.arn, None)
+        child.parent = None
+        if child.running:
+            self._take(
+                child, advance(child.execution, Stopped(at=max(child.execution.now, child.started_at)))
+            )
+
+    def _finish(self, drive: Drive, end: Finished) -> None:
+        drive.ended_at = end.at
+        for alarm in drive.alarms.values():
+            alarm.cancel()
+        drive.alarms.clear()
+        for task_id in list(drive.asked.tasks):
+            self._forget_task(drive, task_id)
+        if drive.parent is not None and drive.child is not None:
+            self._when_live(lambda: self._tell_parent(drive, end))
+            return
+        if drive.child is None and self._live:
+            self._report_end(drive, end)
+        listeners, drive.on_end = drive.on_end, []
+        for listener in listeners:
+            listener(drive)
+
+    def _tell_parent(self, child: Drive, end: Finished) -> None:
+        if child.parent is None or child.child is None:
+            return
+        told = ChildFinished(
+            child_id=child.child.child_id,
+            status=end.status,
+            output=end.output,
+            error=end.error,
+            cause=end.cause,
+            at=end.at,
+        )
+        self._told.append((child.parent, told))
+
+    # --- Reporting ----------------------------------------------------------------------------------------
+
+    def _report_states(self, drive: Drive) -> None:
+        """Journal which states were entered and left: for readers of the journal, not for replay."""
+        history = drive.execution.history
+        first, drive.seen_events = drive.seen_events, len(history)
+        if drive.child is not None or not self._live:
+            return
+        for event in history[first:]:
+            details = event.details or {}
+            if event.type.endswith("StateEntered"):
+                name = str(details.get("name", ""))
+                self._journal.append(StateEntered(at=event.at, execution=drive.arn, state=name))
+            elif event.type.endswith("StateExited"):
+                name = str(details.get("name", ""))
+                self._journal.append(StateExited(at=event.at, execution=drive.arn, state=name))
+            elif event.type == "MapRunStarted":
+                map_run = str(details.get("mapRunArn", ""))
+                self._journal.append(
+                    MapRunStarted(at=event.at, execution=drive.arn, map_run=map_run, state="")
+                )
+
+    def _count_items(self, drive: Drive, happening: ItemsRead) -> None:
+        if not self._live:
+            drive.readers.count(happening.read_id, len(happening.items))
+        key = str(happening.read_id)
+        total = drive.map_items.get(key, 0) + len(happening.items)
+        drive.map_items[key] = total
+        if self._live:
+            self._journal.append(
+                MapItemsCounted(
+                    at=happening.at, map_run=f"{drive.arn}/{key}", total=total, complete=happening.done
+                )
+            )
+
+    def _report_child(self, child: Drive, happening: ChildFinished) -> None:
+        if self._live and child.child is not None:
+            self._journal.append(
+                MapItemDone(
+                    at=happening.at,
+                    map_run=child.child.map_run_arn,
+                    index=child.child.index,
+                    status=happening.status,
+                    error=happening.error,
+                )
+            )
+
+    def _report_end(self, drive: Drive, end: Finished) -> None:
+        self._journal.append(
+            ExecutionFinished(
+                at=end.at,
+                execution=drive.arn,
+                state_machine=drive.state_machine,
+                status=end.status,
+                output=end.output,
+                error=end.error,
+                cause=end.cause,
+            )
+        )
+
+    # --- Resuming -----------------------------------------------------------------------------------------
+
+    def replaying(self) -> None:
+        """From here on, nothing is carried out or journaled: happenings come from the journal."""
+        self._live = False
+
+    def replay(self, happened: Happened) -> None:
+        """Tell an execution again what it was told before."""
+        drive = self.drives.get(happened.execution)
+        if drive is not None:
+            self._advance(drive, happened.happening)
+
+    def after_resume(self) -> None:
+        """Carry out what every execution still waits for."""
+        self._live = True
+        for drive in list(self.drives.values()):
+            if not drive.running:
+                if drive.parent is not None:
+                    self._tell_parent(drive, _end_of(drive))
+                continue
+            asked = drive.asked
+            for timer in list(asked.timers.values()):
+                self._set_timer(drive, timer)
+            for task in list(asked.tasks.values()):
+                self._scheduler.call_soon(lambda d=drive, t=task: self._run_again(d, t))  # type: ignore[misc]
+            for read in list(asked.reads.values()):
+                self._scheduler.call_soon(lambda d=drive, r=read: self._read(d, r))  # type: ignore[misc]
+            for write in list(asked.writes.values()):
+                self._scheduler.call_soon(lambda d=drive, w=write: self._write(d, w))  # type: ignore[misc]
+        self._scheduler.call_soon(self._work_off)
+
+
+_ONLY_WHILE_RUNNING = (TaskSucceeded, TaskFailed, TaskSubmitted, TimerFired, ItemsRead, ChildFinished)
+
+
+def _end_of(drive: Drive) -> Finished:
+    execution = drive.execution
+    return Finished(
+        status=execution.status.value,
+        output=execution.output,
+        error=execution.error,
+        cause=execution.cause,
+        at=drive.ended_at if drive.ended_at is not None else execution.now,
+    )

@@ -1,0 +1,391 @@
+"""Step Functions for one run: executions, task tokens and activities.
+
+Source: the Step Functions API reference. Names of executions are unique per state machine for the whole run;
+a Standard execution that is started again with the same name and input while it runs is the same execution.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from penstock.runtime.executions.driver import Drive, Driver
+from penstock.runtime.ids import Ids
+from penstock.runtime.journal import Journal
+from penstock.runtime.journal_events import Event, ExecutionStarted, Happened
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
+from penstock.statemachines import (
+    ActivityTaken,
+    Machine,
+    Redriven,
+    Status,
+    Stopped,
+    TaskFailed,
+    TaskHeartbeat,
+    TaskSucceeded,
+    as_api,
+)
+from penstock.statemachines.values import JSON, compact
+
+MAXIMUM_INPUT_BYTES: Final = 256 * 1024
+
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\s<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}\Z")
+
+Parameters = Mapping[str, object]
+Answer = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSettings:
+    """A state machine on this target. `kind` is STANDARD or EXPRESS."""
+
+    name: str
+    arn: str
+    machine: Machine
+    kind: str = "STANDARD"
+    role_arn: str = "arn:aws:iam::123456789012:role/penstock"
+
+
+class StepFunctions:
+    """The state machines of one run and their executions."""
+
+    def __init__(
+        self,
+        settings: Iterable[MachineSettings],
+        *,
+        driver: Driver,
+        scheduler: Scheduler,
+        journal: Journal,
+        ids: Ids,
+    ) -> None:
+        self._machines = {one.arn: one for one in settings}
+        self._driver = driver
+        self._scheduler = scheduler
+        self._journal = journal
+        self._ids = ids
+        self._polls: dict[str, deque[tuple[AnswerLater, str | None]]] = {}
+
+    # --- Starting -----------------------------------------------------------------------------------------
+
+    def start_execution(self, arn: str, name: str | None, value: JSON) -> Drive:
+        """Start an execution, or find the one that this would be.
+
+        Raises:
+            ServiceError: `StateMachineDoesNotExist`, `InvalidName`, `ExecutionAlreadyExists`.
+        """
+        settings = self._machine(arn)
+        if name is not None and _NAME.match(name) is None:
+            raise ServiceError("InvalidName", f"Invalid Name: '{name}'")
+        name = name or self._ids.uuid()
+        prefix = settings.arn.replace(":stateMachine:", ":execution:")
+        execution_arn = f"{prefix}:{name}"
+        if settings.kind == "EXPRESS":
+            prefix = settings.arn.replace(":stateMachine:", ":express:")
+            execution_arn = f"{prefix}:{name}:{self._ids.uuid()}"
+        known = self._driver.drives.get(execution_arn)
+        if known is not None:
+            if known.running and known.execution.input == value:
+                return known
+            raise ServiceError("ExecutionAlreadyExists", f"Execution Already Exists: '{execution_arn}'")
+        started = ExecutionStarted(
+            at=self._scheduler.now(),
+            execution=execution_arn,
+            state_machine=settings.name,
+            name=name,
+            kind=settings.kind,
+            input=value,
+            seed=self._ids.number(),
+        )
+        self._journal.append(started)
+        return self._begin(started)
+
+    def start(self, parameters: Mapping[str, object]) -> Mapping[str, JSON]:
+        """Start an execution for a state of another; see `Executions`."""
+        given = parameters.get("Input", {})
+        value: JSON = _decoded(given) if isinstance(given, str) else given
+        name = parameters.get("Name")
+        drive = self.start_execution(
+            str(parameters.get("StateMachineArn", "")), None if name is None else str(name), value
+        )
+        return {"ExecutionArn": drive.arn, "StartDate": int(drive.started_at)}
+
+    def when_ended(self, arn: str, listener: Callable[[Drive], None]) -> None:
+        """Call `listener`, in a later turn, once the execution is over."""
+        drive = self._drive(arn)
+        if drive.running:
+            drive.on_end.append(lambda ended: self._scheduler.call_soon(lambda: listener(ended)))
+        else:
+            self._scheduler.call_soon(lambda: listener(drive))
+
+    def _begin(self, started: ExecutionStarted) -> Drive:
+        settings = next(one for one in self._machines.values() if one.name == started.state_machine)
+        return self._driver.start(started, settings.machine, settings.arn, settings.role_arn)
+
+    def _machine(self, arn: str) -> MachineSettings:
+        found = self._machines.get(arn)
+        if found is None:
+            raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        return found
+
+    def _drive(self, arn: str) -> Drive:
+        found = self._driver.drives.get(arn)
+        if found is None:
+            raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return found
+
+    # --- Resuming -----------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Do what one event of the journal says again; between `Driver.replaying` and `after_resume`."""
+        if isinstance(event, ExecutionStarted):
+            self._begin(event)
+        elif isinstance(event, Happened):
+            self._driver.replay(event)
+
+    # --- The API ------------------------------------------------------------------------------------------
+
+    def answer(self, call: Call) -> Answer:
+        """Answer one call; see `Service.answer`."""
+        operation = OPERATIONS.get(call.operation)
+        if operation is None:
+            raise unanswered("stepfunctions", call.operation)
+        return operation(self, call.parameters)
+
+    def _start_execution(self, parameters: Parameters) -> Answer:
+        drive = self._start_as_asked(parameters)
+        return {"executionArn": drive.arn, "startDate": _moment(drive.started_at)}
+
+    def _start_sync_execution(self, parameters: Parameters) -> Answer:
+        if self._machine(str(parameters["stateMachineArn"])).kind != "EXPRESS":
+            raise ServiceError(
+                "StateMachineTypeNotSupported",
+                "This operation is not supported by this type of state machine",
+            )
+        drive = self._start_as_asked(parameters)
+        promise = AnswerLater(lambda: self._scheduler.run_until(lambda: promise.settled))
+        self.when_ended(drive.arn, lambda ended: promise.resolve(_described(ended)))
+        raise promise
+
+    def _start_as_asked(self, parameters: Parameters) -> Drive:
+        text = str(parameters.get("input", "{}"))
+        if len(text.encode()) > MAXIMUM_INPUT_BYTES:
+            raise ServiceError("InvalidExecutionInput", "Input is too long: 262144 bytes are allowed")
+        name = parameters.get("name")
+        return self.start_execution(
+            str(parameters["stateMachineArn"]), None if name is None else str(name), _decoded(text)
+        )
+
+    def _describe_execution(self, parameters: Parameters) -> Answer:
+        return _described(self._drive(str(parameters["executionArn"])))
+
+    def _describe_state_machine(self, parameters: Parameters) -> Answer:
+        found = self._machine(str(parameters["stateMachineArn"]))
+        return {
+            "stateMachineArn": found.arn,
+            "name": found.name,
+            "status": "ACTIVE",
+            "type": found.kind,
+            "roleArn": found.role_arn,
+            "creationDate": _moment(0.0),
+        }
+
+    def _list_state_machines(self, _: Parameters) -> Answer:
+        return {
+            "stateMachines": [
+                {
+                    "stateMachineArn": one.arn,
+                    "name": one.name,
+                    "type": one.kind,
+                    "creationDate": _moment(0.0),
+                }
+                for one in self._machines.values()
+            ]
+        }
+
+    def _list_executions(self, parameters: Parameters) -> Answer:
+        machine = self._machine(str(parameters["stateMachineArn"]))
+        wanted = parameters.get("statusFilter")
+        found = [
+            drive
+            for drive in self._driver.drives.values()
+            if drive.child is None
+            and drive.state_machine == machine.name
+            and wanted in (None, drive.execution.status.value)
+        ]
+        found.sort(key=lambda drive: drive.started_at, reverse=True)
+        return {"executions": [_summary(drive) for drive in found]}
+
+    def _get_execution_history(self, parameters: Parameters) -> Answer:
+        drive = self._drive(str(parameters["executionArn"]))
+        events = [as_api(event) for event in drive.execution.history]
+        for rendered, event in zip(events, drive.execution.history, strict=True):
+            rendered["timestamp"] = _moment(event.at)
+        if parameters.get("reverseOrder"):
+            events.reverse()
+        most = parameters.get("maxResults")
+        begin = int(str(parameters.get("nextToken", 0)))
+        end = begin + (most if isinstance(most, int) and most else 1000)
+        answer: Answer = {"events": events[begin:end]}
+        if end < len(events):
+            answer["nextToken"] = str(end)
+        return answer
+
+    def _stop_execution(self, parameters: Parameters) -> Answer:
+        drive = self._drive(str(parameters["executionArn"]))
+        now = self._scheduler.now()
+        error, cause = parameters.get("error"), parameters.get("cause")
+        stopped = Stopped(
+            error=None if error is None else str(error), cause=None if cause is None else str(cause), at=now
+        )
+        if drive.running:
+            self._driver.tell(drive, stopped)
+        return {"stopDate": _moment(drive.ended_at if drive.ended_at is not None else now)}
+
+    def _redrive_execution(self, parameters: Parameters) -> Answer:
+        drive = self._drive(str(parameters["executionArn"]))
+        if drive.running or drive.execution.status is Status.SUCCEEDED or drive.kind == "EXPRESS":
+            raise ServiceError(
+                "ExecutionNotRedrivable", f"Execution is not redrivable: {drive.execution.status.value}"
+            )
+        now = self._scheduler.now()
+        self._driver.tell(drive, Redriven(at=now))
+        return {"redriveDate": _moment(now)}
+
+    def _send_task_success(self, parameters: Parameters) -> Answer:
+        drive, task_id = self._token(parameters)
+        try:
+            output = json.loads(str(parameters["output"]))
+        except ValueError:
+            raise ServiceError("InvalidOutput", "Invalid Output: not JSON") from None
+        self._driver.tell(drive, TaskSucceeded(task_id=task_id, output=output, at=self._scheduler.now()))
+        return {}
+
+    def _send_task_failure(self, parameters: Parameters) -> Answer:
+        drive, task_id = self._token(parameters)
+        error, cause = parameters.get("error"), parameters.get("cause")
+        failed = TaskFailed(
+            task_id=task_id,
+            error=None if error is None else str(error),
+            cause=None if cause is None else str(cause),
+            at=self._scheduler.now(),
+        )
+        self._driver.tell(drive, failed)
+        return {}
+
+    def _send_task_heartbeat(self, parameters: Parameters) -> Answer:
+        drive, task_id = self._token(parameters)
+        self._driver.tell(drive, TaskHeartbeat(task_id=task_id, at=self._scheduler.now()))
+        return {}
+
+    def _token(self, parameters: Parameters) -> tuple[Drive, int]:
+        found = self._driver.tokens.get(str(parameters["taskToken"]))
+        if found is None:
+            raise ServiceError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+        return found
+
+    # --- Activities ---------------------------------------------------------------------------------------
+
+    def _get_activity_task(self, parameters: Parameters) -> Answer:
+        """A worker asks for a task of an activity; it waits up to a minute for one."""
+        arn = str(parameters["activityArn"])
+        given = parameters.get("workerName")
+        worker = None if given is None else str(given)
+        found = self._take_activity_task(arn, worker)
+        if found is not None:
+            return found
+        promise = AnswerLater(lambda: self._scheduler.run_until(lambda: promise.settled))
+        self._polls.setdefault(arn, deque()).append((promise, worker))
+
+        def give_up() -> None:
+            if not promise.settled:
+                promise.resolve({})
+
+        self._scheduler.call_at(self._scheduler.now() + 60.0, give_up)
+        raise promise
+
+    def offer_activity_task(self, arn: str) -> None:
+        """A task of an activity was scheduled: give it to a worker that waits."""
+        polls = self._polls.get(arn)
+        while polls:
+            promise, worker = polls[0]
+            if promise.settled:
+                polls.popleft()
+                continue
+            found = self._take_activity_task(arn, worker)
+            if found is None:
+                return
+            polls.popleft()
+            promise.resolve(found)
+
+    def _take_activity_task(self, arn: str, worker: str | None) -> Answer | None:
+        for drive, task_id in self._driver.tokens.values():
+            task = drive.asked.tasks.get(task_id)
+            if task is not None and task.resource == arn and task_id not in drive.asked.submitted:
+                taken = ActivityTaken(task_id=task_id, worker_name=worker, at=self._scheduler.now())
+                self._driver.tell(drive, taken)
+                return {"taskToken": task.task_token, "input": compact(task.parameters)}
+        return None
+
+
+OPERATIONS: Final[Mapping[str, Callable[[StepFunctions, Parameters], Answer]]] = {
+    "DescribeExecution": StepFunctions._describe_execution,
+    "DescribeStateMachine": StepFunctions._describe_state_machine,
+    "GetActivityTask": StepFunctions._get_activity_task,
+    "GetExecutionHistory": StepFunctions._get_execution_history,
+    "ListExecutions": StepFunctions._list_executions,
+    "ListStateMachines": StepFunctions._list_state_machines,
+    "RedriveExecution": StepFunctions._redrive_execution,
+    "SendTaskFailure": StepFunctions._send_task_failure,
+    "SendTaskHeartbeat": StepFunctions._send_task_heartbeat,
+    "SendTaskSuccess": StepFunctions._send_task_success,
+    "StartExecution": StepFunctions._start_execution,
+    "StartSyncExecution": StepFunctions._start_sync_execution,
+    "StopExecution": StepFunctions._stop_execution,
+}
+
+
+def _decoded(text: str) -> JSON:
+    try:
+        decoded: JSON = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ServiceError(
+            "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
+        ) from None
+    return decoded
+
+
+def _summary(drive: Drive) -> Answer:
+    answer: Answer = {
+        "executionArn": drive.arn,
+        "stateMachineArn": drive.state_machine_arn,
+        "name": drive.name,
+        "status": drive.execution.status.value,
+        "startDate": _moment(drive.started_at),
+    }
+    if drive.ended_at is not None:
+        answer["stopDate"] = _moment(drive.ended_at)
+    return answer
+
+
+def _described(drive: Drive) -> Answer:
+    execution = drive.execution
+    answer = {**_summary(drive), "input": compact(execution.input), "inputDetails": {"included": True}}
+    if execution.status is Status.SUCCEEDED:
+        answer |= {"output": compact(execution.output), "outputDetails": {"included": True}}
+    if execution.error is not None:
+        answer["error"] = execution.error
+    if execution.cause is not None:
+        answer["cause"] = execution.cause
+    return answer
+
+
+def _moment(at: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(at, dt.UTC)

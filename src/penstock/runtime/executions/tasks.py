@@ -1,0 +1,218 @@
+"""What a Task state asks for, done: Lambda functions, SQS messages, nested executions, any other API.
+
+1. An answer comes as happenings, told to `tell` at once or in a later turn.
+2. Outputs and errors are those of Step Functions' optimized integrations ("Integrating services").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from penstock.errors import UnansweredOperationError
+from penstock.runtime.executions.sdk import MakeClient, SdkRefusedError, call_api, error_name
+from penstock.runtime.functions import THROTTLED, Functions
+from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import Call, Router, ServiceError
+from penstock.statemachines.protocol import (
+    Happening,
+    IntegrationPattern,
+    RunTask,
+    TaskFailed,
+    TaskSubmitted,
+    TaskSucceeded,
+)
+from penstock.statemachines.values import JSON, compact
+
+if TYPE_CHECKING:
+    from penstock.runtime.executions.driver import Drive
+
+Tell = Callable[[Happening], None]
+
+_HTTP: Final[Mapping[str, JSON]] = {
+    "AllHttpHeaders": {},
+    "HttpHeaders": {},
+    "HttpStatusCode": 200,
+}
+
+
+class Executions(Protocol):
+    """What a task may want of other executions; `executions.service.StepFunctions` implements it."""
+
+    def start(self, parameters: Mapping[str, object]) -> Mapping[str, JSON]:
+        """Answer `StartExecution` as Step Functions gives it to a state: ExecutionArn and StartDate."""
+        ...
+
+    def when_ended(self, arn: str, listener: Callable[[Drive], None]) -> None:
+        """Call `listener`, in a later turn, once the execution is over."""
+        ...
+
+    def offer_activity_task(self, arn: str) -> None:
+        """A task of this activity waits for a worker."""
+        ...
+
+
+class TaskRunner:
+    """Carries out `RunTask` commands.
+
+    Args:
+        make_client: a boto3 client that this target answers, for the integrations without code of their own.
+        executions: starts what `states:startExecution` asks for, and gives activities to their workers.
+    """
+
+    def __init__(
+        self,
+        *,
+        functions: Functions,
+        router: Router,
+        scheduler: Scheduler,
+        make_client: MakeClient,
+        executions: Executions,
+    ) -> None:
+        self._functions = functions
+        self._router = router
+        self._scheduler = scheduler
+        self._make_client = make_client
+        self._executions = executions
+
+    def run(self, task: RunTask, execution_arn: str, tell: Tell) -> None:
+        """Begin one attempt of a task; activities wait for a worker to ask for them."""
+        if task.resource_type == "activity":
+            self._scheduler.call_soon(lambda: self._executions.offer_activity_task(task.resource))
+            return
+        if task.resource_type == "lambda":
+            self._run_lambda(task, execution_arn, tell)
+            return
+        try:
+            output = self._answer(task, tell)
+        except ServiceError as error:
+            self._fail(task, tell, error_name(task.resource_type, error.code), _cause(task, error))
+        except SdkRefusedError as error:
+            self._fail(task, tell, error.error, error.cause)
+        except UnansweredOperationError as error:
+            self._fail(task, tell, "States.Runtime", str(error))
+        else:
+            self._answered(task, tell, output)
+
+    def _answer(self, task: RunTask, tell: Tell) -> JSON:
+        parameters = cast("Mapping[str, object]", task.parameters or {})
+        if (task.resource_type, task.action) == ("sqs", "sendMessage"):
+            return self._send_message(parameters)
+        if (task.resource_type, task.action) == ("states", "startExecution"):
+            started = self._executions.start(parameters)
+            self._watch_nested(task, str(started["ExecutionArn"]), tell)
+            return dict(started)
+        service = task.resource_type.removeprefix("aws-sdk:")
+        return call_api(self._make_client, service, task.action, parameters)
+
+    def _answered(self, task: RunTask, tell: Tell, output: JSON) -> None:
+        now = self._scheduler.now()
+        if task.pattern is IntegrationPattern.REQUEST_RESPONSE:
+            tell(TaskSucceeded(task_id=task.task_id, output=output, at=now))
+        else:
+            tell(TaskSubmitted(task_id=task.task_id, output=output, at=now))
+
+    def _fail(self, task: RunTask, tell: Tell, error: str, cause: str) -> None:
+        tell(TaskFailed(task_id=task.task_id, error=error, cause=cause, at=self._scheduler.now()))
+
+    # --- Lambda -------------------------------------------------------------------------------------------
+
+    def _run_lambda(self, task: RunTask, execution_arn: str, tell: Tell) -> None:
+        direct = not task.action
+        parameters = cast("Mapping[str, object]", {} if direct else task.parameters or {})
+        name = task.resource if direct else str(parameters.get("FunctionName", ""))
+        payload = compact(task.parameters if direct else parameters.get("Payload", {})).encode()
+        event = parameters.get("InvocationType") == "Event"
+
+        def done(outcome: InvocationOutcome) -> None:
+            error = outcome.error
+            if error is None:
+                self._answered(task, tell, _lambda_output(outcome, direct=direct))
+            elif error.error_type == THROTTLED:
+                self._fail(task, tell, "Lambda.TooManyRequestsException", error.error_message)
+            else:
+                cause = error.payload(outcome.request_id).decode()
+                self._fail(task, tell, error.error_type, cause)
+
+        try:
+            if event:
+                request_id = self._functions.queue_event(name, payload, source=execution_arn)
+                self._answered(task, tell, _accepted(request_id))
+                return
+            self._functions.run(name, payload, done, source=execution_arn)
+        except ServiceError as refused:
+            self._fail(task, tell, f"Lambda.{refused.code}", _cause(task, refused))
+
+    # --- SQS ----------------------------------------------------------------------------------------------
+
+    def _send_message(self, parameters: Mapping[str, object]) -> JSON:
+        given = dict(parameters)
+        body = given.get("MessageBody")
+        given["MessageBody"] = body if isinstance(body, str) else compact(body)
+        attributes = given.get("MessageAttributes")
+        if isinstance(attributes, Mapping):
+            given["MessageAttributes"] = {name: _attribute(value) for name, value in attributes.items()}
+        answer = self._router.answer(Call(service="sqs", operation="SendMessage", parameters=given))
+        return {
+            **answer,
+            "SdkHttpMetadata": dict(_HTTP),
+            "SdkResponseMetadata": {"RequestId": str(answer["MessageId"])},
+        }
+
+    # --- Nested executions --------------------------------------------------------------------------------
+
+    def watch(self, task: RunTask, submitted: object, tell: Tell) -> None:
+        """Wait again, after a resumption, for what a task had begun; a task token waits by itself."""
+        if (task.resource_type, task.action) == ("states", "startExecution"):
+            arn = cast("Mapping[str, object]", submitted)["ExecutionArn"]
+            self._watch_nested(task, str(arn), tell)
+
+    def _watch_nested(self, task: RunTask, arn: str, tell: Tell) -> None:
+        if task.pattern in (IntegrationPattern.SYNC, IntegrationPattern.SYNC_2):
+            self._executions.when_ended(arn, lambda ended: self._nested_ended(task, ended, tell))
+
+    def _nested_ended(self, task: RunTask, ended: Drive, tell: Tell) -> None:
+        """`.sync` gives the output as text, `.sync:2` as JSON."""
+        described = ended.describe()
+        if ended.execution.status.value == "SUCCEEDED":
+            if task.pattern is IntegrationPattern.SYNC_2:
+                described["Output"] = ended.execution.output
+            tell(TaskSucceeded(task_id=task.task_id, output=described, at=self._scheduler.now()))
+        else:
+            self._fail(task, tell, "States.TaskFailed", compact(described))
+
+
+def _lambda_output(outcome: InvocationOutcome, *, direct: bool) -> JSON:
+    answer: JSON = json.loads(outcome.payload or b"null")
+    if direct:
+        return answer
+    return {
+        "ExecutedVersion": "$LATEST",
+        "Payload": answer,
+        "SdkHttpMetadata": dict(_HTTP),
+        "SdkResponseMetadata": {"RequestId": outcome.request_id},
+        "StatusCode": 200,
+    }
+
+
+def _accepted(request_id: str) -> JSON:
+    return {
+        "Payload": {},
+        "SdkHttpMetadata": {**_HTTP, "HttpStatusCode": 202},
+        "SdkResponseMetadata": {"RequestId": request_id},
+        "StatusCode": 202,
+    }
+
+
+def _attribute(value: object) -> object:
+    if isinstance(value, Mapping) and "StringValue" in value:
+        text = value["StringValue"]
+        return {**value, "StringValue": text if isinstance(text, str) else compact(text)}
+    return value
+
+
+def _cause(task: RunTask, error: ServiceError) -> str:
+    service = task.resource_type[:1].upper() + task.resource_type[1:]
+    return f"{error.message} (Service: {service}, Status Code: {error.status}, Request ID: penstock)"

@@ -1,0 +1,194 @@
+"""Lambda's event source mapping for SQS: it receives batches, invokes the function, deletes what succeeded.
+
+1. What failed is left in flight, and becomes receivable when its visibility timeout is over; the queue's own
+   redrive policy ends that (Lambda, "Handling errors for an SQS event source").
+2. A batch is complete when it has `batch_size` messages or 6 MB, or when the batching window is over.
+3. No more than `concurrency` batches are with the function at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from penstock.runtime.functions import Functions
+from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.journal import Journal
+from penstock.runtime.journal_events import Attribute, BatchDelivered, BatchSettled
+from penstock.runtime.mappings.responses import failed_identifiers
+from penstock.runtime.queues.messages import Message, md5_of_text
+from penstock.runtime.queues.queues import Queues
+from penstock.runtime.scheduler import Scheduler, Timer
+
+BATCH_LIMIT_BYTES: Final = 5 * 1024 * 1024
+"""Of message bodies; with their attributes, a batch stays under Lambda's 6 MB."""
+
+Filter = Callable[[dict[str, object]], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueMappingSettings:
+    """A mapping's configuration; queue and function by name.
+
+    Attributes:
+        concurrency: `MaximumConcurrency`, or what the machine can do.
+        wanted: filter criteria; None lets everything through. What is filtered out is deleted.
+    """
+
+    name: str
+    queue: str
+    function: str
+    batch_size: int = 10
+    batching_window_seconds: float = 0.0
+    report_batch_item_failures: bool = True
+    concurrency: int = 5
+    wanted: Filter | None = None
+
+
+class QueueMapping:
+    """One mapping at work."""
+
+    def __init__(
+        self,
+        settings: QueueMappingSettings,
+        *,
+        queues: Queues,
+        functions: Functions,
+        scheduler: Scheduler,
+        journal: Journal,
+    ) -> None:
+        self.settings = settings
+        self._queues = queues
+        self._functions = functions
+        self._scheduler = scheduler
+        self._journal = journal
+        self._running = 0
+        self._window: Timer | None = None
+
+    def start(self) -> None:
+        """Begin to consume the queue."""
+        self._queues.listen(self.settings.queue, self._look)
+
+    def _look(self) -> None:
+        settings = self.settings
+        queue = self._queues.find(settings.queue)
+        while self._running < settings.concurrency and queue.visible > 0:
+            if settings.batching_window_seconds and queue.visible < settings.batch_size:
+                self._open_window()
+                return
+            if not self._deliver():
+                return
+
+    def _open_window(self) -> None:
+        if self._window is None:
+            when = self._scheduler.now() + self.settings.batching_window_seconds
+            self._window = self._scheduler.call_at(when, self._close_window)
+
+    def _close_window(self) -> None:
+        self._window = None
+        if self._running < self.settings.concurrency:
+            self._deliver()
+        self._look()
+
+    def _deliver(self) -> bool:
+        """Receive one batch and invoke the function with it; False if there was nothing to deliver."""
+        messages = self._receive()
+        if not messages:
+            return False
+        settings = self.settings
+        arn = self._queues.find(settings.queue).settings.arn
+        records = [event_record(message, arn) for message in messages]
+        if settings.wanted is not None:
+            messages, records = self._filter(messages, records)
+            if not messages:
+                return True
+        self._running += 1
+        payload = json.dumps({"Records": records}, ensure_ascii=False).encode()
+        request_id = self._functions.run(
+            settings.function,
+            payload,
+            lambda outcome: self._settle(messages, outcome),
+            source=settings.name,
+        )
+        self._journal.append(
+            BatchDelivered(
+                at=self._scheduler.now(),
+                mapping=settings.name,
+                source=settings.queue,
+                function=settings.function,
+                request_id=request_id,
+                count=len(messages),
+                first=messages[0].message_id,
+                last=messages[-1].message_id,
+            )
+        )
+        return True
+
+    def _receive(self) -> list[Message]:
+        settings = self.settings
+        return self._queues.receive(
+            settings.queue, settings.batch_size, consumer=settings.name, most_bytes=BATCH_LIMIT_BYTES
+        )
+
+    def _filter(
+        self, messages: list[Message], records: list[dict[str, object]]
+    ) -> tuple[list[Message], list[dict[str, object]]]:
+        wanted = self.settings.wanted
+        pairs = list(zip(messages, records, strict=True))
+        kept = [(message, record) for message, record in pairs if wanted is None or wanted(record)]
+        keep = {message.message_id for message, _ in kept}
+        dropped = [message.message_id for message in messages if message.message_id not in keep]
+        self._queues.delete(self.settings.queue, dropped, consumer=self.settings.name, filtered=True)
+        return [message for message, _ in kept], [record for _, record in kept]
+
+    def _settle(self, messages: Sequence[Message], outcome: InvocationOutcome) -> None:
+        settings = self.settings
+        self._running -= 1
+        ids = [message.message_id for message in messages]
+        failed: frozenset[str] | None = None
+        if outcome.error is None:
+            failed = frozenset()
+            if settings.report_batch_item_failures:
+                failed = failed_identifiers(outcome.payload, ids)
+        succeeded = [] if failed is None else [one for one in ids if one not in failed]
+        self._queues.delete(settings.queue, succeeded, consumer=settings.name)
+        self._journal.append(
+            BatchSettled(
+                at=self._scheduler.now(),
+                mapping=settings.name,
+                request_id=outcome.request_id,
+                failed=len(ids) - len(succeeded),
+                error=None if outcome.error is None else outcome.error.error_type,
+            )
+        )
+        self._look()
+
+
+def event_record(message: Message, queue_arn: str) -> dict[str, object]:
+    """One record of the event that Lambda makes of a message (Lambda, "Example SQS message event")."""
+    record: dict[str, object] = {
+        "messageId": message.message_id,
+        "receiptHandle": message.receipt_handle,
+        "body": message.body,
+        "attributes": message.system_attributes(),
+        "messageAttributes": {name: _attribute(value) for name, value in message.attributes.items()},
+        "md5OfBody": md5_of_text(message.body),
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": "us-east-1",
+    }
+    return record
+
+
+def _attribute(attribute: Attribute) -> dict[str, object]:
+    described: dict[str, object] = {
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": attribute.data_type,
+    }
+    if attribute.binary_value is not None:
+        return {"binaryValue": base64.b64encode(attribute.binary_value).decode(), **described}
+    return {"stringValue": attribute.string_value, **described}

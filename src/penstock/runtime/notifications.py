@@ -1,0 +1,94 @@
+"""S3 event notifications: which object changes are told to which queue or function, and in what words.
+
+Source: S3, "Amazon S3 Event Notifications", "Event message structure". Delivery is at least once on AWS; here
+a message is journaled in the same turn as the change that it tells of, so that neither exists without the
+other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote_plus
+
+from penstock.runtime.functions import Functions
+from penstock.runtime.queues.queues import Queues
+from penstock.runtime.s3.store import ObjectNotification
+from penstock.runtime.timestamps import milliseconds_text
+
+_KEY_SAFE: Final = "/-_.*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRule:
+    """One entry of a bucket's notification configuration; `queue` or `function` is set, by name."""
+
+    bucket: str
+    events: tuple[str, ...]
+    prefix: str = ""
+    suffix: str = ""
+    queue: str | None = None
+    function: str | None = None
+    configuration_id: str = "penstock"
+
+    def matches(self, notification: ObjectNotification) -> bool:
+        """Whether this change is to be told."""
+        return (
+            notification.bucket == self.bucket
+            and notification.key.startswith(self.prefix)
+            and notification.key.endswith(self.suffix)
+            and any(_event_matches(event, notification.event_name) for event in self.events)
+        )
+
+
+class Notifications:
+    """The notification rules of one run."""
+
+    def __init__(self, rules: Iterable[NotificationRule], *, queues: Queues, functions: Functions) -> None:
+        self.rules = tuple(rules)
+        self._queues = queues
+        self._functions = functions
+
+    def tell(self, notification: ObjectNotification) -> None:
+        """Send what the rules ask for."""
+        for rule in self.rules:
+            if rule.matches(notification):
+                body = json.dumps({"Records": [event_record(notification, rule.configuration_id)]})
+                if rule.queue is not None:
+                    self._queues.send(rule.queue, body, sender="s3")
+                elif rule.function is not None:
+                    self._functions.queue_event(rule.function, body.encode(), source="s3")
+
+
+def _event_matches(pattern: str, event_name: str) -> bool:
+    bare = pattern.removeprefix("s3:")
+    return bare == event_name or (bare.endswith("*") and event_name.startswith(bare[:-1]))
+
+
+def event_record(notification: ObjectNotification, configuration_id: str) -> Mapping[str, object]:
+    """One record as S3 writes it; the key is URL-encoded, with a plus for a space."""
+    described: dict[str, object] = {"key": quote_plus(notification.key, safe=_KEY_SAFE)}
+    if notification.event_name.startswith("ObjectCreated"):
+        described |= {"size": notification.size_bytes, "eTag": notification.etag}
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "us-east-1",
+        "eventTime": milliseconds_text(notification.at),
+        "eventName": notification.event_name,
+        "userIdentity": {"principalId": "AWS:AIDAPENSTOCK"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {"x-amz-request-id": notification.sequencer, "x-amz-id-2": "penstock"},
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": configuration_id,
+            "bucket": {
+                "name": notification.bucket,
+                "ownerIdentity": {"principalId": "PENSTOCK"},
+                "arn": f"arn:aws:s3:::{notification.bucket}",
+            },
+            "object": {**described, "sequencer": notification.sequencer},
+        },
+    }

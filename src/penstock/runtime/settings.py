@@ -1,0 +1,133 @@
+"""A pipeline's declaration as the services of the embedded target take it: names and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from penstock.pipelines import (
+    BucketNotification,
+    Function,
+    Named,
+    Pipeline,
+    Queue,
+    QueueMapping,
+    Resource,
+    StateMachine,
+)
+from penstock.pipelines.resolve import (
+    arn_of,
+    definition,
+    environment,
+    handler_setting,
+    name_of,
+    url_of,
+)
+from penstock.runtime.executions.service import MachineSettings
+from penstock.runtime.functions import FunctionSettings
+from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
+from penstock.runtime.notifications import NotificationRule
+from penstock.runtime.queues.queue import QueueSettings
+from penstock.statemachines import load_definition
+
+DEAD_LETTER_VARIABLE: Final = "PENSTOCK_DEAD_LETTER_QUEUE_URL"
+"""Tells a function the dead-letter queue of the queue that it is mapped to."""
+
+
+def queue_settings(pipeline: Pipeline) -> Iterator[QueueSettings]:
+    """Every queue of the pipeline."""
+    for queue in pipeline.of(Queue):
+        target = _followed(pipeline, queue.dead_letter_queue)
+        yield QueueSettings(
+            name=name_of(queue),
+            arn=arn_of(queue),
+            url=url_of(queue),
+            visibility_timeout_seconds=queue.visibility_timeout_seconds,
+            message_retention_seconds=queue.message_retention_seconds,
+            delay_seconds=queue.delay_seconds,
+            fifo=queue.fifo,
+            content_based_deduplication=queue.content_based_deduplication,
+            dead_letter_queue=None if target is None else name_of(target),
+            max_receive_count=queue.max_receive_count,
+        )
+
+
+def function_settings(pipeline: Pipeline) -> Iterator[FunctionSettings]:
+    """Every function of the pipeline."""
+    for function in pipeline.of(Function):
+        target = _followed(pipeline, function.on_failure)
+        dead_letters = _followed(pipeline, function.dead_letter_queue)
+        yield FunctionSettings(
+            name=name_of(function),
+            arn=arn_of(function),
+            handler=handler_setting(function),
+            environment=function_environment(pipeline, function),
+            timeout_seconds=function.timeout_seconds,
+            memory_mb=function.memory_mb,
+            reserved_concurrency=function.reserved_concurrency,
+            maximum_retry_attempts=function.maximum_retry_attempts,
+            maximum_event_age_seconds=function.maximum_event_age_seconds,
+            on_failure_queue=name_of(target) if isinstance(target, Queue) else None,
+            on_failure_function=name_of(target) if isinstance(target, Function) else None,
+            dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
+        )
+
+
+def function_environment(pipeline: Pipeline, function: Function) -> dict[str, str]:
+    """The function's variables, with the dead-letter queue of the first queue that it is mapped to."""
+    variables: dict[str, str] = {}
+    for mapping in pipeline.of(QueueMapping):
+        target = _followed(pipeline, mapping.queue.dead_letter_queue)
+        if mapping.function == function and target is not None:
+            variables.setdefault(DEAD_LETTER_VARIABLE, url_of(target))
+    return {**variables, **environment(function, pipeline.graph)}
+
+
+def machine_settings(pipeline: Pipeline) -> Iterator[MachineSettings]:
+    """Every state machine of the pipeline, its definition read and compiled.
+
+    Raises:
+        DefinitionError: a definition cannot be read or compiled.
+    """
+    for machine in pipeline.of(StateMachine):
+        yield MachineSettings(
+            name=name_of(machine),
+            arn=arn_of(machine),
+            machine=load_definition(definition(machine, pipeline.graph)),
+            kind=machine.kind,
+        )
+
+
+def mapping_settings(pipeline: Pipeline, *, concurrency: int) -> Iterator[QueueMappingSettings]:
+    """Every SQS mapping of the pipeline.
+
+    Args:
+        concurrency: how many batches may be with a function at once, where the mapping sets no limit.
+    """
+    for mapping in pipeline.of(QueueMapping):
+        yield QueueMappingSettings(
+            name=f"{name_of(mapping.queue)}->{name_of(mapping.function)}",
+            queue=name_of(mapping.queue),
+            function=name_of(mapping.function),
+            batch_size=mapping.batch_size,
+            batching_window_seconds=mapping.batching_window_seconds,
+            report_batch_item_failures=mapping.report_batch_item_failures,
+            concurrency=mapping.maximum_concurrency or concurrency,
+        )
+
+
+def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:
+    """Every bucket notification of the pipeline."""
+    for rule in pipeline.of(BucketNotification):
+        yield NotificationRule(
+            bucket=name_of(rule.bucket),
+            events=tuple(rule.events),
+            prefix=rule.prefix,
+            suffix=rule.suffix,
+            queue=name_of(rule.to) if isinstance(rule.to, Queue) else None,
+            function=name_of(rule.to) if isinstance(rule.to, Function) else None,
+        )
+
+
+def _followed(pipeline: Pipeline, reference: Resource | Named | None) -> Resource | None:
+    return None if reference is None else pipeline.graph.follow(reference)

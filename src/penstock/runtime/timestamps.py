@@ -1,0 +1,11 @@
+"""Epoch seconds as AWS's JSON documents write them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+
+def milliseconds_text(at: float) -> str:
+    """`2026-01-01T00:00:00.000Z`."""
+    moment = dt.datetime.fromtimestamp(at, dt.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
