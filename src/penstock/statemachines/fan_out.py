@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from penstock.errors import PathError
 from penstock.statemachines import dataflow
 from penstock.statemachines.dataflow import scope_of
 from penstock.statemachines.execution import Branch, Execution, Turn
@@ -94,17 +93,14 @@ def find_items(execution: Execution, branch: Branch, state: Map) -> list[JSON]:
     """
     scope = scope_of(execution, branch)
     value = dataflow.filtered_input(state, branch.input, scope)
-    if state.items is None:
-        items = value
-    else:
-        try:
-            items = state.items(value, scope)
-        except PathError as error:
-            raise runtime_failure(f"Invalid path '{state.items_path}' : {error.what}") from error
+    items = value if state.items is None else state.items(value, scope)
     if isinstance(items, list):
         return items
     if not state.jsonata:
-        raise runtime_failure(f'Reference path "{state.items_path or "$"}" must point to array.')
+        # AWS writes a path into the context object (`$$.a`) as a path into that object (`$.a`).
+        path = state.items_path or "$"
+        path = path[1:] if path.startswith("$$") else path
+        raise runtime_failure(f'Reference path "{path}" must point to array.')
     raise evaluation_failure(f"Map state input must be an array but was: {compact(items)}")
 
 

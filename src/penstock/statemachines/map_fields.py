@@ -43,7 +43,7 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         distributed=mode == "DISTRIBUTED",
         child_kind=kind,
         label=fields.text("Label"),
-        items=fields.template("Items", expected="array") if fields.jsonata else fields.query("ItemsPath"),
+        items=fields.template("Items", expected="array") if fields.jsonata else fields.path("ItemsPath"),
         items_path=fields.text("ItemsPath"),
         item_selector=fields.template(selector),
         max_concurrency=fields.setting("MaxConcurrency"),

@@ -147,7 +147,7 @@ def run_task(execution: Execution, branch: Branch, state: Task) -> None:
         attempt.timeout_timer = execution.set_timer(
             TimerPurpose.TASK_TIMEOUT, branch, execution.now + timeout
         )
-    if heartbeat is not None:
+    if heartbeat is not None and attempt.started:
         attempt.heartbeat_timer = execution.set_timer(
             TimerPurpose.HEARTBEAT_TIMEOUT, branch, execution.now + heartbeat
         )

@@ -51,6 +51,7 @@ def leave(
         dataflow.check_size(state, output)
     details: dict[str, JSON] = {"name": state.name, "output": output}
     if assigned:
+        dataflow.check_size(state, assigned)
         details["assignedVariables"] = assigned
         branch.variables = {**branch.variables, **assigned}
     execution.record(branch, state.exited_event, details)
