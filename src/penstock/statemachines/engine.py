@@ -301,10 +301,12 @@ def _end_details(status: Status, output: JSON, error: str | None, cause: str | N
 
 def _timer_fired(execution: Execution, happened: TimerFired) -> None:
     """Everything that is due by now happens now: attempts that time out at one moment time out together."""
-    if happened.timer_id not in execution.timers:
+    timer = execution.timers.get(happened.timer_id)
+    if timer is None:
         return
-    due = execution.take_due_timers()
-    for purpose, branch, timer_id in due:
+    # A clock that is a little behind the one that the timer was set by must not lose the timer.
+    execution.now = max(execution.now, timer.at)
+    for timer_id, (purpose, branch, _at) in execution.take_due_timers():
         if branch.stopped or execution.status is not Status.RUNNING:
             continue
         work = branch.work

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from enum import Enum
 from heapq import heappop, heappush
 from random import Random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from penstock.statemachines.failures import RUNTIME
 from penstock.statemachines.history import MAXIMUM_EVENTS, MAXIMUM_EXPRESS_EVENTS, Event
@@ -148,6 +148,14 @@ class Branch:
         self.stopped = False
 
 
+class Timer(NamedTuple):
+    """A timer that is set."""
+
+    purpose: TimerPurpose
+    branch: Branch
+    at: float
+
+
 class Execution:
     """The whole of one execution. Read its attributes freely; change none.
 
@@ -236,7 +244,7 @@ class Execution:
         self.ready: deque[tuple[Turn, Branch]] = deque()
         self.ended: deque[tuple[Turn, Branch]] = deque()
         self.commands: list[Command] = []
-        self.timers: dict[int, tuple[TimerPurpose, Branch]] = {}
+        self.timers: dict[int, Timer] = {}
         self.due: list[tuple[float, int]] = []
         self.attempts: dict[int, Attempt] = {}
         self.children: dict[int, MapRun] = {}
@@ -278,19 +286,19 @@ class Execution:
     def set_timer(self, purpose: TimerPurpose, branch: Branch, at: float) -> int:
         """Ask for a timer; its number is the answer."""
         timer_id = self.next_id()
-        self.timers[timer_id] = (purpose, branch)
+        self.timers[timer_id] = Timer(purpose, branch, at)
         heappush(self.due, (at, timer_id))
         self.commands.append(SetTimer(timer_id=timer_id, at=at))
         return timer_id
 
-    def take_due_timers(self) -> list[tuple[TimerPurpose, Branch, int]]:
+    def take_due_timers(self) -> list[tuple[int, Timer]]:
         """Every timer whose time has come, in order of their times; they are set no longer."""
         taken = []
         while self.due and self.due[0][0] <= self.now:
             _, timer_id = heappop(self.due)
             timer = self.timers.pop(timer_id, None)
             if timer is not None:
-                taken.append((*timer, timer_id))
+                taken.append((timer_id, timer))
         return taken
 
     def cancel_timer(self, timer_id: int | None) -> None:

@@ -153,6 +153,20 @@ def test_stopping_aborts_and_takes_timers_back() -> None:
     assert stopped.execution.history[-1].type == "ExecutionAborted"
 
 
+def test_a_timer_that_fires_too_early_is_taken_as_due() -> None:
+    """A runner's clock may be a little behind; the state then ends at the time that it had asked for."""
+    step = start(
+        load_definition({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}}),
+        {},
+        execution_arn=f"{ARN}:execution:m:e",
+        state_machine_arn=f"{ARN}:stateMachine:m",
+        role_arn="role",
+        at=0.0,
+    )
+    step = advance(step.execution, TimerFired(timer_id=1, at=59.999))
+    assert step.commands == (Finished(status="SUCCEEDED", output={}, at=60.0),)
+
+
 def test_history_is_limited_to_25000_events() -> None:
     """A Standard execution that would write more than 25,000 events fails."""
     loop = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}
