@@ -254,9 +254,9 @@ class Execution:
 
     @property
     def draw(self) -> Random:
-        """The execution's own random numbers."""
+        """The execution's own random numbers: two executions with one seed do not share their task tokens."""
         if self.generator is None:
-            self.generator = Random(self.seed)
+            self.generator = Random(f"{self.seed} {self.arn}")
         return self.generator
 
     def next_id(self) -> int:
