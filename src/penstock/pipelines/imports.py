@@ -79,7 +79,7 @@ def _raised_at(error: BaseException) -> str:
     return "" if traceback is None else f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
 
 
-def handler_of(function: Function, root: Path) -> Handler | None:
+def handler_of(function: Function, root: Path) -> Handler[..., object] | None:
     """The function's decorated handler; None if its setting leads to a plain callable.
 
     Raises:
@@ -96,4 +96,4 @@ def handler_of(function: Function, root: Path) -> Handler | None:
             at=str(function.declared_at),
             fix="name a decorated handler, or a function of (event, context)",
         )
-    return cast("Handler", handler) if hasattr(handler, "spec") else None
+    return cast("Handler[..., object]", handler) if hasattr(handler, "spec") else None

@@ -203,7 +203,7 @@ class Function(Resource):
             reads and writes.
     """
 
-    handler: Handler | str
+    handler: Handler[..., object] | str
     _: KW_ONLY
     timeout_seconds: int = 30
     memory_mb: int = 512

@@ -1,0 +1,205 @@
+"""Settling a batch: which records succeeded, which ones Lambda is told to deliver again.
+
+Source: Lambda, "Reporting batch item failures".
+1. A standard queue's messages stand each for themselves.
+2. A FIFO queue and a shard are ordered: at the first failure the work stops. A queue is told of that record and
+   of all that follow; a stream of that record alone, since Lambda goes back to the lowest sequence number.
+3. When the time that is left falls under the margin, the rest is handed back: it counts as failed, not as
+   worked on. The first record is always worked on.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from penstock.errors import DecodeError
+from penstock.handlers.context import LambdaContext
+from penstock.handlers.dead_letters import Undecodable, dead_letter_url, send_dead_letter
+from penstock.handlers.opening import Open
+from penstock.handlers.spec import Source
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+Record = Mapping[str, Any]
+Verdict = dict[str, list[dict[str, str]]]
+
+
+class FailedRecordsError(Exception):
+    """Raised by a handler that takes a whole batch, to say which of its payloads failed.
+
+    Args:
+        indexes: places in the list that the handler was given. Everything else succeeded.
+    """
+
+    def __init__(self, *indexes: int) -> None:
+        super().__init__(f"failed: {', '.join(map(str, indexes))}")
+        self.indexes = indexes
+
+
+class Around(Protocol):
+    """What is done around each record: log keys, spans, idempotency. `observability` makes it."""
+
+    def __call__(self, act: Callable[[], object], record: Record, record_id: str) -> object: ...
+
+
+class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
+    """How a handler's batches are settled.
+
+    Attributes:
+        stop_margin_seconds: no further record is begun when less time than this is left.
+        name: the handler's, for dead letters and logs.
+    """
+
+    source: Source
+    open: Open
+    undecodable: Undecodable
+    stop_margin_seconds: float
+    name: str
+    around: Around | None = None
+
+
+def record_id_of(source: Source, record: Record) -> str:
+    """The identifier that Lambda is told: the message id, or the sequence number."""
+    if source is Source.SQS:
+        return str(record.get("messageId", ""))
+    part = record.get("kinesis" if source is Source.KINESIS else "dynamodb") or {}
+    return str(part.get("sequenceNumber" if source is Source.KINESIS else "SequenceNumber", ""))
+
+
+def settle_each(
+    rules: BatchRules, records: Sequence[Record], act: Callable[[object], object], context: LambdaContext
+) -> Verdict:
+    """Give `act` each record's payloads, and return the partial batch response."""
+    failed: list[str] = []
+    ordered = _is_ordered(rules.source, records)
+    for index, record in enumerate(records):
+        if index and _out_of_time(rules, context):
+            failed += _handed_back(rules, records[index:])
+            break
+        if _succeeds(rules, record, act):
+            continue
+        if ordered:
+            failed += _handed_back(rules, records[index:])
+            break
+        failed.append(record_id_of(rules.source, record))
+    return _verdict(failed)
+
+
+def settle_batch(
+    rules: BatchRules, records: Sequence[Record], act: Callable[[list[object]], object]
+) -> Verdict:
+    """Give `act` the payloads of all records at once, and return the partial batch response.
+
+    Raises:
+        Exception: what the handler raises, other than FailedRecordsError: the whole batch fails.
+    """
+    ordered = _is_ordered(rules.source, records)
+    payloads: list[object] = []
+    owners: list[int] = []
+    failed: set[int] = set()
+    for index, record in enumerate(records):
+        try:
+            opened = rules.open(record)
+        except DecodeError as error:
+            if not _put_aside(rules, record, error):
+                failed.add(index)
+                if ordered:
+                    break
+            continue
+        payloads += opened
+        owners += [index] * len(opened)
+    if payloads:
+        try:
+            act(payloads)
+        except FailedRecordsError as error:
+            failed |= {owners[index] for index in error.indexes}
+    if ordered and failed:
+        return _verdict(_handed_back(rules, records[min(failed) :]))
+    return _verdict([record_id_of(rules.source, records[index]) for index in sorted(failed)])
+
+
+def _succeeds(rules: BatchRules, record: Record, act: Callable[[object], object]) -> bool:
+    try:
+        payloads = rules.open(record)
+    except DecodeError as error:
+        return _put_aside(rules, record, error)
+    try:
+        for payload in payloads:
+            if rules.around is None:
+                act(payload)
+            else:
+                rules.around(
+                    lambda payload=payload: act(payload),  # type: ignore[misc]
+                    record,
+                    record_id_of(rules.source, record),
+                )
+    except Exception:  # noqa: BLE001  # whatever the handler raises fails its record, and only that
+        _log().exception("record %s failed", record_id_of(rules.source, record))
+        return False
+    return True
+
+
+def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
+    """Dead-letter a record that cannot be decoded; False if it has to fail instead."""
+    record_id = record_id_of(rules.source, record)
+    url = dead_letter_url() if rules.undecodable is Undecodable.DEAD_LETTER else None
+    if url is None:
+        _log().error("record %s cannot be decoded: %s", record_id, error.what)
+        return False
+    attributes = record.get("attributes") or {}
+    send_dead_letter(
+        url,
+        _body_of(rules.source, record),
+        record_id=record_id,
+        reason=error.what,
+        source=str(record.get("eventSourceARN", "")),
+        handler=rules.name,
+        group_id=attributes.get("MessageGroupId"),
+    )
+    _log().warning("record %s cannot be decoded and was dead-lettered: %s", record_id, error.what)
+    return True
+
+
+def _body_of(source: Source, record: Record) -> str:
+    """What a dead letter's body is: the message itself, a Kinesis record's data as text, else the record."""
+    if source is Source.SQS:
+        return str(record.get("body", ""))
+    if source is Source.KINESIS:
+        data = (record.get("kinesis") or {}).get("data", "")
+        try:
+            return binascii.a2b_base64(data).decode()
+        except ValueError:
+            return str(data)
+    return msgspec.json.encode(record).decode()
+
+
+def _is_ordered(source: Source, records: Sequence[Record]) -> bool:
+    if source is not Source.SQS:
+        return True
+    return bool(records) and str(records[0].get("eventSourceARN", "")).endswith(".fifo")
+
+
+def _handed_back(rules: BatchRules, rest: Sequence[Record]) -> list[str]:
+    """What Lambda is told of records that were not done: a stream needs only the first of them."""
+    told = rest if rules.source is Source.SQS else rest[:1]
+    return [record_id_of(rules.source, record) for record in told]
+
+
+def _out_of_time(rules: BatchRules, context: LambdaContext) -> bool:
+    return context.get_remaining_time_in_millis() < rules.stop_margin_seconds * 1000
+
+
+def _verdict(failed: list[str]) -> Verdict:
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+
+def _log() -> Logger:
+    # Most invocations log nothing, and `logging` is slow to import.
+    from logging import getLogger
+
+    return getLogger("penstock.handlers")

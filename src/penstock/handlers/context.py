@@ -1,0 +1,25 @@
+"""What a handler needs of Lambda's context object."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class LambdaContext(Protocol):
+    """The second argument of a Lambda handler ("AWS Lambda context object in Python").
+
+    Lambda's own object and `penstock.testing.FakeContext` implement it.
+    """
+
+    @property
+    def aws_request_id(self) -> str: ...
+
+    @property
+    def function_name(self) -> str: ...
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+def is_context(value: object) -> bool:
+    """Whether a second argument is Lambda's context, so that the call is an invocation."""
+    return hasattr(value, "get_remaining_time_in_millis")

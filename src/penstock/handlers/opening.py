@@ -1,0 +1,282 @@
+"""Opening an event's records, source by source: each becomes the values that the annotation asks for.
+
+An opener takes one record of the event, as Lambda gives it, and returns the payloads in it: one, none (an
+`s3:TestEvent` in a queue) or several (an S3 event with several records). It raises DecodeError for what cannot
+be decoded. Every opener is made once, when a handler is decorated.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from penstock.errors import DecodeError, HandlerError
+from penstock.handlers.attribute_values import image
+from penstock.handlers.payloads import (
+    check_payload_type,
+    is_model,
+    text_decoder,
+    undecodable,
+    value_decoder,
+)
+from penstock.handlers.records import (
+    DynamoDBChange,
+    EventBridgeEvent,
+    KinesisRecord,
+    S3Upload,
+    SNSMessage,
+    SQSMessage,
+)
+from penstock.handlers.s3_events import upload_of, uploads_in_text
+from penstock.handlers.spec import Source
+
+Record = Mapping[str, Any]
+Open = Callable[[Record], list[object]]
+
+
+def opener(source: Source, annotation: object, *, at: str) -> Open:
+    """How a record of `source` is opened for this annotation.
+
+    Raises:
+        HandlerError: the annotation does not fit the source.
+    """
+    return _OPENERS[source](annotation, at)
+
+
+def _wrapped(annotation: object, wrapper: type) -> tuple[bool, object]:
+    """Whether an annotation is `wrapper` or `wrapper[T]`, and what T is (`object` if it is not said)."""
+    if annotation is wrapper:
+        return True, object
+    if get_origin(annotation) is wrapper:
+        return True, get_args(annotation)[0]
+    return False, annotation
+
+
+def _refuse_others(annotation: object, wrapper: type, at: str) -> None:
+    """A record of another source can never be what this source sends."""
+    for other in (S3Upload, SQSMessage, KinesisRecord, DynamoDBChange, SNSMessage, EventBridgeEvent):
+        if other is not wrapper and (annotation is other or get_origin(annotation) is other):
+            raise HandlerError(
+                f"{other.__name__} does not come from this source",
+                at=at,
+                fix=f"annotate the payload's own type, or {wrapper.__name__}[...] to see its metadata too",
+            )
+
+
+def _s3(annotation: object, at: str) -> Open:
+    if annotation is S3Upload:
+        return lambda record: [upload_of(record, "Records[]")]
+    if annotation in (dict, object):
+        return lambda record: [dict(record)]
+    raise HandlerError(
+        "a handler of S3 uploads is given an S3Upload",
+        at=at,
+        fix="annotate its parameter with S3Upload, or with dict for the raw record",
+    )
+
+
+def _sqs(annotation: object, at: str) -> Open:
+    if annotation is S3Upload:
+        return lambda record: list(uploads_in_text(_text(record, "body")))
+    wrapped, payload = _wrapped(annotation, SQSMessage)
+    if not wrapped:
+        _refuse_others(annotation, SQSMessage, at)
+    if wrapped and payload is S3Upload:
+        return lambda record: [
+            _sqs_message(record, upload) for upload in uploads_in_text(_text(record, "body"))
+        ]
+    check_payload_type(payload, at=at)
+    decode = text_decoder(payload)
+    if wrapped:
+        return lambda record: [_sqs_message(record, decode(_text(record, "body")))]
+    return lambda record: [decode(_text(record, "body"))]
+
+
+def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
+    attributes = {str(name): str(value) for name, value in (record.get("attributes") or {}).items()}
+    given = record.get("messageAttributes") or {}
+    return SQSMessage(
+        body=body,
+        message_id=str(record.get("messageId", "")),
+        attributes=attributes,
+        message_attributes={str(name): _attribute(value) for name, value in given.items()},
+        receive_count=int(attributes.get("ApproximateReceiveCount", "1")),
+        queue_arn=str(record.get("eventSourceARN", "")),
+    )
+
+
+def _attribute(value: Mapping[str, Any]) -> str | bytes:
+    binary = value.get("binaryValue")
+    return str(value.get("stringValue", "")) if binary is None else _base64(binary, "messageAttributes")
+
+
+def _kinesis(annotation: object, at: str) -> Open:
+    wrapped, payload = _wrapped(annotation, KinesisRecord)
+    if not wrapped:
+        _refuse_others(annotation, KinesisRecord, at)
+    check_payload_type(payload, at=at)
+    decode = text_decoder(payload)
+    if wrapped:
+        return lambda record: [_kinesis_record(record, decode(_data(record)))]
+    return lambda record: [decode(_data(record))]
+
+
+def _data(record: Record) -> bytes:
+    return _base64(_text(_part(record, "kinesis"), "data"), "kinesis.data")
+
+
+def _kinesis_record(record: Record, data: object) -> KinesisRecord[object]:
+    kinesis = _part(record, "kinesis")
+    return KinesisRecord(
+        data=data,
+        partition_key=str(kinesis.get("partitionKey", "")),
+        sequence_number=str(kinesis.get("sequenceNumber", "")),
+        arrived_at=float(kinesis.get("approximateArrivalTimestamp", 0.0)),
+        shard_id=str(record.get("eventID", "")).partition(":")[0],
+        stream_arn=str(record.get("eventSourceARN", "")),
+    )
+
+
+def _dynamodb(annotation: object, at: str) -> Open:
+    wrapped, payload = _wrapped(annotation, DynamoDBChange)
+    if annotation in (dict, object):
+        return lambda record: [dict(record)]
+    if not wrapped:
+        raise HandlerError(
+            "a handler of table changes is given a DynamoDBChange",
+            at=at,
+            fix="annotate its parameter with DynamoDBChange[Item], where Item is the type of the images",
+        )
+    check_payload_type(payload, at=at)
+    plain = payload in (object, dict) or is_model(payload)
+    decode = value_decoder(payload) if plain else _image_decoder(payload)
+    return lambda record: [_change(record, decode)]
+
+
+def _image_decoder(payload: Any) -> Callable[[object], object]:
+    def convert(value: object) -> object:
+        try:
+            return msgspec.convert(value, payload, strict=False)
+        except msgspec.ValidationError as error:
+            raise undecodable(str(error)) from error
+
+    return convert
+
+
+def _change(record: Record, decode: Callable[[object], object]) -> DynamoDBChange[object]:
+    change = _part(record, "dynamodb")
+    identity = record.get("userIdentity") or {}
+    images = {
+        name: decode(image(change[member])) if change.get(member) else None
+        for name, member in (("new", "NewImage"), ("old", "OldImage"))
+    }
+    return DynamoDBChange(
+        event_name=_text(record, "eventName"),
+        keys=image(change.get("Keys", {})),
+        new=images["new"],
+        old=images["old"],
+        sequence_number=str(change.get("SequenceNumber", "")),
+        table=str(record.get("eventSourceARN", "")).partition(":table/")[2].partition("/")[0],
+        expired=identity.get("principalId") == "dynamodb.amazonaws.com",
+    )
+
+
+def _sns(annotation: object, at: str) -> Open:
+    if annotation is S3Upload:
+        return lambda record: list(uploads_in_text(_text(_part(record, "Sns"), "Message")))
+    wrapped, payload = _wrapped(annotation, SNSMessage)
+    if not wrapped:
+        _refuse_others(annotation, SNSMessage, at)
+    check_payload_type(payload, at=at)
+    decode = text_decoder(payload)
+
+    def opened(record: Record) -> list[object]:
+        sns = _part(record, "Sns")
+        message = decode(_text(sns, "Message"))
+        return [_sns_message(sns, message) if wrapped else message]
+
+    return opened
+
+
+def _sns_message(sns: Record, message: object) -> SNSMessage[object]:
+    attributes = sns.get("MessageAttributes") or {}
+    subject = sns.get("Subject")
+    return SNSMessage(
+        message=message,
+        message_id=str(sns.get("MessageId", "")),
+        topic_arn=str(sns.get("TopicArn", "")),
+        subject=None if subject is None else str(subject),
+        timestamp=str(sns.get("Timestamp", "")),
+        message_attributes={str(name): str(value.get("Value", "")) for name, value in attributes.items()},
+    )
+
+
+def _event(annotation: object, at: str) -> Open:
+    wrapped, payload = _wrapped(annotation, EventBridgeEvent)
+    if not wrapped:
+        _refuse_others(annotation, EventBridgeEvent, at)
+    check_payload_type(payload, at=at)
+    decode = value_decoder(payload)
+
+    def opened(record: Record) -> list[object]:
+        if "detail" not in record:
+            raise DecodeError("detail: an event of a bus has a detail")
+        detail = decode(record["detail"])
+        return [_bus_event(record, detail) if wrapped else detail]
+
+    return opened
+
+
+def _bus_event(record: Record, detail: object) -> EventBridgeEvent[object]:
+    return EventBridgeEvent(
+        detail=detail,
+        id=str(record.get("id", "")),
+        source=str(record.get("source", "")),
+        detail_type=str(record.get("detail-type", "")),
+        time=str(record.get("time", "")),
+        account=str(record.get("account", "")),
+        region=str(record.get("region", "")),
+        resources=tuple(str(item) for item in record.get("resources", ())),
+    )
+
+
+def _task(annotation: object, at: str) -> Open:
+    check_payload_type(annotation, at=at)
+    decode = value_decoder(annotation)
+    return lambda record: [decode(record)]
+
+
+_OPENERS: Mapping[Source, Callable[[object, str], Open]] = {
+    Source.S3: _s3,
+    Source.SQS: _sqs,
+    Source.KINESIS: _kinesis,
+    Source.DYNAMODB: _dynamodb,
+    Source.SNS: _sns,
+    Source.EVENTBRIDGE: _event,
+    Source.SCHEDULE: _event,
+    Source.TASK: _task,
+}
+
+
+def _part(record: Record, name: str) -> Record:
+    found = record.get(name)
+    if not isinstance(found, Mapping):
+        raise DecodeError(f"{name}: an object is missing here")
+    return found
+
+
+def _text(record: Record, name: str) -> str:
+    found = record.get(name)
+    if not isinstance(found, str):
+        raise DecodeError(f"{name}: a text is missing here")
+    return found
+
+
+def _base64(value: object, path: str) -> bytes:
+    try:
+        return binascii.a2b_base64(str(value), strict_mode=True)
+    except (binascii.Error, ValueError) as error:
+        raise DecodeError(f"{path}: this is not Base64: {error}") from error

@@ -1,0 +1,104 @@
+"""The typed records that a handler may ask for in its annotation: a payload with what the source says of it.
+
+Only values are here. `S3Upload` is complete by itself; the others bear the payload type: `SQSMessage[Order]`.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class S3Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """One object that was written (S3, "Event message structure").
+
+    Attributes:
+        key: decoded: S3 sends it URL-encoded.
+        etag: without quotation marks; empty where the event has none.
+        sequencer: hexadecimal; of two events of one key, the later one has the greater.
+        event_time: as S3 writes it, `2026-01-01T00:00:00.000Z`.
+    """
+
+    bucket: str
+    key: str
+    size_bytes: int = 0
+    etag: str = ""
+    version_id: str | None = None
+    sequencer: str = ""
+    event_name: str = ""
+    event_time: str = ""
+    region: str = ""
+
+
+class SQSMessage(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One message of a queue; `body` is decoded.
+
+    Attributes:
+        attributes: the system attributes: ApproximateReceiveCount, SentTimestamp, MessageGroupId, ...
+        message_attributes: the sender's, by name: text, or bytes for a binary one.
+        receive_count: 1 at the first delivery.
+    """
+
+    body: T
+    message_id: str
+    attributes: dict[str, str]
+    message_attributes: dict[str, str | bytes]
+    receive_count: int
+    queue_arn: str
+
+
+class KinesisRecord(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One record of a stream; `data` is decoded. `arrived_at` is in epoch seconds."""
+
+    data: T
+    partition_key: str
+    sequence_number: str
+    arrived_at: float
+    shard_id: str
+    stream_arn: str
+
+
+class DynamoDBChange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One change of an item (DynamoDB streams).
+
+    Attributes:
+        event_name: INSERT, MODIFY or REMOVE.
+        keys: the item's key attributes.
+        new, old: the images that the stream's view type has; None if there is none.
+        expired: the item was deleted by its time to live, not by a caller.
+    """
+
+    event_name: str
+    keys: dict[str, object]
+    new: T | None
+    old: T | None
+    sequence_number: str
+    table: str
+    expired: bool = False
+
+
+class SNSMessage(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One notification of a topic; `message` is decoded."""
+
+    message: T
+    message_id: str
+    topic_arn: str
+    subject: str | None
+    timestamp: str
+    message_attributes: dict[str, str]
+
+
+class EventBridgeEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One event of a bus; `detail` is decoded."""
+
+    detail: T
+    id: str
+    source: str
+    detail_type: str
+    time: str
+    account: str
+    region: str
+    resources: tuple[str, ...]
