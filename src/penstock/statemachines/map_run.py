@@ -71,6 +71,7 @@ class MapRun:
         waiting: items that are read and not yet given to a child.
         read_all: no further item will come.
         read_id: the reader that is open, if any; `asked` while a page of it is on its way.
+        source: where the items come from, as the context object's `Map.Item.Source` says it.
         skip: items of a reader that is opened again after a redrive, which have been read before.
         again: children that did not succeed, for a redrive.
         unread: how many further items may be read (MaxItems).
@@ -94,6 +95,7 @@ class MapRun:
         "results",
         "running",
         "skip",
+        "source",
         "state",
         "taken",
         "tolerated_count",
@@ -116,6 +118,7 @@ class MapRun:
         self.asked = False
         self.page = 0
         self.skip = 0
+        self.source = "STATE_DATA"
         self.again: list[Child] = []
         self.redrive_count = 0
         self.unread = MAXIMUM_ITEMS
@@ -247,12 +250,17 @@ def _reader(execution: Execution, run: MapRun) -> ReadItems | None:
         if most != 0:
             run.unread = min(most, MAXIMUM_ITEMS)
             resolved["MaxItems"] = run.unread
+    parameters = None if reader.arguments is None else reader.arguments(value, scope)
+    if isinstance(parameters, Mapping):
+        run.source = "S3://" + "/".join(
+            str(parameters[key]) for key in ("Bucket", "Key") if key in parameters
+        )
     return ReadItems(
         read_id=execution.next_id(),
         page=0,
         limit=PAGE_ITEMS,
         resource=reader.resource,
-        parameters=None if reader.arguments is None else reader.arguments(value, scope),
+        parameters=parameters,
         config=resolved,
     )
 
@@ -297,24 +305,20 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
     """Start one child, if the items for it are there."""
     if not run.waiting:
         return False
-    branch, state = run.branch, run.state
+
+    def selected(offset: int, item: JSON) -> JSON:
+        about = {"Index": run.taken + offset, "Value": item, "Source": run.source}
+        return select(execution, run.branch, run.state, about)
+
+    state = run.state
     if run.batches is None:
-        value = select(execution, branch, state, {"Index": run.taken, "Value": run.waiting.popleft()})
-        count = 1
-        run.taken += 1
+        value, item_count = selected(0, run.waiting.popleft()), 1
     else:
-        batch = take_batch(
-            run.batches,
-            run.waiting,
-            more_to_come=not run.read_all,
-            selected=lambda offset, item: select(
-                execution, branch, state, {"Index": run.taken + offset, "Value": item}
-            ),
-        )
+        batch = take_batch(run.batches, run.waiting, more_to_come=not run.read_all, selected=selected)
         if batch is None:
             return False
-        value, count = batch
-        run.taken += count
+        value, item_count = batch
+    run.taken += item_count
     name = execution.random_uuid()
     command = StartChild(
         child_id=execution.next_id(),
@@ -331,7 +335,7 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
         context=execution.context or {},
     )
     run.next_index += 1
-    _start(execution, run, command, count)
+    _start(execution, run, command, item_count)
     return True
 
 

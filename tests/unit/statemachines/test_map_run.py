@@ -95,6 +95,14 @@ def test_reader_that_fails() -> None:
     assert ran.event_types[-3:] == ["MapRunFailed", "MapStateFailed", "ExecutionFailed"]
 
 
+def test_items_know_their_source() -> None:
+    """`$$.Map.Item.Source` is STATE_DATA, or the object that the items are read from."""
+    selector = {"from.$": "$$.Map.Item.Source"}
+    assert run(definition(ItemSelector=selector), [1]).output == [{"from": "STATE_DATA"}]
+    read = run(definition(ItemSelector=selector, ItemReader=READER), {"key": "k"}, items=lambda _: [1])
+    assert read.output == [{"from": "S3://b/k"}]
+
+
 def test_batches_by_count_and_bytes() -> None:
     """A batch holds at most MaxItemsPerBatch items and MaxInputBytesPerBatch bytes, and BatchInput."""
     batcher = {"MaxItemsPerBatch": 2, "BatchInput": {"k.$": "$.key"}}
