@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from penstock.statemachines import fan_out, map_run, states, tasks
+from penstock.statemachines import fan_out, map_run, redrive, states, tasks
 from penstock.statemachines.execution import (
     HISTORY_FULL_ERROR,
     Branch,
@@ -24,9 +24,7 @@ from penstock.statemachines.execution import (
     TimerPurpose,
     Turn,
 )
-from penstock.statemachines.failures import DATA_LIMIT, StateFailure
-from penstock.statemachines.fan_out import FanOut
-from penstock.statemachines.map_run import MapRun
+from penstock.statemachines.failures import StateFailure
 from penstock.statemachines.model import (
     Choice,
     Fail,
@@ -165,16 +163,10 @@ def _begin(execution: Execution, timeout_seconds: int | None) -> Step:
     if execution.kind == "EXPRESS":
         timeout_seconds = min(timeout_seconds or MAXIMUM_EXPRESS_SECONDS, MAXIMUM_EXPRESS_SECONDS)
     execution.timeout_seconds = timeout_seconds
-    _limit_time(execution)
+    execution.limit_time()
     execution.ready.append((Turn.ENTER, execution.branch))
     _run(execution, None, None)
     return Step(execution, tuple(execution.commands))
-
-
-def _limit_time(execution: Execution) -> None:
-    if execution.timeout_seconds is not None:
-        until = execution.now + execution.timeout_seconds
-        execution.set_timer(TimerPurpose.EXECUTION_TIMEOUT, execution.branch, until)
 
 
 _H = TypeVar("_H")
@@ -378,39 +370,6 @@ def _stopped(execution: Execution, happened: Stopped) -> None:
     _finish(execution, Status.ABORTED, None, error=happened.error, cause=happened.cause)
 
 
-def _redriven(execution: Execution, _happened: Redriven) -> None:
-    """Go on from the states that did not succeed (Developer Guide, "Restarting state machine executions")."""
-    if execution.kind == "EXPRESS" or execution.status is Status.SUCCEEDED:
-        return
-    branch = execution.branch
-    if execution.error == DATA_LIMIT:
-        # "... failed because of States.DataLimitExceeded": the whole state runs again.
-        branch.suspended = None
-    execution.status = Status.RUNNING
-    execution.error = execution.cause = None
-    execution.redrive_count += 1
-    details = {"redriveCount": execution.redrive_count}
-    execution.append("ExecutionRedriven", len(execution.history), details)
-    _limit_time(execution)
-    _go_on_again(execution, branch)
-
-
-def _go_on_again(execution: Execution, branch: Branch) -> None:
-    """Retries are counted anew; a state that has finished work in it keeps that."""
-    branch.stopped = False
-    branch.retry_count = 0
-    branch.attempts = [0] * len(branch.state.retriers)
-    suspended, branch.suspended = branch.suspended, None
-    branch.previous_event_id = len(execution.history)
-    if isinstance(suspended, FanOut) and suspended.running:
-        fan_out.redrive(execution, suspended, _go_on_again)
-    elif isinstance(suspended, MapRun):
-        map_run.redrive(execution, suspended)
-    else:
-        enters = branch.entered_event_id == 0 or isinstance(branch.state, Fail)
-        execution.ready.append((Turn.ENTER if enters else Turn.RESUME, branch))
-
-
 _ANSWER: Mapping[type, Callable[..., None]] = {
     TaskSubmitted: _of_task(tasks.submitted),
     ActivityTaken: _of_task(tasks.taken),
@@ -424,5 +383,5 @@ _ANSWER: Mapping[type, Callable[..., None]] = {
     ResultsWritten: _results_written,
     ResultsWriteFailed: _results_write_failed,
     Stopped: _stopped,
-    Redriven: _redriven,
+    Redriven: redrive.redriven,
 }

@@ -291,6 +291,12 @@ class Execution:
         self.commands.append(SetTimer(timer_id=timer_id, at=at))
         return timer_id
 
+    def limit_time(self) -> None:
+        """Set the timer of the execution's own timeout, if it has one: at its start, and at each redrive."""
+        if self.timeout_seconds is not None:
+            until = self.now + self.timeout_seconds
+            self.set_timer(TimerPurpose.EXECUTION_TIMEOUT, self.branch, until)
+
     def take_due_timers(self) -> list[tuple[int, Timer]]:
         """Every timer whose time has come, in order of their times; they are set no longer."""
         taken = []

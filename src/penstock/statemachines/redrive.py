@@ -1,0 +1,48 @@
+"""Redrive: an execution that did not succeed goes on from where it failed.
+
+1. What had ended well keeps its result: earlier states, branches, iterations, child executions.
+2. What failed or was stopped runs once more, with its retries counted anew.
+"""
+
+from __future__ import annotations
+
+from penstock.statemachines import fan_out, map_run
+from penstock.statemachines.execution import Branch, Execution, Status, Turn
+from penstock.statemachines.failures import DATA_LIMIT
+from penstock.statemachines.fan_out import FanOut
+from penstock.statemachines.map_run import MapRun
+from penstock.statemachines.model import Fail
+from penstock.statemachines.protocol import Redriven
+
+
+def redriven(execution: Execution, _happened: Redriven) -> None:
+    """Go on from the states that did not succeed (Developer Guide, "Restarting state machine executions")."""
+    if execution.kind == "EXPRESS" or execution.status is Status.SUCCEEDED:
+        return
+    branch = execution.branch
+    if execution.error == DATA_LIMIT:
+        # "... failed because of States.DataLimitExceeded": the whole state runs again.
+        branch.suspended = None
+    execution.status = Status.RUNNING
+    execution.error = execution.cause = None
+    execution.redrive_count += 1
+    details = {"redriveCount": execution.redrive_count}
+    execution.append("ExecutionRedriven", len(execution.history), details)
+    execution.limit_time()
+    _go_on_again(execution, branch)
+
+
+def _go_on_again(execution: Execution, branch: Branch) -> None:
+    """Retries are counted anew; a state that has finished work in it keeps that."""
+    branch.stopped = False
+    branch.retry_count = 0
+    branch.attempts = [0] * len(branch.state.retriers)
+    suspended, branch.suspended = branch.suspended, None
+    branch.previous_event_id = len(execution.history)
+    if isinstance(suspended, FanOut) and suspended.running:
+        fan_out.redrive(execution, suspended, _go_on_again)
+    elif isinstance(suspended, MapRun):
+        map_run.redrive(execution, suspended)
+    else:
+        enters = branch.entered_event_id == 0 or isinstance(branch.state, Fail)
+        execution.ready.append((Turn.ENTER if enters else Turn.RESUME, branch))
