@@ -1,0 +1,141 @@
+"""The whole lines that begin in a byte range, in blocks of constant size.
+
+1. A line begins at byte 0 and after every line feed. It belongs to the range in which it begins, and is read to
+   its end even where that lies behind the range. So the ranges of an object give every line exactly once.
+2. No more is held than a block and the line that is not complete yet. A line over the limit is not held: it is
+   skipped, and reported with its place and size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from penstock.errors import ChunkingError
+from penstock.handlers.chunking.plan import ByteRange
+from penstock.handlers.chunking.s3_port import S3Port, error_code
+
+BLOCK_BYTES: Final = 1 << 20
+TAIL_BYTES: Final = 1 << 16
+MAXIMUM_LINE_BYTES: Final = 16 << 20
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Whole lines, as they stand in the object from `offset` on. Only the object's last line may lack its end."""
+
+    offset: int
+    content: bytes
+
+
+class Oversized(msgspec.Struct, frozen=True):
+    """A line that is longer than the limit, with its place; `size_bytes` counts its line feed."""
+
+    offset: int
+    size_bytes: int
+
+
+class _Body(Protocol):
+    def read(self, amt: int | None = ..., /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+def read_blocks(
+    s3: S3Port,
+    chunk: ByteRange,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+    maximum_line_bytes: int = MAXIMUM_LINE_BYTES,
+) -> Iterator[Block | Oversized]:
+    """Read the lines that begin in a chunk.
+
+    Raises:
+        ChunkingError: the object has changed since it was planned.
+    """
+    if chunk.start >= chunk.stop:
+        return
+    begin = chunk.start if chunk.exact or chunk.start == 0 else chunk.start - 1
+    aligned = begin == chunk.start
+    position = begin  # of the first byte in `held`
+    held = b""
+    skipped = 0  # how much of an oversized line is behind us already
+    for piece in _pieces(s3, chunk, begin, block_bytes):
+        if not aligned:
+            cut = piece.find(b"\n")
+            if cut < 0 or position + cut + 1 >= chunk.stop:
+                position += len(piece)
+                if cut >= 0 or position >= chunk.stop:
+                    return
+                continue
+            aligned = True
+            position += cut + 1
+            piece = piece[cut + 1 :]
+        if skipped:
+            cut = piece.find(b"\n")
+            if cut < 0:
+                skipped += len(piece)
+                continue
+            size = skipped + cut + 1
+            yield Oversized(position, size)
+            position += size
+            skipped = 0
+            piece = piece[cut + 1 :]
+            if position >= chunk.stop:
+                return
+        held = held + piece if held else piece
+        # The lines that begin before the chunk's stop: up to the first line feed at or after its last byte.
+        last = chunk.stop - 1 - position
+        if last < len(held):
+            end = held.find(b"\n", max(last, 0)) + 1
+            if end:
+                yield Block(position, held[:end])
+                return
+        end = held.rfind(b"\n") + 1
+        if end:
+            yield Block(position, held[:end])
+            position += end
+            held = held[end:]
+        if len(held) > maximum_line_bytes:
+            skipped, held = len(held), b""
+    if skipped:
+        yield Oversized(position, skipped)
+    elif held:
+        yield Block(position, held)
+
+
+def _pieces(s3: S3Port, chunk: ByteRange, begin: int, block_bytes: int) -> Iterator[bytes]:
+    """The object's bytes from `begin`: the chunk and a little more, then more and more of what follows it."""
+    until = chunk.stop if chunk.exact else min(chunk.stop + TAIL_BYTES, chunk.size_bytes)
+    more = TAIL_BYTES
+    while begin < until:
+        body = _open(s3, chunk, begin, until)
+        try:
+            while piece := body.read(block_bytes):
+                begin += len(piece)
+                yield piece
+        finally:
+            body.close()
+        if chunk.exact:
+            return
+        more = min(more * 4, 8 << 20)
+        until = min(until + more, chunk.size_bytes)
+
+
+def _open(s3: S3Port, chunk: ByteRange, begin: int, until: int) -> _Body:
+    options: dict[str, Any] = {"IfMatch": chunk.etag} if chunk.etag else {}
+    try:
+        answer = s3.get_object(
+            Bucket=chunk.bucket, Key=chunk.key, Range=f"bytes={begin}-{until - 1}", **options
+        )
+    except Exception as error:
+        if error_code(error) in ("PreconditionFailed", "412", "NoSuchKey", "404", "InvalidRange"):
+            raise ChunkingError(
+                f"the object has changed since it was planned ({error_code(error)})",
+                at=f"s3://{chunk.bucket}/{chunk.key}",
+                fix="leave an object alone while it is processed; upload it again to start anew",
+            ) from error
+        raise
+    body: _Body = answer["Body"]
+    return body
