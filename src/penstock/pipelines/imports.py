@@ -12,13 +12,10 @@ import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from penstock.errors import DeclarationError, PenstockError
-from penstock.pipelines.resources import Function
-
-if TYPE_CHECKING:
-    from penstock.handlers import Handler
+from penstock.pipelines.resources import Function, HasSpec
 
 PROJECT_PACKAGES = ("handlers", "pipelines", "statemachines")
 """The folders of a project that are imported from; another project's modules of these names are let go."""
@@ -79,7 +76,7 @@ def _raised_at(error: BaseException) -> str:
     return "" if traceback is None else f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
 
 
-def handler_of(function: Function, root: Path) -> Handler[..., object] | None:
+def handler_of(function: Function, root: Path) -> HasSpec | None:
     """The function's decorated handler; None if its setting leads to a plain callable.
 
     Raises:
@@ -96,4 +93,4 @@ def handler_of(function: Function, root: Path) -> Handler[..., object] | None:
             at=str(function.declared_at),
             fix="name a decorated handler, or a function of (event, context)",
         )
-    return cast("Handler[..., object]", handler) if hasattr(handler, "spec") else None
+    return cast("HasSpec", handler) if hasattr(handler, "spec") else None

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from penstock.handlers import Handler
+    from penstock.handlers.spec import HandlerSpec
 
 EventName: TypeAlias = str
 """An S3 event name such as `s3:ObjectCreated:*` (S3, "Supported event types")."""
@@ -184,6 +184,13 @@ Value: TypeAlias = "str | Resource | Named | Arn | Url"
 """An environment value or a substitution: plain text, or something that is resolved per target."""
 
 
+class HasSpec(Protocol):
+    """What a declaration needs of a decorated handler; every `penstock.handlers.Handler` has it."""
+
+    @property
+    def spec(self) -> HandlerSpec: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Function(Resource):
     """A Lambda function.
@@ -203,7 +210,7 @@ class Function(Resource):
             reads and writes.
     """
 
-    handler: Handler[..., object] | str
+    handler: HasSpec | str
     _: KW_ONLY
     timeout_seconds: int = 30
     memory_mb: int = 512

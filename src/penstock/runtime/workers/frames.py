@@ -149,8 +149,11 @@ def receive(connection: socket.socket) -> bytes | None:
 
 
 def receive_with_descriptor(connection: socket.socket) -> tuple[bytes, int | None] | None:
-    """Wait for one message and the open file that came with it, if one did."""
-    header, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, 1)
+    """Wait for one message and the open file that came with it, if one did; None at the connection's end."""
+    try:
+        header, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, 1)
+    except ConnectionError:
+        return None
     if not header:
         return None
     if len(header) < _LENGTH.size:

@@ -1,0 +1,1 @@
+"""The handlers of the reference project: what runs inside Lambda."""

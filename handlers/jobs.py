@@ -1,0 +1,113 @@
+"""What the steps of a file's job hand to each other, and where a job keeps its objects.
+
+Everything here is small: what is large stands in S3 under `jobs/<job>/`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from penstock.handlers import S3Upload
+from penstock.handlers.chunking import CsvFormat
+
+FileFormat = Literal["csv", "jsonl"]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run may choose. The names are those of the object's metadata, and all values are text there.
+
+    Attributes:
+        group_by: groupings, separated by semicolons; the columns of one, by commas: `carrier;origin,dest;month`.
+            Empty: the flights report for a file that has its columns, else one total.
+        sum: the columns that are added up, by commas. Empty: every column that looks numeric.
+        format: csv, jsonl, or auto: by the file's name.
+        chunk_mb: the size of a chunk in MiB; a fraction is allowed.
+        delimiter: of CSV; `tab` is written out.
+        quoted_newlines: `true` if quoted fields may have newlines: the file is read once to find its rows.
+        tolerated_failure_percentage: how many of the chunks may fail without failing the job.
+    """
+
+    group_by: str = ""
+    sum: str = ""
+    format: str = "auto"
+    chunk_mb: str = "8"
+    delimiter: str = ","
+    quoted_newlines: str = "false"
+    tolerated_failure_percentage: str = "0"
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What is computed: for each grouping, the sum and count of each measure.
+
+    Attributes:
+        columns: of a CSV file, in order.
+        groupings: each a tuple of columns; the empty one is the total over all rows.
+    """
+
+    file_format: FileFormat
+    groupings: tuple[tuple[str, ...], ...]
+    measures: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    csv: CsvFormat = CsvFormat()
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A planned job: the state machine's state from Plan on."""
+
+    job: str
+    source: str
+    bucket: str
+    manifest: str
+    chunks: int
+    report: Report
+    tolerated_failure_percentage: float = 0.0
+
+
+class ChunkDone(msgspec.Struct, frozen=True, kw_only=True):
+    """What a chunk came to; its totals are in S3."""
+
+    index: int
+    rows: int
+    rejected: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job came to: the message that is sent when it is done."""
+
+    job: str
+    source: str
+    status: str
+    chunks: int
+    rows: int
+    rejected: int
+    missing_chunks: tuple[int, ...]
+    results: tuple[str, ...]
+
+
+def job_id(upload: S3Upload) -> str:
+    """The same for every event that tells of one and the same write."""
+    text = "\n".join((upload.bucket, upload.key, upload.etag, upload.version_id or "", upload.sequencer))
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def manifest_key(job: str) -> str:
+    return f"jobs/{job}/manifest.json"
+
+
+def totals_prefix(job: str) -> str:
+    return f"jobs/{job}/chunks/"
+
+
+def rejected_prefix(job: str) -> str:
+    return f"jobs/{job}/rejected/"
+
+
+def refused_prefix(job: str) -> str:
+    return f"jobs/{job}/refused/"
+
+
+def results_prefix(job: str) -> str:
+    return f"jobs/{job}/results/"

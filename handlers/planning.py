@@ -1,0 +1,238 @@
+"""Deciding what a job computes and how its file is cut: from the options, the header and the file's size."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from handlers.jobs import FileFormat, Options, Report
+from handlers.totals import BadValueError, number_of
+from penstock.errors import ChunkingError
+from penstock.handlers.chunking import (
+    ByteRange,
+    CsvFormat,
+    S3Port,
+    plan_byte_ranges,
+    plan_csv_exactly,
+    read_header,
+    split_gzip,
+)
+
+SAMPLE_BYTES: Final = 64 * 1024
+"""What is read of a file to see which columns are numbers."""
+
+FLIGHT_GROUPINGS: Final = (("carrier",), ("origin", "dest"), ("month",))
+FLIGHT_MEASURES: Final = ("dep_delay", "arr_delay", "air_time", "distance")
+
+
+def options_of(metadata: Mapping[str, str]) -> Options:
+    """Read the options from an object's metadata.
+
+    Raises:
+        ChunkingError: an option is unknown or has a value that it cannot have.
+    """
+    try:
+        options = msgspec.convert(dict(metadata), Options)
+    except msgspec.ValidationError as error:
+        known = ", ".join(Options.__struct_fields__)
+        raise ChunkingError(
+            f"the upload's metadata has no such option: {error}", fix=f"options: {known}"
+        ) from error
+    _checked("chunk_mb", options.chunk_mb, 0.0, 1024.0, above=True)
+    _checked("tolerated_failure_percentage", options.tolerated_failure_percentage, 0.0, 100.0)
+    if options.format not in ("auto", "csv", "jsonl"):
+        raise ChunkingError(f"format={options.format} is none", fix="csv, jsonl, or auto")
+    if options.quoted_newlines not in ("true", "false"):
+        raise ChunkingError(f"quoted_newlines={options.quoted_newlines} is none", fix="true or false")
+    if len(_delimiter(options)) != 1:
+        raise ChunkingError(f"delimiter={options.delimiter} is none", fix="one character, or tab")
+    return options
+
+
+def report_of(s3: S3Port, bucket: str, key: str, size_bytes: int, options: Options) -> Report:
+    """Decide which columns are grouped by and added up.
+
+    Raises:
+        ChunkingError: the file is empty or has no header, or an option names a column that it does not have.
+    """
+    at = f"s3://{bucket}/{key}"
+    if size_bytes == 0:
+        raise ChunkingError("the file is empty", at=at, fix="upload a file with a header and rows")
+    if key.endswith(".gz"):
+        file_format = _format_of(key.removesuffix(".gz"), options)
+        sample = _unpacked_sample(s3, bucket, key)
+    else:
+        file_format = _format_of(key, options)
+        stop = min(SAMPLE_BYTES, size_bytes)
+        sample = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{stop - 1}")["Body"].read()
+    fmt = CsvFormat(delimiter=_delimiter(options))
+    if file_format == "csv":
+        if key.endswith(".gz"):
+            columns = next(
+                csv.reader(io.StringIO(sample.decode("utf-8-sig", "replace")), delimiter=fmt.delimiter), []
+            )
+        else:
+            columns = read_header(s3, _whole(bucket, key, size_bytes), fmt)
+        _check_columns(columns, at)
+        values = _sampled_rows(sample, columns, fmt)
+    else:
+        columns, values = _sampled_objects(sample, at)
+    groupings = _groupings(options, columns)
+    measures = _measures(options, columns, values, groupings)
+    known = set(columns)
+    if file_format == "csv":
+        for name in (*(name for grouping in groupings for name in grouping), *measures):
+            if name not in known:
+                raise ChunkingError(
+                    f'the file has no column "{name}"', at=at, fix=f"its columns: {', '.join(columns[:50])}"
+                )
+    return Report(
+        file_format=file_format,
+        groupings=groupings,
+        measures=measures,
+        columns=tuple(columns) if file_format == "csv" else (),
+        csv=fmt,
+    )
+
+
+def plan_chunks(
+    s3: S3Port,
+    bucket: str,
+    key: str,
+    *,
+    size_bytes: int,
+    etag: str,
+    options: Options,
+    report: Report,
+    pieces_bucket: str,
+    pieces_prefix: str,
+) -> Iterator[ByteRange]:
+    """Cut the file: by offset, or (gzip, quoted newlines) by reading it once."""
+    chunk_bytes = max(1, int(float(options.chunk_mb) * 1024 * 1024))
+    if key.endswith(".gz"):
+        return split_gzip(
+            s3, bucket, key, piece_bytes=chunk_bytes, to_bucket=pieces_bucket, to_prefix=pieces_prefix
+        )
+    if options.quoted_newlines == "true" and report.file_format == "csv":
+        return plan_csv_exactly(
+            s3, bucket, key, size_bytes=size_bytes, chunk_bytes=chunk_bytes, etag=etag, fmt=report.csv
+        )
+    return plan_byte_ranges(bucket, key, size_bytes=size_bytes, chunk_bytes=chunk_bytes, etag=etag)
+
+
+def _groupings(options: Options, columns: list[str]) -> tuple[tuple[str, ...], ...]:
+    asked = tuple(
+        tuple(name.strip() for name in grouping.split(",") if name.strip())
+        for grouping in options.group_by.split(";")
+        if grouping.strip()
+    )
+    if asked:
+        return asked
+    flights = {name for grouping in FLIGHT_GROUPINGS for name in grouping} | set(FLIGHT_MEASURES)
+    return FLIGHT_GROUPINGS if flights <= set(columns) else ((),)
+
+
+def _measures(
+    options: Options, columns: list[str], values: list[list[str]], groupings: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...]:
+    asked = tuple(name.strip() for name in options.sum.split(",") if name.strip())
+    if asked:
+        return asked
+    if groupings == FLIGHT_GROUPINGS and set(FLIGHT_MEASURES) <= set(columns):
+        return FLIGHT_MEASURES
+    grouped = {name for grouping in groupings for name in grouping}
+    return tuple(
+        name
+        for at, name in enumerate(columns)
+        if name not in grouped and _are_numbers([row[at] for row in values if at < len(row)])
+    )
+
+
+def _are_numbers(texts: list[str]) -> bool:
+    try:
+        numbers = [number_of(text) for text in texts]
+    except BadValueError:
+        return False
+    return any(number is not None for number in numbers)
+
+
+def _sampled_rows(sample: bytes, columns: list[str], fmt: CsvFormat) -> list[list[str]]:
+    text = sample[: sample.rfind(b"\n") + 1].decode("utf-8", "replace")
+    rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=fmt.delimiter)
+    found: list[list[str]] = []
+    try:
+        next(rows, None)
+        found += [row for row in rows if len(row) == len(columns) and "\ufffd" not in "".join(row)]
+    except csv.Error:
+        return found  # a bad row is rejected when its chunk is read; what came before it is sample enough
+    return found
+
+
+def _sampled_objects(sample: bytes, at: str) -> tuple[list[str], list[list[str]]]:
+    objects: list[dict[str, object]] = []
+    for line in sample.splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            objects.append(value)
+    columns = sorted({name for found in objects for name in found})
+    if not objects and b"\n" in sample:
+        raise ChunkingError(
+            "the file's first lines are no JSON objects", at=at, fix="is it JSON Lines? (format=csv)"
+        )
+    return columns, [
+        [value if isinstance(value, str) else "" if value is None else json.dumps(value) for value in row]
+        for row in ([found.get(name) for name in columns] for found in objects)
+    ]
+
+
+def _unpacked_sample(s3: S3Port, bucket: str, key: str) -> bytes:
+    import zlib
+
+    packed = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{SAMPLE_BYTES - 1}")["Body"].read()
+    try:
+        return zlib.decompressobj(wbits=31).decompress(packed, SAMPLE_BYTES)
+    except zlib.error as error:
+        raise ChunkingError(f"the file is not gzip: {error}", at=f"s3://{bucket}/{key}") from error
+
+
+def _format_of(key: str, options: Options) -> FileFormat:
+    if options.format == "jsonl" or (
+        options.format == "auto" and key.endswith((".jsonl", ".ndjson", ".json"))
+    ):
+        return "jsonl"
+    return "csv"
+
+
+def _delimiter(options: Options) -> str:
+    return "\t" if options.delimiter == "tab" else options.delimiter
+
+
+def _check_columns(columns: list[str], at: str) -> None:
+    if not any(columns):
+        raise ChunkingError("the file has no header", at=at, fix="the first row names the columns")
+    double = sorted({name for name in columns if columns.count(name) > 1})
+    if double:
+        raise ChunkingError(
+            f'the column "{double[0]}" stands twice in the header', at=at, fix="rename one of them"
+        )
+
+
+def _checked(name: str, text: str, least: float, most: float, *, above: bool = False) -> None:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not (least < value <= most if above else least <= value <= most):
+        raise ChunkingError(f"{name}={text} cannot be", fix=f"a number from {least:g} to {most:g}")
+
+
+def _whole(bucket: str, key: str, size_bytes: int) -> ByteRange:
+    return ByteRange(index=0, bucket=bucket, key=key, start=0, stop=size_bytes, size_bytes=size_bytes)
