@@ -44,13 +44,13 @@ def scope_of(
         if item is not None:
             about = {**about, "Map": {"Item": item}}
     if not state.jsonata:
-        return Scope(branch.variables, about, execution.draw)
+        return Scope(branch.variables, about, execution)
     states: dict[str, JSON] = {"input": branch.input, "context": about}
     if result is not _MISSING:
         states["result"] = result
     if error_output is not _MISSING:
         states["errorOutput"] = error_output
-    return Scope(branch.variables, about, execution.draw, states)
+    return Scope(branch.variables, about, execution, states)
 
 
 def filtered_input(state: State, value: JSON, scope: Scope) -> JSON:

@@ -61,7 +61,7 @@ def intrinsic(text: str) -> Evaluate:
 
     def evaluate(document: JSON, scope: Scope) -> JSON:
         try:
-            return call(document, scope.context, scope.variables, scope.draw)
+            return call(document, scope.context, scope.variables, scope.ports.draw)
         except IntrinsicError as error:
             raise StateFailure(error.error, error.what, located=True) from error
 
@@ -158,7 +158,7 @@ def jsonata_expression(value: str, field: str) -> Evaluate:
     def evaluate(_document: JSON, scope: Scope) -> JSON:
         bindings = {**scope.variables, "states": scope.states}
         try:
-            return expression.evaluate(bindings, draw=scope.draw)
+            return expression.evaluate(bindings, scope.ports)
         except JsonataError as error:
             raise evaluation_failure(
                 f"The JSONata expression '{text}' specified for the field '{field}' {error.message}",

@@ -10,12 +10,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Literal
+from typing import Literal, Protocol
 
 from penstock.statemachines.jsonpath import ReferencePath
 from penstock.statemachines.values import JSON
 
 Kind = Literal["STANDARD", "EXPRESS"]
+
+
+class Ports(Protocol):
+    """Time and randomness for expressions: an `Execution` has them."""
+
+    @property
+    def draw(self) -> Random:
+        """The execution's own random numbers."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """The time of what happened last, in epoch seconds."""
+        ...
 
 
 class Scope:
@@ -24,22 +38,22 @@ class Scope:
     Args:
         variables: the variables that are assigned so far.
         context: the context object; empty for a state that does not mention it.
-        draw: the execution's own random numbers.
+        ports: where the expression's time and random numbers come from.
         states: JSONata's `$states`; None in a JSONPath state.
     """
 
-    __slots__ = ("context", "draw", "states", "variables")
+    __slots__ = ("context", "ports", "states", "variables")
 
     def __init__(
         self,
         variables: Mapping[str, JSON],
         context: Mapping[str, JSON],
-        draw: Random,
+        ports: Ports,
         states: Mapping[str, JSON] | None = None,
     ) -> None:
         self.variables = variables
         self.context = context
-        self.draw = draw
+        self.ports = ports
         self.states = states
 
 
