@@ -1,6 +1,6 @@
 """What the steps of a file's job hand to each other, and where a job keeps its objects.
 
-Everything here is small: what is large stands in S3 under `jobs/<job>/`.
+Everything here is small: what is large stands in S3 under `jobs/<job>/`, the report under `reports/<job>/`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     group_by: str = ""
     sum: str = ""
     format: str = "auto"
-    chunk_mb: str = "8"
+    chunk_mb: str = "4"
     delimiter: str = ","
     quoted_newlines: str = "false"
     tolerated_failure_percentage: str = "0"
@@ -110,4 +110,4 @@ def refused_prefix(job: str) -> str:
 
 
 def results_prefix(job: str) -> str:
-    return f"jobs/{job}/results/"
+    return f"reports/{job}/"

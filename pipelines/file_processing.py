@@ -1,7 +1,7 @@
 """Files are uploaded, cut into chunks, added up in parallel, and merged into a report.
 
     uploads/incoming/  ->  file-events  ->  start-job  ->  process-file (Plan, Map over chunks, Merge, Notify)
-                                                              |-> results/jobs/<job>/results/
+                                                              |-> results/reports/<job>/
                                                               |-> file-results    done, or failed and why
                                                               |-> failed-chunks   chunks that failed, with input
                                                               `-> rejected-rows   rows that could not be used
@@ -94,12 +94,12 @@ pipeline = Pipeline(
             "group_by": "",
             "sum": "",
             "format": "auto",
-            "chunk_mb": "8",
+            "chunk_mb": "4",
             "delimiter": ",",
             "quoted_newlines": "false",
             "tolerated_failure_percentage": "0",
         },
     ),
-    results=Results(results, key_prefix="jobs/"),
+    results=Results(results, key_prefix="reports/", announced_in=file_results),
     demo=write_flights,
 )

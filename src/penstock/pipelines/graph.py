@@ -117,6 +117,8 @@ def _of_stream_mapping(part: StreamMapping) -> Iterator[Reference]:
 @references.register(Results)
 def _of_end(part: Entry | Results) -> Iterator[Reference]:
     yield Reference("bucket", part.bucket)
+    if isinstance(part, Results) and part.announced_in is not None:
+        yield Reference("announced_in", part.announced_in)
 
 
 @dataclass(frozen=True, slots=True)

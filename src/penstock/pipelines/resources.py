@@ -310,11 +310,15 @@ class Entry(Part):
 
 @dataclass(frozen=True, slots=True)
 class Results(Part):
-    """What the pipeline makes: the objects of `bucket` under `key_prefix`; a run copies them to a folder."""
+    """What the pipeline makes: the objects of `bucket` under `key_prefix`; a run copies them to a folder.
+
+    `announced_in` is the queue that tells of them, so that its messages are no dead letters.
+    """
 
     bucket: Bucket
     _: KW_ONLY
     key_prefix: str = ""
+    announced_in: Queue | None = None
 
 
 Demo: TypeAlias = Callable[[Path], Path]

@@ -284,8 +284,13 @@ class Embedded:
         """
         return self.s3.upload(source, bucket=bucket, key=key, metadata=metadata)
 
-    def upload_to_entry(self, source: Path, *, options: Mapping[str, str] | None = None) -> StoredObject:
+    def upload_to_entry(
+        self, source: Path, *, name: str | None = None, options: Mapping[str, str] | None = None
+    ) -> StoredObject:
         """Put a file where the pipeline takes files, with the options of the run.
+
+        Args:
+            name: what the object is called; by default, as the file.
 
         Raises:
             UsageError: the pipeline takes no file, or knows no such option.
@@ -301,7 +306,7 @@ class Embedded:
             known = ", ".join(sorted(entry.options)) or "none"
             raise UsageError(f"there is no option {unknown[0]!r}", fix=f"options of this pipeline: {known}")
         metadata = {**entry.options, **given}
-        key = f"{entry.key_prefix}{source.name}"
+        key = f"{entry.key_prefix}{name or source.name}"
         return self.upload(source, bucket=name_of(entry.bucket), key=key, metadata=metadata)
 
     def run_until_idle(self) -> None:

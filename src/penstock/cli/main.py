@@ -1,0 +1,172 @@
+"""The commands. Each parses its options, calls a room, and turns errors into exit codes.
+
+Exit codes: 0 all is well; 1 something failed, or a check found problems; 2 the command was used wrongly; 130 it
+was interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from penstock import __version__
+from penstock.errors import PenstockError, UsageError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class PlainErrors(click.Group):
+    """Shows an error of penstock's own as what, where and fix, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except PenstockError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(2 if isinstance(error, UsageError) else 1)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=PlainErrors, context_settings=CONTEXT)
+@click.version_option(__version__, package_name="penstock", prog_name="penstock")
+def main() -> None:
+    """Event-driven pipelines for S3, SQS, Kinesis, DynamoDB streams and Step Functions."""
+
+
+@main.command()
+@click.argument("pipeline")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="PATH",
+    help="A file, or s3://bucket/key of an object of an earlier run. Without it, the demo's.",
+)
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option that the pipeline knows."
+)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. [default: all processors]")
+@click.option("--resume", is_flag=True, help="Go on with the last run of this pipeline where it was cut off.")
+@click.option(
+    "--clock",
+    type=click.Choice(["real", "virtual"]),
+    default="real",
+    show_default=True,
+    help="virtual: simulate in this process, the same every time.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of ids and random numbers.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path(".penstock"),
+    show_default=True,
+    help="Where runs keep their state.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="Where the results are copied to.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    pipeline: str,
+    inputs: tuple[str, ...],
+    options: tuple[str, ...],
+    workers: int | None,
+    resume: bool,
+    clock: str,
+    seed: int,
+    state: Path,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Run PIPELINE on this machine: no Docker, no account, no network."""
+    from penstock.cli.running import RunRequest, run_pipeline
+
+    request = RunRequest(
+        pipeline=pipeline,
+        inputs=inputs,
+        options=dict(_pair(option) for option in options),
+        workers=workers,
+        resume=resume,
+        virtual=clock == "virtual",
+        seed=seed,
+        state=state,
+        output=output,
+        as_json=as_json,
+    )
+    ctx.exit(run_pipeline(request))
+
+
+@main.command()
+@click.argument("what", required=False)
+@click.pass_context
+def check(ctx: click.Context, what: str | None) -> None:
+    """Check a pipeline, or every one of the project, or a state machine's definition (.asl.json, .asl.yaml)."""
+    from penstock.cli.checking import check_all, check_definition_file
+
+    if what is not None and what.endswith((".json", ".yaml", ".yml")):
+        found = check_definition_file(Path(what))
+    else:
+        found = check_all(what, Path.cwd())
+    for problem in found:
+        click.echo(f"{problem}\n")
+    click.echo("1 problem" if len(found) == 1 else f"{len(found) or 'no'} problems")
+    ctx.exit(1 if found else 0)
+
+
+@main.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Tell more of a rule that `penstock check` names, such as PL201."""
+    from penstock.cli.checking import explanation
+
+    click.echo(explanation(code))
+
+
+@main.command()
+@click.argument("name")
+def init(name: str) -> None:
+    """Write a new project NAME: handlers, a state machine, a pipeline, and a test that passes."""
+    from penstock.cli.project import create_project
+
+    folder = create_project(name, Path.cwd())
+    click.echo(f"wrote {folder.name}/")
+    click.echo(f"  cd {folder.name}")
+    click.echo("  penstock run file-processing --input YOUR.csv")
+    click.echo("  pytest")
+
+
+@main.command()
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path(".penstock"),
+    show_default=True,
+    help="Where they are.",
+)
+def runs(state: Path) -> None:
+    """List the runs that have a state folder here."""
+    from penstock.cli.showing import runs_table
+    from penstock.runtime.runs import find_runs
+
+    click.echo(runs_table(find_runs(state)))
+
+
+def _pair(option: str) -> tuple[str, str]:
+    name, separator, value = option.partition("=")
+    if not separator:
+        raise UsageError(f"--option {option} has no value", fix=f"write --option {option}=VALUE")
+    return name, value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""What a run looks like: a live bar on a terminal, plain lines in a pipe, a summary, or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from penstock.pipelines import Pipeline, Queue, QueueMapping, Results
+from penstock.pipelines.resolve import name_of
+from penstock.runtime.embedded import Embedded
+from penstock.runtime.journal_events import Event
+from penstock.runtime.readers import progress
+from penstock.runtime.readers.cost import PRICES_AS_OF, REGION
+from penstock.runtime.readers.summary import Summary
+from penstock.runtime.runs import RunFound
+
+PLAIN_LINE_SECONDS = 1.0
+LETTERS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A run that is over, and what it left."""
+
+    pipeline: Pipeline
+    run: Embedded
+    summary: Summary
+    results: Sequence[Path]
+    output: Path
+
+
+@contextmanager
+def watching(run: Embedded, *, quiet: bool) -> Iterator[None]:
+    """Show how far the run is, while it runs."""
+    reader = progress.Progress()
+    for event in run.past:
+        reader.read(event)
+    if quiet:
+        yield
+    elif sys.stdout.isatty():
+        with _bar(run, reader):
+            yield
+    else:
+        with _lines(run, reader):
+            yield
+
+
+@contextmanager
+def _bar(run: Embedded, reader: progress.Progress) -> Iterator[None]:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("chunks"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(event: Event) -> None:
+            if reader.read(event):
+                bar.update(
+                    task,
+                    description=reader.state or "starting",
+                    total=reader.items_total or None,
+                    completed=reader.items_done,
+                )
+
+        end = run.journal.subscribe(show)
+        try:
+            yield
+        finally:
+            end()
+
+
+@contextmanager
+def _lines(run: Embedded, reader: progress.Progress) -> Iterator[None]:
+    state, at = reader.state, time.monotonic()
+
+    def show(event: Event) -> None:
+        nonlocal state, at
+        if not reader.read(event):
+            return
+        if reader.state != state or time.monotonic() - at >= PLAIN_LINE_SECONDS:
+            state, at = reader.state, time.monotonic()
+            chunks = f"  {reader.items_done}/{reader.items_total} chunks" if reader.items_total else ""
+            print(f"{reader.state}{chunks}", flush=True)
+
+    end = run.journal.subscribe(show)
+    try:
+        yield
+    finally:
+        end()
+
+
+# --- The summary ------------------------------------------------------------------------------------------
+
+
+def show_summary(shown: Shown) -> None:
+    """Print what the run came to."""
+    console = Console(highlight=False, soft_wrap=True)
+    summary = shown.summary
+    word = "done" if summary.succeeded else "failed"
+    console.print(Text(f"{shown.pipeline.name} {word}: {summary.run_id}", style="bold"))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, value in _facts(shown):
+        table.add_row(name, value)
+    console.print(table)
+    for failure in summary.failures:
+        console.print(Text(f"\nexecution {failure.execution} {failure.status}: {failure.error}", style="red"))
+        console.print(Text(_cause(failure.cause)))
+    _show_letters(console, shown)
+    if shown.results:
+        console.print("\nresults")
+        for path in shown.results:
+            console.print(f"  {path}")
+
+
+def _facts(shown: Shown) -> list[tuple[str, str]]:
+    summary, cost = shown.summary, shown.summary.cost
+    rate = summary.input_bytes / summary.seconds / 1e6 if summary.seconds else 0.0
+    failed = f", {summary.chunks_failed} failed" if summary.chunks_failed else ""
+    return [
+        ("input", f"{summary.input_bytes / 1e6:,.1f} MB"),
+        ("chunks", f"{summary.chunks_done}{failed}"),
+        ("retries", str(summary.retries)),
+        ("dead letters", str(sum(_letters(shown).values()))),
+        ("invocations", f"{summary.invocations} on {summary.workers} workers"),
+        ("wall time", f"{summary.seconds:.2f} s, {rate:,.1f} MB/s"),
+        ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}"),
+        ("state folder", str(shown.run.folder.path)),
+    ]
+
+
+def _letters(shown: Shown) -> dict[str, int]:
+    """The messages that lie in queues which nothing consumes, but for the one that tells of results."""
+    return shown.summary.dead_letters(_dead_letter_queues(shown.pipeline))
+
+
+def _dead_letter_queues(pipeline: Pipeline) -> list[str]:
+    consumed = {name_of(mapping.queue) for mapping in pipeline.of(QueueMapping)}
+    told = {name_of(queue) for queue in _results_queues(pipeline)}
+    return [
+        name for queue in pipeline.of(Queue) if (name := name_of(queue)) not in consumed and name not in told
+    ]
+
+
+def _results_queues(pipeline: Pipeline) -> list[Queue]:
+    results: Results | None = pipeline.results
+    queue = None if results is None else results.announced_in
+    return [] if queue is None else [queue]
+
+
+def _show_letters(console: Console, shown: Shown) -> None:
+    for name, count in _letters(shown).items():
+        console.print(f"\n{count} in {name}")
+        messages = list(shown.run.queues.find(name).messages.values())
+        for message in messages[:LETTERS_SHOWN]:
+            for line in _told(message.body):
+                console.print(f"  {line}", overflow="ellipsis", no_wrap=True)
+
+
+def _told(body: str) -> list[str]:
+    """A dead letter's reasons, if it is of the form that this project's handlers send; else the letter itself."""
+    try:
+        letter = json.loads(body)
+    except ValueError:
+        return [body]
+    if isinstance(letter, dict) and isinstance(letter.get("first"), list):
+        rows = [f"byte {row['offset']}: {row['reason']}" for row in letter["first"]]
+        return [*rows, f"kept in {letter.get('kept_in', '')}"]
+    if isinstance(letter, dict) and isinstance(letter.get("failure"), dict):
+        failure = letter["failure"]
+        return [f"{failure.get('Error', '')}: {_cause(str(failure.get('Cause', '')))}"]
+    return [body]
+
+
+def _cause(cause: str) -> str:
+    """Lambda's JSON cause as its message."""
+    try:
+        decoded = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(decoded.get("errorMessage", cause)) if isinstance(decoded, dict) else cause
+
+
+def show_json(shown: Shown) -> None:
+    """Print the summary as one JSON object."""
+    summary = shown.summary
+    document = {
+        "pipeline": shown.pipeline.name,
+        "run_id": summary.run_id,
+        "succeeded": summary.succeeded,
+        "input_bytes": summary.input_bytes,
+        "chunks": {"done": summary.chunks_done, "failed": summary.chunks_failed},
+        "retries": summary.retries,
+        "invocations": summary.invocations,
+        "executions": dict(summary.executions),
+        "failures": [asdict(failure) for failure in summary.failures],
+        "dead_letters": _letters(shown),
+        "resumptions": summary.resumptions,
+        "wall_seconds": round(summary.seconds, 6),
+        "cost": {
+            "usd": round(summary.cost.usd, 9),
+            "region": REGION,
+            "prices_as_of": PRICES_AS_OF,
+            "lines": [asdict(line) for line in summary.cost.lines],
+        },
+        "results": [str(path) for path in shown.results],
+        "state_folder": str(shown.run.folder.path),
+    }
+    print(json.dumps(document, indent=2))
+
+
+def runs_table(found: Sequence[RunFound]) -> str:
+    """The runs as lines of text."""
+    if not found:
+        return "no runs here"
+    return "\n".join(
+        f"{run.pipeline:<24} {run.run_id}  {run.status:<10}  "
+        f"{datetime.fromtimestamp(run.started_at).astimezone():%Y-%m-%d %H:%M:%S}  {run.path}"
+        for run in found
+    )

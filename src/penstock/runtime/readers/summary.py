@@ -1,0 +1,144 @@
+"""What a run came to: chunks, retries, dead letters, time and throughput, read from the journal's events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from penstock.runtime.journal_events import (
+    Event,
+    ExecutionFinished,
+    Happened,
+    InvocationFinished,
+    InvocationSettled,
+    MapItemDone,
+    MessageDeadLettered,
+    MessagesDeleted,
+    MessageSent,
+    RecordsDiscarded,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+)
+from penstock.runtime.readers.cost import Cost
+from penstock.runtime.s3.objects import ObjectWritten
+from penstock.statemachines import TaskFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An execution that did not succeed."""
+
+    execution: str
+    status: str
+    error: str
+    cause: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Summary:
+    """A run so far.
+
+    Attributes:
+        input_bucket: where files enter.
+        input_bytes: what the program that runs the pipeline put there.
+        retries: attempts of tasks that failed, and asynchronous invocations that ran again.
+        waiting: messages that lie in each queue.
+        redriven: messages that their queue's redrive policy moved to a dead-letter queue.
+        seconds: by the run's clock, without the time between a kill and a resumption.
+    """
+
+    input_bucket: str = ""
+    run_id: str = ""
+    workers: int = 0
+    input_bytes: int = 0
+    chunks_done: int = 0
+    chunks_failed: int = 0
+    retries: int = 0
+    invocations: int = 0
+    cold_starts: int = 0
+    executions: Counter[str] = field(default_factory=Counter)
+    failures: list[Failure] = field(default_factory=list)
+    waiting: Counter[str] = field(default_factory=Counter)
+    redriven: int = 0
+    discarded: int = 0
+    given_up: int = 0
+    resumptions: int = 0
+    seconds: float = 0.0
+    cost: Cost = field(default_factory=Cost)
+    _since: float = 0.0
+    _last: float = 0.0
+
+    def read(self, event: Event) -> None:
+        """Take one event."""
+        self._keep_time(event)
+        self.cost.read(event)
+        match event:
+            case RunStarted():
+                self.run_id, self.workers = event.run_id, event.workers
+            case RunResumed():
+                self.resumptions += 1
+            case ObjectWritten(caller=None) if event.bucket == self.input_bucket:
+                self.input_bytes += event.object.size_bytes
+            case MapItemDone(status=status):
+                self.chunks_done += event.items
+                self.chunks_failed += event.items if status != "SUCCEEDED" else 0
+            case Happened(happening=TaskFailed()):
+                self.retries += 1
+            case InvocationFinished():
+                self.invocations += 1
+                self.cold_starts += event.cold_start
+                self.retries += event.attempt > 1
+            case InvocationSettled(condition=condition):
+                self.given_up += condition != "Success"
+            case ExecutionFinished():
+                self._end_execution(event)
+            case MessageSent(queue=queue):
+                self.waiting[queue] += 1
+            case MessagesDeleted(queue=queue):
+                self.waiting[queue] -= len(event.message_ids)
+            case MessageDeadLettered():
+                self.redriven += 1
+                self.waiting[event.queue] -= 1
+                self.waiting[event.dead_letter_queue] += 1
+            case RecordsDiscarded(count=count):
+                self.discarded += count
+            case _:
+                return
+
+    def _keep_time(self, event: Event) -> None:
+        if isinstance(event, RunStarted | RunResumed):
+            self._since = event.at
+        elif isinstance(event, RunFinished) or event.at > self._last:
+            self.seconds += max(0.0, event.at - max(self._last, self._since))
+        self._last = max(self._last, event.at)
+
+    def _end_execution(self, event: ExecutionFinished) -> None:
+        self.executions[event.status] += 1
+        if event.status != "SUCCEEDED":
+            self.failures.append(
+                Failure(
+                    execution=event.execution.rpartition(":")[2],
+                    status=event.status,
+                    error=event.error or "",
+                    cause=event.cause or "",
+                )
+            )
+
+    @property
+    def succeeded(self) -> bool:
+        """No execution failed, and nothing was given up."""
+        return not (self.failures or self.given_up or self.discarded)
+
+    def dead_letters(self, queues: Collection[str]) -> dict[str, int]:
+        """How many messages lie in each of these queues; those without any are left out."""
+        return {queue: self.waiting[queue] for queue in queues if self.waiting[queue] > 0}
+
+
+def summarize(events: Iterable[Event], *, input_bucket: str = "") -> Summary:
+    """The summary of a whole journal."""
+    summary = Summary(input_bucket=input_bucket)
+    for event in events:
+        summary.read(event)
+    return summary
