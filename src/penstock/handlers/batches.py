@@ -6,17 +6,19 @@ Source: Lambda, "Reporting batch item failures".
    of all that follow; a stream of that record alone, since Lambda goes back to the lowest sequence number.
 3. When the time that is left falls under the margin, the rest is handed back: it counts as failed, not as
    worked on. The first record is always worked on.
+4. A batch of which every record failed is answered like any other: each record is named. (Powertools raises
+   instead. Lambda delivers the same records again either way.)
 """
 
 from __future__ import annotations
 
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from penstock.errors import DecodeError
+from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.dead_letters import Undecodable, dead_letter_url, send_dead_letter
 from penstock.handlers.opening import Open
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 Verdict = dict[str, list[dict[str, str]]]
+
+Act = Callable[[object, str], object]
+"""What is done with a payload; the second argument identifies it in logs and in the idempotency store."""
 
 
 class FailedRecordsError(Exception):
@@ -41,16 +46,11 @@ class FailedRecordsError(Exception):
         self.indexes = indexes
 
 
-class Around(Protocol):
-    """What is done around each record: log keys, spans, idempotency. `observability` makes it."""
-
-    def __call__(self, act: Callable[[], object], record: Record, record_id: str) -> object: ...
-
-
 class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     """How a handler's batches are settled.
 
     Attributes:
+        dead_letter_variable: the environment variable that holds the dead-letter queue's URL.
         stop_margin_seconds: no further record is begun when less time than this is left.
         name: the handler's, for dead letters and logs.
     """
@@ -58,9 +58,9 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     open: Open
     undecodable: Undecodable
+    dead_letter_variable: str
     stop_margin_seconds: float
     name: str
-    around: Around | None = None
 
 
 def record_id_of(source: Source, record: Record) -> str:
@@ -71,14 +71,13 @@ def record_id_of(source: Source, record: Record) -> str:
     return str(part.get("sequenceNumber" if source is Source.KINESIS else "SequenceNumber", ""))
 
 
-def settle_each(
-    rules: BatchRules, records: Sequence[Record], act: Callable[[object], object], context: LambdaContext
-) -> Verdict:
+def settle_each(rules: BatchRules, records: Sequence[Record], act: Act, context: LambdaContext) -> Verdict:
     """Give `act` each record's payloads, and return the partial batch response."""
     failed: list[str] = []
     ordered = _is_ordered(rules.source, records)
     for index, record in enumerate(records):
         if index and _out_of_time(rules, context):
+            _log().warning("the invocation is nearly out of time: %s records go back", len(records) - index)
             failed += _handed_back(rules, records[index:])
             break
         if _succeeds(rules, record, act):
@@ -95,87 +94,117 @@ def settle_batch(
 ) -> Verdict:
     """Give `act` the payloads of all records at once, and return the partial batch response.
 
+    Dead letters are sent after the work: a batch that is delivered again because the handler raised does not
+    send them twice.
+
     Raises:
         Exception: what the handler raises, other than FailedRecordsError: the whole batch fails.
+        HandlerError: FailedRecordsError names a payload that is not in the batch.
     """
     ordered = _is_ordered(rules.source, records)
     payloads: list[object] = []
     owners: list[int] = []
-    failed: set[int] = set()
+    undecodable: dict[int, DecodeError] = {}
     for index, record in enumerate(records):
         try:
             opened = rules.open(record)
         except DecodeError as error:
-            if not _put_aside(rules, record, error):
-                failed.add(index)
-                if ordered:
-                    break
+            undecodable[index] = error
+            if ordered and not _has_dead_letters(rules):
+                break
             continue
         payloads += opened
         owners += [index] * len(opened)
+    failed: set[int] = set()
     if payloads:
         try:
             act(payloads)
         except FailedRecordsError as error:
-            failed |= {owners[index] for index in error.indexes}
+            failed = {_owner(owners, index, rules.name) for index in error.indexes}
+    for index, reason in undecodable.items():
+        if ordered and failed and index > min(failed):
+            break  # it comes again, after the failure
+        if not _put_aside(rules, records[index], reason):
+            failed.add(index)
     if ordered and failed:
         return _verdict(_handed_back(rules, records[min(failed) :]))
     return _verdict([record_id_of(rules.source, records[index]) for index in sorted(failed)])
 
 
-def _succeeds(rules: BatchRules, record: Record, act: Callable[[object], object]) -> bool:
+def _owner(owners: Sequence[int], index: int, name: str) -> int:
+    """The record that payload number `index` came from."""
+    if not 0 <= index < len(owners):
+        raise HandlerError(
+            f"FailedRecordsError names payload {index} of a batch of {len(owners)}",
+            at=name,
+            fix="name places in the list that the handler was given, beginning with 0",
+        )
+    return owners[index]
+
+
+def _succeeds(rules: BatchRules, record: Record, act: Act) -> bool:
     try:
         payloads = rules.open(record)
     except DecodeError as error:
         return _put_aside(rules, record, error)
+    record_id = record_id_of(rules.source, record)
     try:
-        for payload in payloads:
-            if rules.around is None:
-                act(payload)
-            else:
-                rules.around(
-                    lambda payload=payload: act(payload),  # type: ignore[misc]
-                    record,
-                    record_id_of(rules.source, record),
-                )
+        for number, payload in enumerate(payloads):
+            act(payload, f"{record_id}/{number}" if number else record_id)
     except Exception:  # noqa: BLE001  # whatever the handler raises fails its record, and only that
-        _log().exception("record %s failed", record_id_of(rules.source, record))
+        _log().exception("record %s failed", record_id)
         return False
     return True
+
+
+def _has_dead_letters(rules: BatchRules) -> bool:
+    return rules.undecodable is Undecodable.DEAD_LETTER and bool(dead_letter_url(rules.dead_letter_variable))
 
 
 def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
     """Dead-letter a record that cannot be decoded; False if it has to fail instead."""
     record_id = record_id_of(rules.source, record)
-    url = dead_letter_url() if rules.undecodable is Undecodable.DEAD_LETTER else None
-    if url is None:
+    if rules.undecodable is Undecodable.FAIL:
         _log().error("record %s cannot be decoded: %s", record_id, error.what)
         return False
+    url = dead_letter_url(rules.dead_letter_variable)
+    if url is None:
+        _log().error(
+            "record %s cannot be decoded, and no dead-letter queue is in %s: it fails, and is delivered again: %s",
+            record_id,
+            rules.dead_letter_variable,
+            error.what,
+        )
+        return False
     attributes = record.get("attributes") or {}
-    send_dead_letter(
-        url,
-        _body_of(rules.source, record),
-        record_id=record_id,
-        reason=error.what,
-        source=str(record.get("eventSourceARN", "")),
-        handler=rules.name,
-        group_id=attributes.get("MessageGroupId"),
-    )
+    try:
+        send_dead_letter(
+            url,
+            _body_of(rules.source, record),
+            record_id=record_id,
+            reason=error.what,
+            source=str(record.get("eventSourceARN", "")),
+            handler=rules.name,
+            group_id=attributes.get("MessageGroupId"),
+        )
+    except Exception:  # noqa: BLE001  # whatever the queue answers, the record must not be lost with the others
+        _log().exception("record %s cannot be decoded, nor be dead-lettered: it fails", record_id)
+        return False
     _log().warning("record %s cannot be decoded and was dead-lettered: %s", record_id, error.what)
     return True
 
 
-def _body_of(source: Source, record: Record) -> str:
-    """What a dead letter's body is: the message itself, a Kinesis record's data as text, else the record."""
+def _body_of(source: Source, record: Record) -> bytes:
+    """What a dead letter's body is: the message itself, a Kinesis record's data, or the whole record as JSON."""
     if source is Source.SQS:
-        return str(record.get("body", ""))
+        return str(record.get("body", "")).encode(errors="surrogatepass")
     if source is Source.KINESIS:
-        data = (record.get("kinesis") or {}).get("data", "")
+        data = str((record.get("kinesis") or {}).get("data", ""))
         try:
-            return binascii.a2b_base64(data).decode()
+            return binascii.a2b_base64(data, strict_mode=True)
         except ValueError:
-            return str(data)
-    return msgspec.json.encode(record).decode()
+            return data.encode(errors="surrogatepass")
+    return msgspec.json.encode(record)
 
 
 def _is_ordered(source: Source, records: Sequence[Record]) -> bool:

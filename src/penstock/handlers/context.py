@@ -23,3 +23,11 @@ class LambdaContext(Protocol):
 def is_context(value: object) -> bool:
     """Whether a second argument is Lambda's context, so that the call is an invocation."""
     return hasattr(value, "get_remaining_time_in_millis")
+
+
+def is_context_parameter(name: str, annotation: object) -> bool:
+    """Whether a function's second parameter asks for Lambda's context: by its name, or by its type's.
+
+    Any type of that name will do: Powertools' class, Lambda's own, the Protocol above.
+    """
+    return name in ("context", "lambda_context") or getattr(annotation, "__name__", "") == "LambdaContext"

@@ -6,8 +6,8 @@ period ends that. The message that is sent has the record's own body and says in
 
 from __future__ import annotations
 
+import binascii
 import os
-from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -24,32 +24,31 @@ class Undecodable(Enum):
     FAIL = "it fails like a record that the handler refused, and is delivered again"
 
 
-Send = Callable[[Mapping[str, Any]], None]
-
-
-def dead_letter_url() -> str | None:
-    """The dead-letter queue's URL, or None if this function has none."""
-    return os.environ.get(QUEUE_VARIABLE) or None
+def dead_letter_url(variable: str) -> str | None:
+    """The dead-letter queue's URL, which this environment variable holds, or None."""
+    return os.environ.get(variable) or None
 
 
 def send_dead_letter(
-    url: str, body: str, *, record_id: str, reason: str, source: str, handler: str, group_id: str | None
+    url: str, body: bytes, *, record_id: str, reason: str, source: str, handler: str, group_id: str | None
 ) -> None:
     """Send a record to the dead-letter queue.
 
     Args:
+        body: what the record held. If SQS takes no such text, it is sent as Base64, and the attribute Encoding
+            says so.
         record_id: the message id or sequence number; a FIFO queue takes the record once.
         source: the ARN of the queue or stream that it came from.
     """
+    attributes = {"Reason": reason, "RecordId": record_id, "Source": source, "Handler": handler}
+    text = _text(body)
+    if text is None:
+        text = binascii.b2a_base64(body, newline=False).decode() or " "  # SQS takes no empty message
+        attributes["Encoding"] = "base64"
     message: dict[str, Any] = {
         "QueueUrl": url,
-        "MessageBody": body or " ",
-        "MessageAttributes": {
-            "Reason": _attribute(reason),
-            "RecordId": _attribute(record_id),
-            "Source": _attribute(source),
-            "Handler": _attribute(handler),
-        },
+        "MessageBody": text,
+        "MessageAttributes": {name: _attribute(value) for name, value in attributes.items()},
     }
     if url.endswith(".fifo"):
         message["MessageGroupId"] = group_id or record_id
@@ -57,8 +56,22 @@ def send_dead_letter(
     _client().send_message(**message)
 
 
+def _text(body: bytes) -> str | None:
+    """The body as a text that SQS takes (SQS, "SendMessage": the characters that are allowed), or None."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if text and all(map(_is_allowed, text)) else None
+
+
+def _is_allowed(character: str) -> bool:
+    return (character >= " " and character not in "\ufffe\uffff") or character in "\t\n\r"
+
+
 def _attribute(text: str) -> dict[str, str]:
-    return {"DataType": "String", "StringValue": text[:_ATTRIBUTE_LIMIT] or "unknown"}
+    allowed = "".join(one if _is_allowed(one) else "?" for one in text[:_ATTRIBUTE_LIMIT])
+    return {"DataType": "String", "StringValue": allowed or "unknown"}
 
 
 def _client() -> Any:

@@ -6,17 +6,27 @@ Wrong annotations and options are errors here, when the module is imported, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints, overload
+from typing import (
+    Any,
+    NamedTuple,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
-import msgspec
-
-from penstock.errors import HandlerError
+from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.batches import BatchRules
-from penstock.handlers.dead_letters import Undecodable
+from penstock.handlers.context import is_context_parameter
+from penstock.handlers.dead_letters import QUEUE_VARIABLE, Undecodable
 from penstock.handlers.handler import Handler
-from penstock.handlers.observability import Powertools
+from penstock.handlers.observability import Powertools, check_powertools
 from penstock.handlers.opening import opener
-from penstock.handlers.payloads import is_model
+from penstock.handlers.payloads import check_payload_type, value_decoder
 from penstock.handlers.spec import HandlerSpec, Source
 
 P = ParamSpec("P")
@@ -28,6 +38,17 @@ _ASYNC_OR_GENERATOR = 0x20 | 0x80 | 0x200
 """CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the module `inspect`, which is slow to import."""
 
 _PARTIAL = (Source.SQS, Source.KINESIS, Source.DYNAMODB)
+
+_NAMES = {
+    Source.S3: "on_s3_upload",
+    Source.SQS: "on_sqs_message",
+    Source.KINESIS: "on_kinesis_record",
+    Source.DYNAMODB: "on_dynamodb_change",
+    Source.SNS: "on_sns_message",
+    Source.EVENTBRIDGE: "on_event",
+    Source.SCHEDULE: "on_schedule",
+    Source.TASK: "on_task",
+}
 
 
 class Decorate(Protocol):
@@ -41,6 +62,8 @@ class BatchDecorator(Protocol):
 
     Args:
         undecodable: what becomes of a record that cannot be decoded.
+        dead_letter_variable: the environment variable that holds the URL of the queue for such records. A
+            pipeline sets the default one to the dead-letter queue of the queue that is mapped.
         stop_margin_seconds: no further record is begun when less time than this is left to the invocation; the
             rest is handed back.
         powertools: what of Powertools for Lambda is used.
@@ -54,6 +77,7 @@ class BatchDecorator(Protocol):
         self,
         *,
         undecodable: Undecodable = ...,
+        dead_letter_variable: str = ...,
         stop_margin_seconds: float = ...,
         powertools: Powertools | None = ...,
     ) -> Decorate: ...
@@ -73,30 +97,55 @@ class EventDecorator(Protocol):
     def __call__(self, *, powertools: Powertools | None = ...) -> Decorate: ...
 
 
+class _Options(NamedTuple):
+    undecodable: Undecodable = Undecodable.DEAD_LETTER
+    dead_letter_variable: str = QUEUE_VARIABLE
+    stop_margin_seconds: float = DEFAULT_STOP_MARGIN_SECONDS
+    powertools: Powertools | None = None
+
+
 def _decorator(source: Source) -> Any:  # given its type where it is named, below
-    def decorate(
-        function: Callable[..., Any] | None = None,
-        /,
-        *,
-        undecodable: Undecodable = Undecodable.DEAD_LETTER,
-        stop_margin_seconds: float = DEFAULT_STOP_MARGIN_SECONDS,
-        powertools: Powertools | None = None,
-    ) -> object:
-        if stop_margin_seconds < 0:
+    known = _Options._fields if source in _PARTIAL else ("powertools",)
+
+    def decorate(function: Callable[..., Any] | None = None, /, **options: Any) -> object:
+        if function is not None and not callable(function):
             raise HandlerError(
-                f"stop_margin_seconds is {stop_margin_seconds}", fix="give the seconds that a record needs"
+                f"{function!r} is not a function",
+                fix=f"give options by name: @{decorate.__name__}({known[0]}=...)",
             )
-        if not isinstance(undecodable, Undecodable):
-            choices = ", ".join(f"Undecodable.{one.name}" for one in Undecodable)
-            raise HandlerError(f"undecodable={undecodable!r} is no choice", fix=f"one of {choices}")
+        unknown = next((name for name in options if name not in known), None)
+        if unknown is not None:
+            raise HandlerError(
+                f"@{decorate.__name__} has no option {unknown!r}", fix=f"it takes {', '.join(known)}"
+            )
+        chosen = _checked(_Options(**options), decorate.__name__)
 
         def make(function: Callable[..., Any]) -> Handler[..., Any]:
-            return _make(source, function, undecodable, stop_margin_seconds, powertools)
+            return _make(source, function, chosen)
 
         return make if function is None else make(function)
 
-    decorate.__name__ = decorate.__qualname__ = f"on_{source.name.lower()}"
+    decorate.__name__ = decorate.__qualname__ = _NAMES[source]
     return decorate
+
+
+def _checked(options: _Options, decorator: str) -> _Options:
+    margin: object = options.stop_margin_seconds
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or margin < 0:
+        raise HandlerError(
+            f"@{decorator}: stop_margin_seconds is {margin!r}", fix="give the seconds that one record needs"
+        )
+    if not isinstance(options.undecodable, Undecodable):
+        choices = ", ".join(f"Undecodable.{one.name}" for one in Undecodable)
+        raise HandlerError(
+            f"@{decorator}: undecodable={options.undecodable!r} is no choice", fix=f"one of {choices}"
+        )
+    if options.powertools is not None and not isinstance(options.powertools, Powertools):
+        raise HandlerError(
+            f"@{decorator}: powertools={options.powertools!r} says nothing",
+            fix="give Powertools(service=..., ...)",
+        )
+    return options
 
 
 on_s3_upload: EventDecorator = _decorator(Source.S3)
@@ -124,22 +173,23 @@ on_task: EventDecorator = _decorator(Source.TASK)
 """The function is a Task of a state machine: it is given the task's input, and its result is the output."""
 
 
-def _make(
-    source: Source,
-    function: Callable[..., Any],
-    undecodable: Undecodable,
-    stop_margin_seconds: float,
-    powertools: Powertools | None,
-) -> Handler[..., Any]:
+def _make(source: Source, function: Callable[..., Any], options: _Options) -> Handler[..., Any]:
     at = _place(function)
-    hints = _hints(function, at)
     parameters = _parameters(function, at)
+    hints = _hints(function, at)
     annotation = hints.get(parameters[0])
     if annotation is None:
         raise HandlerError(
             f"the parameter {parameters[0]!r} of {function.__qualname__} has no annotation",
             at=at,
             fix="annotate it with the type of the payload; dict takes any JSON object",
+        )
+    takes_context = len(parameters) == 2
+    if takes_context and not is_context_parameter(parameters[1], hints.get(parameters[1])):
+        raise HandlerError(
+            f"{function.__qualname__} takes {parameters[1]!r} besides the payload",
+            at=at,
+            fix="the second parameter is Lambda's: name it `context`, or annotate it with LambdaContext",
         )
     per_batch, payload = (False, annotation) if source is Source.TASK else _batch_of(annotation)
     spec = HandlerSpec(
@@ -150,12 +200,15 @@ def _make(
         qualname=function.__qualname__,
         fails_partially=source in _PARTIAL,
     )
+    if options.powertools is not None:
+        check_powertools(options.powertools, spec, at)
     open_record = opener(source, payload, at=at)
     rules = BatchRules(
         source=source,
         open=open_record,
-        undecodable=undecodable,
-        stop_margin_seconds=stop_margin_seconds,
+        undecodable=options.undecodable,
+        dead_letter_variable=options.dead_letter_variable,
+        stop_margin_seconds=options.stop_margin_seconds,
         name=f"{function.__module__}.{function.__qualname__}",
     )
     return Handler(
@@ -163,9 +216,9 @@ def _make(
         spec,
         open_record,
         rules,
-        takes_context=len(parameters) == 2,
-        check_result=_result_check(hints.get("return"), at),
-        powertools=powertools,
+        takes_context=takes_context,
+        check_result=_result_check(hints.get("return", object), at) if source is Source.TASK else _as_it_is,
+        powertools=options.powertools,
     )
 
 
@@ -178,25 +231,27 @@ def _batch_of(annotation: object) -> tuple[bool, object]:
 
 def _result_check(annotation: object, at: str) -> Callable[[object], object]:
     """A check that a task's result is what its annotation says: the next state relies on it."""
-    if annotation in (None, object, Any, type(None)) or is_model(annotation):
-        return lambda result: result
-    try:
-        msgspec.json.Decoder(annotation)
-    except TypeError:
-        return lambda result: result
+    if annotation is NoReturn:
+        return _as_it_is
+    check_payload_type(annotation, at=at)
+    decode = value_decoder(annotation)
 
     def check(result: object) -> object:
         try:
-            msgspec.convert(result, annotation)
-        except msgspec.ValidationError as error:
+            decode(result)
+        except DecodeError as error:
             raise HandlerError(
-                f"the result is not what the function's annotation says: {error}",
+                f"the result is not what the function's annotation says: {error.what}",
                 at=at,
                 fix="mend the result or the annotation; the next state gets it as it is",
             ) from error
         return result
 
     return check
+
+
+def _as_it_is(result: object) -> object:
+    return result
 
 
 def _place(function: Callable[..., Any]) -> str:
@@ -216,22 +271,24 @@ def _hints(function: Callable[..., Any], at: str) -> dict[str, Any]:
 
 
 def _parameters(function: Callable[..., Any], at: str) -> tuple[str, ...]:
+    """The names of the parameters that have to be given: the payload's, and perhaps the context's."""
     code = getattr(function, "__code__", None)
     if code is None:
         raise HandlerError(f"{function!r} is not a function", at=at, fix="decorate a plain function")
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
-    optional = len(function.__defaults__ or ())
     if code.co_flags & _ASYNC_OR_GENERATOR:
         raise HandlerError(
             f"{function.__qualname__} is no plain function: it is asynchronous or a generator",
             at=at,
             fix="Lambda calls plain functions; use asyncio.run inside one",
         )
-    required = len(names) - optional
-    if not names or required > 2:
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    by_name_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    missing = [name for name in by_name_only if name not in (function.__kwdefaults__ or {})]
+    required = len(names) - len(function.__defaults__ or ())
+    if not names or required > 2 or missing:
         raise HandlerError(
-            f"{function.__qualname__} takes {required} arguments",
+            f"{function.__qualname__} takes {', '.join([*names, *missing]) or 'no arguments'}",
             at=at,
             fix="take the payload, and (if it is needed) Lambda's context",
         )
-    return names[: max(1, min(required, 2))]
+    return names[: max(1, required)]

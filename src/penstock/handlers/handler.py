@@ -7,7 +7,7 @@ function's handler setting is `module.name` of the decorated function.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from penstock.errors import DecodeError, EventError
@@ -15,7 +15,7 @@ from penstock.handlers.batches import BatchRules, Verdict, settle_batch, settle_
 from penstock.handlers.context import LambdaContext, is_context
 from penstock.handlers.observability import Powertools, Tools
 from penstock.handlers.opening import Open
-from penstock.handlers.payloads import encoded
+from penstock.handlers.payloads import encoded, is_raw
 from penstock.handlers.s3_events import uploads_in
 from penstock.handlers.spec import HandlerSpec, Source
 
@@ -27,6 +27,9 @@ _BATCHED = (Source.SQS, Source.KINESIS, Source.DYNAMODB)
 
 class Handler(Generic[P, R]):
     """What a decorator returns. Use the decorators; nothing else makes one.
+
+    A function that takes the context too is called by a test as `handler.function(payload, context)`: a call of
+    the handler with a context is an invocation.
 
     Attributes:
         function: the function that was decorated.
@@ -59,40 +62,49 @@ class Handler(Generic[P, R]):
         self._tools: Tools | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function itself; or, with Lambda's context as the second argument, handle an event."""
+        """Call the function itself; or, with Lambda's context as the second argument, `invoke` it."""
         if len(args) == 2 and is_context(args[1]):
-            return cast("R", self._invoke(args[0], cast("LambdaContext", args[1])))
+            return cast("R", self.invoke(args[0], cast("LambdaContext", args[1])))
         return self.function(*args, **kwargs)
+
+    def invoke(self, event: object, context: LambdaContext) -> object:
+        """Handle an event as Lambda would have it: open it, run the function, and return the verdict or the result.
+
+        Raises:
+            EventError: the event is not what the handler's source sends.
+            DecodeError: a payload is not what the annotation says, where failures fail the invocation.
+            HandlerError: a task's result is not what its annotation says, or has no JSON form.
+            Exception: what the function raises, where failures fail the invocation.
+        """
+        if self._powertools is not None:
+            self._tools = self._tools or Tools(self._powertools, self._rules.name)
+            self._tools.begin(context)
+        if self.spec.source in _BATCHED:
+            return self._settle(event, context)
+        if self.spec.source is Source.TASK:
+            return self._run_task(event, context)
+        self._run_events(event, context)
+        return None
 
     def __repr__(self) -> str:
         return f"<handler {self.spec.module}.{self.spec.qualname} of {self.spec.source.name}>"
 
-    @property
-    def logger(self) -> Any:
-        """Powertools' logger of this handler, once it was invoked with `Powertools(log=True)`."""
-        return None if self._tools is None else self._tools.logger
-
     # --- An invocation ------------------------------------------------------------------------------------
 
-    def _invoke(self, event: object, context: LambdaContext) -> object:
-        rules = self._rules
-        if self._powertools is not None:
-            tools = self._tools = self._tools or Tools(self._powertools)
-            tools.begin(context)
-            if rules.around is None:
-                rules = self._rules = _with_tools(rules, tools)
-        if self.spec.source in _BATCHED:
-            return self._settle(event, context, rules)
-        if self.spec.source is Source.TASK:
-            return self._run_task(event, context)
-        return self._run_events(event, context)
-
-    def _settle(self, event: object, context: LambdaContext, rules: BatchRules) -> Verdict | dict[str, Any]:
+    def _settle(self, event: object, context: LambdaContext) -> Verdict | dict[str, Any]:
         records = _records(event, self.spec)
         if self.spec.per_batch:
-            verdict = settle_batch(rules, records, lambda payloads: self._give(payloads, context))
+            batch_id = context.aws_request_id
+            verdict = settle_batch(
+                self._rules, records, lambda payloads: self._act(payloads, batch_id, context)
+            )
         else:
-            verdict = settle_each(rules, records, lambda payload: self._give(payload, context), context)
+            verdict = settle_each(
+                self._rules,
+                records,
+                lambda payload, record_id: self._act(payload, record_id, context),
+                context,
+            )
         if self._tools is not None:
             failed = len(verdict["batchItemFailures"])
             self._tools.end(succeeded=len(records) - failed, failed=failed)
@@ -101,51 +113,71 @@ class Handler(Generic[P, R]):
 
     def _run_task(self, event: object, context: LambdaContext) -> object:
         try:
-            (payload,) = self._open(cast("dict[str, Any]", event))
+            (payload,) = self._open(cast("Mapping[str, Any]", event))
         except DecodeError as error:
             raise _located(error, self.spec, "the input of the task") from error
-        result = self._around(lambda: self._give(payload, context), context)
+        result = self._act(payload, context.aws_request_id, context)
         return self._check_result(encoded(result))
 
-    def _run_events(self, event: object, context: LambdaContext) -> object:
+    def _run_events(self, event: object, context: LambdaContext) -> None:
         """S3, SNS and EventBridge: a failure fails the invocation, and Lambda tries it again."""
-        payloads: list[object] = []
         try:
-            if self.spec.source is Source.S3 and self.spec.payload not in (dict, object):
-                payloads += uploads_in(event)
-            elif self.spec.source in (Source.S3, Source.SNS):
-                for record in _records(event, self.spec):
-                    payloads += self._open(record)
-            else:
-                payloads += self._open(cast("dict[str, Any]", event))
+            payloads = self._payloads_in(event)
         except DecodeError as error:
             raise _located(error, self.spec, "the event") from error
-        if self.spec.per_batch:
-            self._around(lambda: self._give(payloads, context), context)
-        else:
-            for payload in payloads:
-                self._around(lambda payload=payload: self._give(payload, context), context)  # type: ignore[misc]
-        return None
+        # Lambda's retries of an asynchronous invocation bear its request id.
+        request_id = context.aws_request_id
+        done = 0
+        try:
+            if self.spec.per_batch:
+                self._act(payloads, request_id, context)
+                done = len(payloads)
+            else:
+                for payload in payloads:
+                    self._act(payload, f"{request_id}/{done}", context)
+                    done += 1
+        finally:
+            if self._tools is not None:
+                self._tools.end(succeeded=done, failed=len(payloads) - done)
 
-    def _around(self, act: Callable[[], object], context: LambdaContext) -> object:
-        return act() if self._tools is None else self._tools(act, {}, context.aws_request_id)
+    def _payloads_in(self, event: object) -> list[object]:
+        source, raw = self.spec.source, is_raw(self.spec.payload)
+        if source is Source.S3 and not raw:
+            return list(uploads_in(event))
+        if source in (Source.S3, Source.SNS):
+            return [payload for record in _records(event, self.spec) for payload in self._open(record)]
+        if not isinstance(event, Mapping):
+            raise _not_of(self.spec, "it is no object")
+        return self._open(event)
+
+    def _act(self, payload: object, record_id: str, context: LambdaContext) -> object:
+        if self._tools is None:
+            return self._give(payload, context)
+        return self._tools.around(lambda: self._give(payload, context), payload, record_id)
 
     def _give(self, payload: object, context: LambdaContext) -> object:
         function = cast("Callable[..., object]", self.function)
         return function(payload, context) if self._takes_context else function(payload)
 
 
-def _records(event: object, spec: HandlerSpec) -> list[dict[str, Any]]:
-    records = event.get("Records") if isinstance(event, dict) else None
-    if not isinstance(records, list):
-        if isinstance(event, dict) and event.get("Event") == "s3:TestEvent":
-            return []
-        raise EventError(
-            f"this is no event of {spec.source.name}: it has no list of Records",
-            at=f"{spec.module}.{spec.qualname}",
-            fix="map the function to the source that its decorator names",
-        )
-    return records
+def _records(event: object, spec: HandlerSpec) -> list[Mapping[str, Any]]:
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if isinstance(records, list):
+        for index, record in enumerate(records):
+            if not isinstance(record, Mapping):
+                raise _not_of(spec, f"Records[{index}] is no object")
+        return records
+    if isinstance(event, Mapping) and event.get("Event") == "s3:TestEvent":
+        return []
+    raise _not_of(spec, "it has no list of Records")
+
+
+def _not_of(spec: HandlerSpec, reason: str) -> EventError:
+    return EventError(
+        f"this is no event of {spec.source.name}: {reason}",
+        at=f"{spec.module}.{spec.qualname}",
+        fix="map the function to the source that its decorator names",
+    )
 
 
 def _located(error: DecodeError, spec: HandlerSpec, what: str) -> DecodeError:
@@ -153,15 +185,4 @@ def _located(error: DecodeError, spec: HandlerSpec, what: str) -> DecodeError:
         f"{what} does not fit the handler's annotation: {error.what}",
         at=f"{spec.module}.{spec.qualname}",
         fix="mend what sends it, or the annotation",
-    )
-
-
-def _with_tools(rules: BatchRules, tools: Tools) -> BatchRules:
-    return BatchRules(
-        source=rules.source,
-        open=rules.open,
-        undecodable=rules.undecodable,
-        stop_margin_seconds=rules.stop_margin_seconds,
-        name=rules.name,
-        around=tools,
     )

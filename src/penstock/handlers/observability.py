@@ -1,34 +1,41 @@
 """Powertools for Lambda around a handler: logging, metrics, tracing and idempotency, loaded only if they are used.
 
-Nothing of Powertools is imported until a handler that asks for it is invoked for the first time.
+1. Nothing of Powertools is imported until a handler that asks for it is invoked for the first time.
+2. What is wrapped and what it returns is Powertools' own: its environment variables
+   (`POWERTOOLS_LOG_LEVEL`, `POWERTOOLS_TRACE_DISABLED`, `POWERTOOLS_IDEMPOTENCY_DISABLED`) hold here too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from penstock.errors import HandlerError
 from penstock.handlers.context import LambdaContext
+from penstock.handlers.payloads import encoded
+from penstock.handlers.spec import HandlerSpec, Source
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics, Tracer
-
-Record = Mapping[str, Any]
+    from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig
 
 
 class Powertools(msgspec.Struct, frozen=True, kw_only=True):
     """What of Powertools a handler uses.
 
     Args:
-        service: the service's name in logs, metrics and traces.
-        log: structured logging; every line of the handler's logger bears the record's id.
+        service: the service's name in logs, metrics and traces. A `Logger` of the same service, made anywhere in
+            the function's code, writes the keys that are set here.
+        log: structured logging; every line bears the invocation's request id and the record's id.
         metrics_namespace: count `RecordsSucceeded` and `RecordsFailed` in this CloudWatch namespace.
         trace: an X-Ray subsegment around each record (needs the package aws-xray-sdk).
         idempotency_table: a DynamoDB table in which finished records are remembered; a record that was done
-            before is not done again.
-        idempotency_key: a JMESPath expression over the record that identifies it; by default its id.
+            before is not done again, a task that was done before answers with its first result.
+        idempotency_key: a JMESPath expression over the payload, as JSON, that identifies it. By default the
+            record's own id. A task needs it: each retry of a state is a new invocation.
+        idempotency_seconds: how long a finished record is remembered.
     """
 
     service: str
@@ -37,86 +44,129 @@ class Powertools(msgspec.Struct, frozen=True, kw_only=True):
     trace: bool = False
     idempotency_table: str | None = None
     idempotency_key: str | None = None
+    idempotency_seconds: int = 3600
+
+
+def check_powertools(options: Powertools, spec: HandlerSpec, at: str) -> None:
+    """Refuse what cannot be done for this handler.
+
+    Raises:
+        HandlerError: with what to write instead.
+    """
+    if options.idempotency_table is None:
+        if options.idempotency_key is not None:
+            raise HandlerError(
+                "an idempotency_key is of no use alone", at=at, fix="give idempotency_table too"
+            )
+        return
+    if spec.per_batch:
+        raise HandlerError(
+            "a batch as a whole cannot be idempotent: it is cut differently each time that it is delivered",
+            at=at,
+            fix="write the handler per record",
+        )
+    if spec.source is Source.TASK and options.idempotency_key is None:
+        raise HandlerError(
+            "an idempotent task needs an idempotency_key: each retry of a state is a new invocation",
+            at=at,
+            fix="name what identifies the input, as in idempotency_key='chunk.id'",
+        )
 
 
 class Tools:
-    """Powertools at work for one handler; made at its first invocation."""
+    """Powertools at work for one handler; made at its first invocation.
 
-    def __init__(self, options: Powertools) -> None:
-        self._options = options
-        self.logger: Logger | None = None
-        self.metrics: Metrics | None = None
-        self.tracer: Tracer | None = None
-        self._idempotent: Callable[..., Any] | None = None
+    Args:
+        name: the handler's: two handlers may share one idempotency table.
+    """
+
+    def __init__(self, options: Powertools, name: str) -> None:
+        self._logger: Logger | None = None
+        self._metrics: Metrics | None = None
+        self._tracer: Tracer | None = None
+        self._once: Callable[..., object] | None = None
+        self._by_key = options.idempotency_key is not None
         if options.log:
             from aws_lambda_powertools import Logger
 
-            self.logger = Logger(service=options.service)
+            self._logger = Logger(service=options.service)
         if options.metrics_namespace is not None:
             from aws_lambda_powertools import Metrics
 
-            self.metrics = Metrics(service=options.service, namespace=options.metrics_namespace)
+            self._metrics = Metrics(service=options.service, namespace=options.metrics_namespace)
         if options.trace:
             from aws_lambda_powertools import Tracer
 
-            self.tracer = Tracer(service=options.service)
+            self._tracer = Tracer(service=options.service, auto_patch=False)
         if options.idempotency_table is not None:
-            self._idempotent = _idempotent(options.idempotency_table, options.idempotency_key)
+            self._config = _idempotency(options)
+            self._once = _once(options.idempotency_table, self._config, name)
 
     def begin(self, context: LambdaContext) -> None:
         """An invocation begins."""
-        if self.logger is not None:
-            self.logger.append_keys(
+        if self._logger is not None:
+            self._logger.append_keys(
                 function_request_id=context.aws_request_id, function_name=context.function_name
             )
+        if self._once is not None:
+            self._config.register_lambda_context(context)  # type: ignore[arg-type]  # it asks the time that is left
 
     def end(self, *, succeeded: int, failed: int) -> None:
         """An invocation ends: its metrics are written."""
-        if self.metrics is not None:
+        if self._metrics is not None:
             from aws_lambda_powertools.metrics import MetricUnit
 
-            self.metrics.add_metric(name="RecordsSucceeded", unit=MetricUnit.Count, value=succeeded)
-            self.metrics.add_metric(name="RecordsFailed", unit=MetricUnit.Count, value=failed)
-            self.metrics.flush_metrics()
+            self._metrics.add_metric(name="RecordsSucceeded", unit=MetricUnit.Count, value=succeeded)
+            self._metrics.add_metric(name="RecordsFailed", unit=MetricUnit.Count, value=failed)
+            self._metrics.flush_metrics()
 
-    def __call__(self, act: Callable[[], object], record: Record, record_id: str) -> object:
-        """Do `act` for one record, with its id in the logs and in a span of its own; once, if idempotent."""
-        if self.logger is not None:
-            self.logger.append_keys(record_id=record_id)
+    def around(self, act: Callable[[], object], payload: object, record_id: str) -> object:
+        """Do `act` for one record, with its id in the logs and a span of its own; once, if it is idempotent."""
+        if self._logger is not None:
+            self._logger.append_keys(record_id=record_id)
         try:
-            if self.tracer is None:
-                return self._do(act, record, record_id)
-            with self.tracer.provider.in_subsegment(name="## record"):
-                return self._do(act, record, record_id)
+            if self._tracer is None:
+                return self._do(act, payload, record_id)
+            with self._tracer.provider.in_subsegment(name="## record") as span:
+                span.put_annotation("record_id", record_id)
+                return self._do(act, payload, record_id)
+        except Exception:
+            if self._logger is not None:
+                self._logger.exception("record failed")
+            raise
         finally:
-            if self.logger is not None:
-                self.logger.remove_keys(["record_id"])
+            if self._logger is not None:
+                self._logger.remove_keys(["record_id"])
 
-    def _do(self, act: Callable[[], object], record: Record, record_id: str) -> object:
-        if self._idempotent is None:
+    def _do(self, act: Callable[[], object], payload: object, record_id: str) -> object:
+        if self._once is None:
             return act()
-        key = dict(record) if self._options.idempotency_key else {"id": record_id}
-        return self._idempotent(act, record=key)
+        return self._once(act, record=encoded(payload) if self._by_key else {"id": record_id})
 
 
-def _idempotent(table: str, key: str | None) -> Callable[..., Any]:
-    from aws_lambda_powertools.utilities.idempotency import (
-        DynamoDBPersistenceLayer,
-        IdempotencyConfig,
-        idempotent_function,
+def _idempotency(options: Powertools) -> IdempotencyConfig:
+    from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig
+
+    return IdempotencyConfig(
+        event_key_jmespath=options.idempotency_key or "",
+        expires_after_seconds=options.idempotency_seconds,
+        raise_on_no_idempotency_key=True,
     )
 
-    config = IdempotencyConfig(event_key_jmespath=key) if key else IdempotencyConfig()
 
-    def once(act: Callable[[], object], *, record: Mapping[str, Any]) -> None:
-        act()
+def _once(table: str, config: IdempotencyConfig, name: str) -> Callable[..., object]:
+    """A function that does `act` unless its record is in the table, and remembers what it returned."""
+    from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, idempotent_function
 
-    decorate: Callable[..., Any] = idempotent_function
-    found: Callable[..., Any] = decorate(
+    def once(act: Callable[[], object], *, record: object) -> object:
+        return encoded(act())
+
+    decorate: Any = idempotent_function
+    found: Callable[..., object] = decorate(
         once,
         data_keyword_argument="record",
         persistence_store=DynamoDBPersistenceLayer(table_name=table),
         config=config,
-        key_prefix="penstock",
+        key_prefix=name,
     )
     return found

@@ -8,18 +8,15 @@ be decoded. Every opener is made once, when a handler is decorated.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_origin
-
-import msgspec
 
 from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.attribute_values import image
 from penstock.handlers.payloads import (
     check_payload_type,
-    is_model,
+    is_raw,
     text_decoder,
-    undecodable,
     value_decoder,
 )
 from penstock.handlers.records import (
@@ -69,7 +66,7 @@ def _refuse_others(annotation: object, wrapper: type, at: str) -> None:
 def _s3(annotation: object, at: str) -> Open:
     if annotation is S3Upload:
         return lambda record: [upload_of(record, "Records[]")]
-    if annotation in (dict, object):
+    if is_raw(annotation):
         return lambda record: [dict(record)]
     raise HandlerError(
         "a handler of S3 uploads is given an S3Upload",
@@ -96,19 +93,21 @@ def _sqs(annotation: object, at: str) -> Open:
 
 
 def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
-    attributes = {str(name): str(value) for name, value in (record.get("attributes") or {}).items()}
-    given = record.get("messageAttributes") or {}
+    attributes = {str(name): str(value) for name, value in _members(record, "attributes")}
+    given = _members(record, "messageAttributes")
     return SQSMessage(
         body=body,
         message_id=str(record.get("messageId", "")),
         attributes=attributes,
-        message_attributes={str(name): _attribute(value) for name, value in given.items()},
-        receive_count=int(attributes.get("ApproximateReceiveCount", "1")),
+        message_attributes={str(name): _attribute(value) for name, value in given},
+        receive_count=int(_number(attributes.get("ApproximateReceiveCount", "1"), "attributes")),
         queue_arn=str(record.get("eventSourceARN", "")),
     )
 
 
-def _attribute(value: Mapping[str, Any]) -> str | bytes:
+def _attribute(value: object) -> str | bytes:
+    if not isinstance(value, Mapping):
+        raise DecodeError("messageAttributes: an attribute is an object")
     binary = value.get("binaryValue")
     return str(value.get("stringValue", "")) if binary is None else _base64(binary, "messageAttributes")
 
@@ -134,7 +133,7 @@ def _kinesis_record(record: Record, data: object) -> KinesisRecord[object]:
         data=data,
         partition_key=str(kinesis.get("partitionKey", "")),
         sequence_number=str(kinesis.get("sequenceNumber", "")),
-        arrived_at=float(kinesis.get("approximateArrivalTimestamp", 0.0)),
+        arrived_at=_number(kinesis.get("approximateArrivalTimestamp", 0.0), "approximateArrivalTimestamp"),
         shard_id=str(record.get("eventID", "")).partition(":")[0],
         stream_arn=str(record.get("eventSourceARN", "")),
     )
@@ -142,7 +141,7 @@ def _kinesis_record(record: Record, data: object) -> KinesisRecord[object]:
 
 def _dynamodb(annotation: object, at: str) -> Open:
     wrapped, payload = _wrapped(annotation, DynamoDBChange)
-    if annotation in (dict, object):
+    if is_raw(annotation):
         return lambda record: [dict(record)]
     if not wrapped:
         raise HandlerError(
@@ -151,24 +150,13 @@ def _dynamodb(annotation: object, at: str) -> Open:
             fix="annotate its parameter with DynamoDBChange[Item], where Item is the type of the images",
         )
     check_payload_type(payload, at=at)
-    plain = payload in (object, dict) or is_model(payload)
-    decode = value_decoder(payload) if plain else _image_decoder(payload)
+    decode = value_decoder(payload, lax=not is_raw(payload))
     return lambda record: [_change(record, decode)]
-
-
-def _image_decoder(payload: Any) -> Callable[[object], object]:
-    def convert(value: object) -> object:
-        try:
-            return msgspec.convert(value, payload, strict=False)
-        except msgspec.ValidationError as error:
-            raise undecodable(str(error)) from error
-
-    return convert
 
 
 def _change(record: Record, decode: Callable[[object], object]) -> DynamoDBChange[object]:
     change = _part(record, "dynamodb")
-    identity = record.get("userIdentity") or {}
+    identity = dict(_members(record, "userIdentity"))
     images = {
         name: decode(image(change[member])) if change.get(member) else None
         for name, member in (("new", "NewImage"), ("old", "OldImage"))
@@ -202,7 +190,7 @@ def _sns(annotation: object, at: str) -> Open:
 
 
 def _sns_message(sns: Record, message: object) -> SNSMessage[object]:
-    attributes = sns.get("MessageAttributes") or {}
+    attributes = _members(sns, "MessageAttributes")
     subject = sns.get("Subject")
     return SNSMessage(
         message=message,
@@ -210,7 +198,9 @@ def _sns_message(sns: Record, message: object) -> SNSMessage[object]:
         topic_arn=str(sns.get("TopicArn", "")),
         subject=None if subject is None else str(subject),
         timestamp=str(sns.get("Timestamp", "")),
-        message_attributes={str(name): str(value.get("Value", "")) for name, value in attributes.items()},
+        message_attributes={
+            str(name): str(value.get("Value", "")) for name, value in attributes if isinstance(value, Mapping)
+        },
     )
 
 
@@ -239,7 +229,7 @@ def _bus_event(record: Record, detail: object) -> EventBridgeEvent[object]:
         time=str(record.get("time", "")),
         account=str(record.get("account", "")),
         region=str(record.get("region", "")),
-        resources=tuple(str(item) for item in record.get("resources", ())),
+        resources=tuple(str(item) for item in record.get("resources") or ()),
     )
 
 
@@ -266,6 +256,23 @@ def _part(record: Record, name: str) -> Record:
     if not isinstance(found, Mapping):
         raise DecodeError(f"{name}: an object is missing here")
     return found
+
+
+def _members(record: Record, name: str) -> Iterable[tuple[object, Any]]:
+    """The members of an object that may be missing."""
+    found = record.get(name)
+    if found is None:
+        return ()
+    if not isinstance(found, Mapping):
+        raise DecodeError(f"{name}: this is no object")
+    return found.items()
+
+
+def _number(value: object, path: str) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]  # what it refuses is the TypeError below
+    except (TypeError, ValueError) as error:
+        raise DecodeError(f"{path}: {value!r} is no number") from error
 
 
 def _text(record: Record, name: str) -> str:

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args, get_origin
 
 import msgspec
 
@@ -19,7 +19,20 @@ DecodeText = Callable[[Text], object]
 DecodeValue = Callable[[object], object]
 
 _ANY = (object, Any)
-_PLAIN = (int, float, bool, list, tuple, set, frozenset, type(None))
+_PLAIN = (int, float, bool, list, tuple, set, frozenset, bytearray, type(None))
+_MARKS = ("__dataclass_fields__", "__required_keys__", "_fields", "__members__")
+"""What a dataclass, a TypedDict, a named tuple and an enum have."""
+_DECODED_MODULES = ("datetime", "decimal", "uuid", "msgspec", "types")
+"""`types` has the class of `int | None`."""
+_DECODED_COLLECTIONS = (
+    "Collection",
+    "Mapping",
+    "MutableMapping",
+    "MutableSequence",
+    "MutableSet",
+    "Sequence",
+    "Set",
+)
 
 
 class _Model(Protocol):
@@ -35,6 +48,13 @@ def is_model(annotation: object) -> bool:
     return isinstance(annotation, type) and hasattr(annotation, "model_validate_json")
 
 
+def is_raw(annotation: object) -> bool:
+    """Whether an annotation takes any JSON object as it is: `dict`, `dict[str, object]`."""
+    return annotation in (dict, *_ANY) or (
+        get_origin(annotation) is dict and get_args(annotation) in ((str, object), (str, Any))
+    )
+
+
 def check_payload_type(annotation: object, *, at: str) -> None:
     """Refuse an annotation that nothing can be decoded into.
 
@@ -43,21 +63,44 @@ def check_payload_type(annotation: object, *, at: str) -> None:
     """
     if annotation in _ANY or is_model(annotation):
         return
-    plain_class = isinstance(annotation, type) and not (
-        annotation in (*_PLAIN, str, bytes, dict)
-        or issubclass(annotation, msgspec.Struct)
-        or hasattr(annotation, "__dataclass_fields__")
-        or hasattr(annotation, "__required_keys__")
-        or hasattr(annotation, "_fields")
-        or hasattr(annotation, "__members__")
-        or annotation.__module__ in ("datetime", "decimal", "uuid")
-    )
-    if plain_class:
-        raise _unsupported(annotation, at)
+    unknown = _plain_class_in(annotation)
+    if unknown is not None:
+        raise _unsupported(unknown, at)
     try:
-        msgspec.json.Decoder(annotation)
+        msgspec.json.Decoder(annotation, dec_hook=_dec_hook)
     except TypeError as error:
         raise _unsupported(annotation, at, str(error)) from error
+
+
+def _plain_class_in(annotation: object) -> object | None:
+    """The first class in an annotation that says nothing of its fields: msgspec would find out too late."""
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return None
+    if isinstance(origin or annotation, type) and not _has_fields(cast("type", origin or annotation)):
+        return annotation
+    return next(filter(None, map(_plain_class_in, get_args(annotation))), None)
+
+
+def _has_fields(kind: type) -> bool:
+    """Whether msgspec, or a model itself, knows how to decode into this class."""
+    return (
+        kind in (*_PLAIN, *_ANY, str, bytes, dict)
+        or is_model(kind)
+        or issubclass(kind, msgspec.Struct)
+        or any(hasattr(kind, mark) for mark in _MARKS)
+        or kind.__module__ in _DECODED_MODULES
+        or (kind.__module__ == "collections.abc" and kind.__name__ in _DECODED_COLLECTIONS)
+    )
+
+
+def _dec_hook(wanted: type, value: object) -> object:
+    """A Pydantic model inside something else: `list[Order]`, or a field of a dataclass."""
+    if wanted is object:
+        return value
+    if not is_model(wanted):
+        raise NotImplementedError(f"no payload can be decoded into {wanted.__qualname__}")
+    return _model_decoded(cast("_Model", wanted).model_validate, value)
 
 
 def text_decoder(annotation: object) -> DecodeText:
@@ -72,7 +115,7 @@ def text_decoder(annotation: object) -> DecodeText:
     if is_model(annotation):
         validate = cast("_Model", annotation).model_validate_json
         return lambda text: _model_decoded(validate, text)
-    decode = msgspec.json.Decoder(object if annotation in _ANY else annotation).decode
+    decode = msgspec.json.Decoder(object if annotation in _ANY else annotation, dec_hook=_dec_hook).decode
 
     def decode_json(text: Text) -> object:
         try:
@@ -85,8 +128,11 @@ def text_decoder(annotation: object) -> DecodeText:
     return decode_json
 
 
-def value_decoder(annotation: object) -> DecodeValue:
+def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
     """How a decoded JSON value becomes what the annotation says.
+
+    Args:
+        lax: take a number where a text stands and a list where a set stands, as DynamoDB's types need it.
 
     The returned function raises DecodeError.
     """
@@ -99,7 +145,7 @@ def value_decoder(annotation: object) -> DecodeValue:
 
     def convert(value: object) -> object:
         try:
-            return msgspec.convert(value, wanted)
+            return msgspec.convert(value, wanted, strict=not lax, str_keys=True, dec_hook=_dec_hook)
         except msgspec.ValidationError as error:
             raise undecodable(str(error)) from error
 
@@ -119,7 +165,7 @@ def encoded(value: object) -> object:
         HandlerError: something in it has no JSON form.
     """
     try:
-        return msgspec.to_builtins(value, enc_hook=_dumped)
+        return msgspec.to_builtins(value, str_keys=True, enc_hook=_dumped)
     except (TypeError, NotImplementedError) as error:
         raise HandlerError(
             f"the result cannot be written as JSON: {error}",
@@ -151,10 +197,10 @@ def _model_decoded(validate: Callable[[Any], object], given: object) -> object:
     try:
         return validate(given)
     except ValueError as error:  # pydantic's ValidationError is one
-        details = getattr(error, "errors", None)
-        first = details(include_url=False)[0] if details is not None else None
-        if first is None:
+        errors = getattr(error, "errors", None)
+        if errors is None:
             raise DecodeError(str(error)) from error
+        first = errors(include_url=False)[0]
         path = ".".join(["$", *(str(part) for part in first["loc"])])
         raise DecodeError(f"{path}: {first['msg']}") from error
 

@@ -1,0 +1,220 @@
+"""What a decorator makes of a function, and what it refuses while the module is being imported."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import msgspec
+import pydantic
+import pytest
+
+from penstock.errors import HandlerError
+from penstock.handlers import (
+    DynamoDBChange,
+    KinesisRecord,
+    LambdaContext,
+    Powertools,
+    S3Upload,
+    Source,
+    SQSMessage,
+    Undecodable,
+    on_dynamodb_change,
+    on_event,
+    on_kinesis_record,
+    on_s3_upload,
+    on_schedule,
+    on_sns_message,
+    on_sqs_message,
+    on_task,
+)
+from penstock.testing.context import FakeContext
+from penstock.testing.events import s3_event, sqs_event
+
+
+@dataclass
+class Order:
+    id: str
+    total: int
+
+
+class OrderDict(TypedDict):
+    id: str
+
+
+class OrderStruct(msgspec.Struct):
+    id: str
+
+
+class OrderModel(pydantic.BaseModel):
+    id: str
+
+
+def test_the_decorated_function_is_a_plain_callable() -> None:
+    """A test calls it with a payload, by place or by name, and gets what it returns."""
+
+    @on_sqs_message
+    def handle(order: Order, *, factor: int = 2) -> int:
+        """Doubles."""
+        return order.total * factor
+
+    assert handle(Order("1", 5)) == 10
+    assert handle(order=Order("1", 5), factor=3) == 15
+    assert (handle.__name__, handle.__doc__) == ("handle", "Doubles.")
+    assert "handle of SQS" in repr(handle)
+
+
+def test_with_lambdas_context_it_is_the_entry_of_lambda() -> None:
+    """`handle(event, context)` settles the batch, as `handle.invoke(event, context)` does."""
+
+    @on_sqs_message
+    def handle(order: Order) -> None: ...
+
+    as_lambda_calls_it: Callable[..., object] = handle
+    event = sqs_event(Order("1", 5))
+    assert as_lambda_calls_it(event, FakeContext()) == handle.invoke(event, FakeContext())
+    assert handle.invoke(event, FakeContext()) == {"batchItemFailures": []}
+
+
+def test_the_spec_tells_what_was_declared() -> None:
+    """`pipelines` reads source, payload, batch and Lambda's handler setting."""
+
+    @on_kinesis_record(stop_margin_seconds=2)
+    def handle(records: Sequence[KinesisRecord[Order]]) -> None: ...
+
+    spec = handle.spec
+    assert (spec.source, spec.payload, spec.per_batch) == (Source.KINESIS, KinesisRecord[Order], True)
+    assert (spec.module, spec.qualname.split(".")[-1]) == (__name__, "handle")
+    assert spec.fails_partially
+
+
+def test_a_second_parameter_is_lambdas_context() -> None:
+    """It is asked for by its name, or by its type."""
+    seen: list[str] = []
+
+    @on_sqs_message
+    def by_name(body: str, context: Any) -> None:
+        seen.append(context.aws_request_id)
+
+    @on_task
+    def by_type(body: str, about: LambdaContext) -> None:
+        seen.append(about.aws_request_id)
+
+    by_name.invoke(sqs_event("x"), FakeContext(aws_request_id="first"))
+    by_type.invoke("x", FakeContext(aws_request_id="second"))
+    assert seen == ["first", "second"]
+
+
+@pytest.mark.parametrize(
+    "payload", [OrderDict, OrderStruct, OrderModel, Order, dict, str, bytes, list[Order]]
+)
+def test_every_kind_of_type_may_stand_in_the_annotation(payload: Any) -> None:
+    """dataclass, TypedDict, Struct, Pydantic model, text, bytes and JSON."""
+
+    def handle(payload: object) -> None: ...
+
+    handle.__annotations__["payload"] = payload
+    for decorator in (on_sqs_message, on_sns_message, on_kinesis_record, on_event, on_schedule):
+        assert decorator(handle).spec.module == __name__
+
+
+def _no_parameters() -> None: ...
+def _no_annotation(body): ...  # type: ignore[no-untyped-def]
+def _three(a: str, b: str, c: str) -> None: ...
+def _strange_second(body: str, other: str) -> None: ...
+def _keyword_only(body: str, *, needed: str) -> None: ...
+async def _asynchronous(body: str) -> None: ...
+def _unresolved(body: "Missing") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+def _plain_class(body: Callable[[], None]) -> None: ...
+def _object_of_no_fields(body: HandlerError) -> None: ...
+def _objects_of_no_fields(body: list[dict[str, HandlerError]]) -> None: ...
+def _other_source(body: DynamoDBChange[dict[str, object]]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (_no_parameters, "no arguments"),
+        (_no_annotation, "no annotation"),
+        (_three, "takes a, b, c"),
+        (_strange_second, "'other' besides the payload"),
+        (_keyword_only, "needed"),
+        (_asynchronous, "asynchronous"),
+        (_unresolved, "Missing"),
+        (_plain_class, "no payload can be decoded"),
+        (_object_of_no_fields, "into HandlerError"),
+        (_objects_of_no_fields, "into HandlerError"),
+        (_other_source, "DynamoDBChange does not come from this source"),
+        (len, "is not a function"),
+    ],
+)
+def test_a_function_that_cannot_be_a_handler_is_refused_at_once(function: Any, word: str) -> None:
+    """With the place of the function, and what to do."""
+    with pytest.raises(HandlerError, match=word) as caught:
+        on_sqs_message(function)
+    assert caught.value.at is not None
+    assert caught.value.fix is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"stop_margin_seconds": -1}, "stop_margin_seconds is -1"),
+        ({"stop_margin_seconds": "2"}, "stop_margin_seconds is '2'"),
+        ({"undecodable": "RAISE"}, "is no choice"),
+        ({"undecodeable": Undecodable.FAIL}, "no option 'undecodeable'"),
+        ({"powertools": True}, "says nothing"),
+    ],
+)
+def test_wrong_options_are_refused_at_once(options: Any, word: str) -> None:
+    """The error says what would be right."""
+    with pytest.raises(HandlerError, match=word) as caught:
+        on_sqs_message(**options)
+    assert caught.value.fix is not None
+
+
+def test_an_option_of_batches_is_none_of_events() -> None:
+    """Only a source with partial batch responses can hand records back."""
+    decorate: Callable[..., object] = on_s3_upload
+    with pytest.raises(HandlerError, match="@on_s3_upload has no option 'stop_margin_seconds'"):
+        decorate(stop_margin_seconds=1)
+
+
+@pytest.mark.parametrize("decorator", [on_s3_upload, on_dynamodb_change])
+def test_a_source_with_a_record_type_of_its_own_wants_it(decorator: Any) -> None:
+    """An S3 event has no payload, and a change has two images."""
+
+    def handle(order: Order) -> None: ...
+
+    with pytest.raises(HandlerError, match="is given a"):
+        decorator(handle)
+
+
+def test_metadata_of_a_queue_around_uploads() -> None:
+    """`SQSMessage[S3Upload]` has both; the raw record is a dict."""
+    seen: list[object] = []
+
+    @on_sqs_message
+    def handle(message: SQSMessage[S3Upload]) -> None:
+        seen.append((message.body.key, message.receive_count))
+
+    @on_s3_upload
+    def raw(record: dict[str, Any]) -> None:
+        seen.append(record["s3"]["object"]["key"])
+
+    handle.invoke(sqs_event(s3_event("a b"), receive_count=3), FakeContext())
+    raw.invoke(s3_event("a b"), FakeContext())
+    assert seen == [("a b", 3), "a+b"]
+
+
+def test_idempotency_must_be_possible() -> None:
+    """Not for a batch as a whole, not for a task without a key, and not without a table."""
+
+    def batch(bodies: list[str]) -> None: ...
+    def task(body: str) -> None: ...
+
+    with pytest.raises(HandlerError, match="batch as a whole"):
+        on_sqs_message(powertools=Powertools(service="s", idempotency_table="t"))(batch)
+    with pytest.raises(HandlerError, match="needs an idempotency_key"):
+        on_task(powertools=Powertools(service="s", idempotency_table="t"))(task)
+    with pytest.raises(HandlerError, match="no use alone"):
+        on_task(powertools=Powertools(service="s", idempotency_key="id"))(task)

@@ -1,0 +1,199 @@
+"""Records that cannot be decoded: dead-lettered with their reason, or failed; never lost, never retried to death."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from penstock.handlers import (
+    DynamoDBChange,
+    FailedRecordsError,
+    Undecodable,
+    dead_letters,
+    on_dynamodb_change,
+    on_kinesis_record,
+    on_sqs_message,
+)
+from penstock.testing.context import FakeContext
+from penstock.testing.events import dynamodb_event, kinesis_event, message_id, sequence_number, sqs_event
+
+
+@dataclass
+class Order:
+    id: str
+
+
+class FakeQueue:
+    """An SQS client that keeps what it is sent; or refuses it."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.refuses = False
+
+    def send_message(self, **message: Any) -> None:
+        if self.refuses:
+            raise ConnectionError("no queue today")
+        self.sent.append(message)
+
+    @property
+    def bodies(self) -> list[str]:
+        return [message["MessageBody"] for message in self.sent]
+
+    def attributes(self, number: int = 0) -> dict[str, str]:
+        sent: dict[str, dict[str, str]] = self.sent[number]["MessageAttributes"]
+        return {name: value["StringValue"] for name, value in sent.items()}
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> FakeQueue:
+    fake = FakeQueue()
+    monkeypatch.setattr(dead_letters, "_made", fake)
+    monkeypatch.setenv(dead_letters.QUEUE_VARIABLE, "https://sqs.us-east-1.amazonaws.com/123456789012/dead")
+    return fake
+
+
+@on_sqs_message
+def takes_orders(order: Order) -> None: ...
+
+
+@on_sqs_message
+def takes_batches(batch: list[Order]) -> None:
+    failed = [place for place, order in enumerate(batch) if order.id == "fails"]
+    if any(order.id == "explodes" for order in batch):
+        raise RuntimeError
+    if failed:
+        raise FailedRecordsError(*failed)
+
+
+def told(*numbers: int) -> dict[str, list[dict[str, str]]]:
+    return {"batchItemFailures": [{"itemIdentifier": message_id(number)} for number in numbers]}
+
+
+def test_it_is_dead_lettered_with_its_reason(queue: FakeQueue) -> None:
+    """The body is the message's own; the attributes say what is wrong, where it came from and who refused it."""
+    event = sqs_event('{"id": 5}', Order("1"), "not JSON")
+    assert takes_orders.invoke(event, FakeContext()) == told()
+    assert queue.bodies == ['{"id": 5}', "not JSON"]
+    assert queue.attributes() == {
+        "Reason": "$.id: Expected `str`, got `int`",
+        "RecordId": message_id(0),
+        "Source": "arn:aws:sqs:us-east-1:123456789012:jobs",
+        "Handler": f"{__name__}.takes_orders",
+    }
+    assert queue.attributes(1)["Reason"].startswith("the payload is not JSON")
+
+
+def test_without_a_queue_it_fails_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """AWS's own redrive catches it; the log says which variable is missing."""
+    monkeypatch.delenv(dead_letters.QUEUE_VARIABLE, raising=False)
+    assert takes_orders.invoke(sqs_event("{}"), FakeContext()) == told(0)
+    assert "no dead-letter queue is in PENSTOCK_DEAD_LETTER_QUEUE_URL" in caplog.text
+    assert "missing required field `id`" in caplog.text
+
+
+def test_it_may_be_made_to_fail(queue: FakeQueue) -> None:
+    """`Undecodable.FAIL`: for a queue whose redrive policy is wanted for everything."""
+
+    @on_sqs_message(undecodable=Undecodable.FAIL)
+    def handle(order: Order) -> None: ...
+
+    assert handle.invoke(sqs_event("{}"), FakeContext()) == told(0)
+    assert queue.sent == []
+
+
+def test_the_queue_may_stand_in_another_variable(queue: FakeQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One function may have several handlers' dead letters go to different queues."""
+    monkeypatch.setenv("POISON", "https://sqs.us-east-1.amazonaws.com/123456789012/poison")
+
+    @on_sqs_message(dead_letter_variable="POISON")
+    def handle(order: Order) -> None: ...
+
+    handle.invoke(sqs_event("{}"), FakeContext())
+    assert queue.sent[0]["QueueUrl"].endswith("/poison")
+
+
+def test_when_the_queue_refuses_it_the_record_fails(queue: FakeQueue) -> None:
+    """And nothing else does: what was done stays done."""
+    queue.refuses = True
+    assert takes_orders.invoke(sqs_event(Order("1"), "{}", Order("2")), FakeContext()) == told(1)
+
+
+def test_a_fifo_queue_takes_it_once_in_its_group(queue: FakeQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group stays; the message's id keeps a second delivery out."""
+    monkeypatch.setenv(
+        dead_letters.QUEUE_VARIABLE, "https://sqs.us-east-1.amazonaws.com/123456789012/dead.fifo"
+    )
+    takes_orders.invoke(sqs_event("{}", queue="jobs.fifo", group_id="g"), FakeContext())
+    assert queue.sent[0]["MessageGroupId"] == "g"
+    assert queue.sent[0]["MessageDeduplicationId"] == message_id(0)
+
+
+def test_in_a_batch_the_others_are_done_first(queue: FakeQueue) -> None:
+    """If the handler raises, everything comes again: nothing is dead-lettered twice."""
+    with pytest.raises(RuntimeError):
+        takes_batches.invoke(sqs_event("{}", Order("explodes")), FakeContext())
+    assert queue.sent == []
+    assert takes_batches.invoke(sqs_event("{}", Order("fails"), Order("1")), FakeContext()) == told(1)
+    assert queue.bodies == ["{}"]
+
+
+def test_in_an_ordered_batch_what_follows_a_failure_waits(queue: FakeQueue) -> None:
+    """It is delivered again after the failure, and is dead-lettered then."""
+    event = sqs_event("{}", Order("fails"), "[]", queue="jobs.fifo")
+    assert takes_batches.invoke(event, FakeContext()) == told(1, 2)
+    assert queue.bodies == ["{}"]
+
+
+def test_a_stream_goes_on_after_a_dead_letter(queue: FakeQueue) -> None:
+    """Text stays text; bytes that SQS takes not are sent as Base64, and an attribute says so."""
+    seen: list[str] = []
+
+    @on_kinesis_record
+    def handle(order: Order) -> None:
+        seen.append(order.id)
+
+    verdict = handle.invoke(kinesis_event("{}", b"\xff\x00", b"a\x00b", b"", Order("1")), FakeContext())
+    assert verdict == {"batchItemFailures": []}
+    assert seen == ["1"]
+    assert queue.bodies == ["{}", "/wA=", "YQBi", " "]
+    assert queue.attributes(0).get("Encoding") is None
+    assert queue.attributes(1)["Encoding"] == "base64"
+    assert queue.attributes(1)["RecordId"] == sequence_number(1)
+
+
+def test_a_change_is_dead_lettered_whole(queue: FakeQueue) -> None:
+    """Its record as JSON: the keys, the images and the sequence number."""
+
+    @on_dynamodb_change
+    def handle(change: DynamoDBChange[Order]) -> None: ...
+
+    assert handle.invoke(dynamodb_event((None, {"id": {"a", "b"}})), FakeContext()) == {
+        "batchItemFailures": []
+    }
+    assert '"NewImage":{"id":{"SS":["a","b"]}}' in queue.bodies[0]
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr(dead_letters, "_made", None)
+    with mock_aws():
+        yield
+
+
+def test_a_real_client_sends_it(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 takes the message as it is made."""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    monkeypatch.setenv(dead_letters.QUEUE_VARIABLE, url)
+    takes_orders.invoke(sqs_event("\x00"), FakeContext())
+    (message,) = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
+    assert message["Body"] == "AA=="
+    assert message["MessageAttributes"]["Encoding"]["StringValue"] == "base64"
