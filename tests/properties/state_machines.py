@@ -93,8 +93,12 @@ def _fan_outs(flows: st.SearchStrategy[Document]) -> st.SearchStrategy[Document]
 
 
 @st.composite
-def _flow(draw: st.DrawFn, states: st.SearchStrategy[Document]) -> Document:
-    """One to four states in a row; whatever fails in one of them may be caught by the last."""
+def _flow(draw: st.DrawFn, states: st.SearchStrategy[Document], caught: str = "ResultPath") -> Document:
+    """One to four states in a row; whatever fails in one of them may be caught by the last.
+
+    Args:
+        caught: the member of a Catcher that keeps the state's data in shape, by query language.
+    """
     names = [f"S{number}" for number in range(draw(st.integers(1, 4)))]
     flow: Document = {}
     for name, following in zip(names, [*names[1:], None], strict=True):
@@ -104,7 +108,8 @@ def _flow(draw: st.DrawFn, states: st.SearchStrategy[Document]) -> Document:
         elif state["Type"] not in ("Succeed", "Fail"):
             state["End"] = True
         if state["Type"] in ("Task", "Map", "Parallel") and following and draw(st.booleans()):
-            state["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": names[-1], "ResultPath": "$.caught"}]
+            kept = "$.caught" if caught == "ResultPath" else "{% $states.input %}"
+            state["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": names[-1], caught: kept}]
         flow[name] = state
     return {"StartAt": names[0], "States": flow}
 
@@ -113,6 +118,61 @@ _flat = _flow(_simple)
 _nested = _flow(_simple | _fan_outs(_flat))
 machines: st.SearchStrategy[Document] = _flow(_simple | _fan_outs(_flat | _nested))
 """Valid definitions with every state type but Choice, nested up to three deep. Paths may lead to nothing."""
+
+
+_expressions = st.sampled_from(
+    [
+        "{% $states.input %}",
+        "{% $states.input.n + 1 %}",
+        "{% $states.input.items[0] %}",
+        "{% $count($states.input.items) > 1 %}",
+        "{% {'n': $states.input.n, 'items': $states.input.items, 'a': $random()} %}",
+        "{% $states.context.State.Name & $uuid() %}",
+        "{% $states.result %}",
+        "{% $x %}",
+        "{% $map($states.input.items, function($v) { $v.n }) %}",
+    ]
+)
+_outputs = st.fixed_dictionaries(
+    {"n": st.integers(0, 9), "items": st.just("{% $states.input.items %}")},
+    optional={"a": _expressions, "b": st.lists(_expressions, max_size=2)},
+)
+_jsonata_flowing: Fields = {"Assign": st.fixed_dictionaries({"x": _expressions})}
+
+_jsonata_simple = (
+    _state("Pass", {"Output": _outputs}, _jsonata_flowing)
+    | _state("Wait", {"Seconds": st.integers(0, 9) | st.just("{% $states.input.n %}")}, {"Output": _outputs})
+    | _state(
+        "Task",
+        {
+            "Resource": st.sampled_from([INVOKE, TOKEN]),
+            "TimeoutSeconds": st.integers(3, 9),
+            "Output": _outputs,
+        },
+        {**_jsonata_flowing, "Arguments": _outputs, "Retry": st.lists(_retriers, max_size=2)},
+    )
+)
+
+
+def _jsonata_fan_outs(flows: st.SearchStrategy[Document]) -> st.SearchStrategy[Document]:
+    processors = st.builds(
+        lambda flow, mode: {**flow, "ProcessorConfig": {"Mode": mode, "ExecutionType": "STANDARD"}},
+        flows,
+        st.sampled_from(["INLINE", "DISTRIBUTED"]),
+    )
+    branches = st.lists(flows, min_size=1, max_size=3)
+    return _state("Parallel", {"Branches": branches, "Output": _outputs}, _jsonata_flowing) | _state(
+        "Map",
+        {"ItemProcessor": processors, "Items": st.just("{% $states.input.items %}"), "Output": _outputs},
+        {"MaxConcurrency": st.integers(0, 3), "ItemSelector": _outputs},
+    )
+
+
+_jsonata_flat = _flow(_jsonata_simple, "Output")
+jsonata_machines: st.SearchStrategy[Document] = _flow(
+    _jsonata_simple | _jsonata_fan_outs(_jsonata_flat), "Output"
+).map(lambda machine: {**machine, "QueryLanguage": "JSONata"})
+"""The same in JSONata."""
 
 
 def answers(seed: int) -> Tasks:

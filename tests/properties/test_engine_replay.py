@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from penstock.errors import PenstockError
 from penstock.statemachines import Execution, Redriven, advance, load_definition, start
 from penstock.testing.machines import MachineRun, run_machine
-from tests.properties.state_machines import Document, answers, inputs, json_values, machines
+from tests.properties.state_machines import Document, answers, inputs, json_values, jsonata_machines, machines
 
 _quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -25,7 +25,7 @@ def _bytes(execution: Execution) -> bytes:
 
 
 @_quick
-@given(definition=machines, value=inputs, seed=st.integers(0, 1_000))
+@given(definition=machines | jsonata_machines, value=inputs, seed=st.integers(0, 1_000))
 def test_every_execution_ends_and_is_deterministic(definition: Document, value: Document, seed: int) -> None:
     """The same inputs give the same history, byte for byte, and every execution comes to an end."""
     first, second = _run(definition, value, seed), _run(definition, value, seed)
@@ -35,7 +35,7 @@ def test_every_execution_ends_and_is_deterministic(definition: Document, value: 
 
 
 @_quick
-@given(definition=machines, value=inputs, seed=st.integers(0, 1_000))
+@given(definition=machines | jsonata_machines, value=inputs, seed=st.integers(0, 1_000))
 def test_happenings_rebuild_the_execution(definition: Document, value: Document, seed: int) -> None:
     """Replaying the happenings of a run, as a journal keeps them, gives the same execution."""
     ran = _run(definition, value, seed)
@@ -58,7 +58,7 @@ def test_happenings_rebuild_the_execution(definition: Document, value: Document,
 
 
 @_quick
-@given(definition=machines, value=inputs, seed=st.integers(0, 1_000))
+@given(definition=machines | jsonata_machines, value=inputs, seed=st.integers(0, 1_000))
 def test_histories_are_well_formed(definition: Document, value: Document, seed: int) -> None:
     """Ids count from 1, every event follows an earlier one, and times never go back."""
     ran = _run(definition, value, seed)
@@ -73,7 +73,7 @@ def test_histories_are_well_formed(definition: Document, value: Document, seed: 
 
 
 @_quick
-@given(definition=machines, value=inputs, seed=st.integers(0, 1_000))
+@given(definition=machines | jsonata_machines, value=inputs, seed=st.integers(0, 1_000))
 def test_a_failed_execution_can_be_redriven(definition: Document, value: Document, seed: int) -> None:
     """RedriveExecution makes a failed execution run on; the history goes on where it was."""
     ran = _run(definition, value, seed)
@@ -89,7 +89,7 @@ def test_a_failed_execution_can_be_redriven(definition: Document, value: Documen
 @st.composite
 def mutated(draw: st.DrawFn) -> Document:
     """A definition with something replaced by something else."""
-    definition: Document = json.loads(json.dumps(draw(machines)))
+    definition: Document = json.loads(json.dumps(draw(machines | jsonata_machines)))
     for _ in range(draw(st.integers(1, 3))):
         node: object = definition["States"]
         while isinstance(node, dict) and node:

@@ -1,6 +1,6 @@
 """JSONata: compiling expressions and evaluating them, behind one small boundary.
 
-1. The package `jsonata-python` is known to this file and its neighbours `jsonata_functions` and `jsonata_limits`
+1. The package `jsonata-python` is known to this file and its neighbours `jsonata_...`
    only; nothing of it passes the boundary: JSON values go in and come out.
 2. Whatever fails, whatever the expression, is a `JsonataError` in AWS's words, or an `ExpressionSyntaxError`.
 3. No clock, no random numbers of its own; every limit is a count.
@@ -12,14 +12,10 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from jsonata.jexception import JException
-from jsonata.jsonata import Jsonata
-from jsonata.regex_engine import RegexFlags
-from jsonata.utils import Utils
-
 from penstock.errors import ExpressionSyntaxError, JsonataError
 from penstock.statemachines import jsonata_limits as limits
 from penstock.statemachines.jsonata_functions import step_functions
+from penstock.statemachines.jsonata_package import JException, Jsonata, RegexFlags, Utils
 from penstock.statemachines.model import Ports
 from penstock.statemachines.values import JSON
 
@@ -229,7 +225,8 @@ def compile_expression(text: str) -> Expression:
         ExpressionSyntaxError: it is not JSONata.
     """
     try:
-        compiled = _Bounded(text, _compile_pattern)
+        with limits.deep_stack():
+            compiled = _Bounded(text, _compile_pattern)
     except _FAILURES as error:
         code = _code_of(error) or "S0201"
         raise ExpressionSyntaxError(f"the JSONata expression cannot be read: {code}: {error}") from error

@@ -10,10 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from random import Random
 
-from jsonata.jexception import JException
-from jsonata.utils import Utils
-
 from penstock.statemachines.jsonata_limits import check_array
+from penstock.statemachines.jsonata_package import JException, Utils
 from penstock.statemachines.model import Ports
 from penstock.statemachines.values import JSON
 

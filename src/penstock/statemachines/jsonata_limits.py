@@ -11,8 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from jsonata.jexception import JException
-from jsonata.utils import Utils
+from penstock.statemachines.jsonata_package import JException, Utils
 
 MAXIMUM_STEPS = 400_000
 """Evaluations of parts of one expression."""

@@ -78,7 +78,7 @@ def _ordered(operator: str, left: object, right: object) -> bool:
     both_numbers = _kind(left) == _kind(right) == "number"
     if not both_numbers and not (isinstance(left, str) and isinstance(right, str)):
         return False
-    less, equal = left < right, left == right  # type: ignore[operator]
+    less, equal = bool(left < right), left == right  # type: ignore[operator]
     return {"<": less, "<=": less or equal, ">": not less and not equal, ">=": not less}[operator]
 
 
