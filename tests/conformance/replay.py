@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import md5
 
-from penstock.errors import ItemFormatError
+from penstock.errors import ItemFormatError, UsageError
 from penstock.statemachines import ItemsReadFailed, ReadItems, RunTask, load_definition
 from penstock.statemachines.item_formats import decode_items
 from penstock.statemachines.values import JSON, compact
@@ -79,8 +80,9 @@ class _World:
         for call in _calls(data, "setup"):
             parameters = call.get("params")
             if call["operation"] == "put_object" and isinstance(parameters, dict):
-                body = parameters.get("Body", "")
-                self._objects[parameters["Bucket"], parameters["Key"]] = str(body).encode()
+                place = str(parameters.get("Bucket")), str(parameters.get("Key"))
+                body = _plain(parameters.get("Body", ""))
+                self._objects[place] = (body if isinstance(body, str) else compact(body)).encode()
 
     @property
     def activities(self) -> tuple[str, ...]:
@@ -148,7 +150,13 @@ class _World:
         if command.resource.endswith("listObjectsV2"):
             prefix = str(where.get("Prefix", ""))
             return [
-                {"Key": key, "Size": len(body), "Etag": "etag", "LastModified": 0, "StorageClass": "STANDARD"}
+                {
+                    "Etag": f'"{md5(body, usedforsecurity=False).hexdigest()}"',
+                    "Key": key,
+                    "LastModified": int(EXTRACTED_AT),
+                    "Size": len(body),
+                    "StorageClass": "STANDARD",
+                }
                 for (in_bucket, key), body in sorted(self._objects.items())
                 if in_bucket == bucket and key.startswith(prefix)
             ]
@@ -184,8 +192,9 @@ def _behave(behaviour: Mapping[str, object], payload: JSON, *, direct: bool, aft
         assert isinstance(char, str)
         assert isinstance(times, int)
         output = char * times
+    elif kind != "return_format":
+        raise UsageError(f'the runner knows no behaviour "{kind}"', fix="see the README of the corpus")
     else:
-        assert kind == "return_format", kind
         shown_payload = payload if isinstance(payload, str) else repr(payload)
         output = str(behaviour.get("format", behaviour.get("value", ""))).replace("{event}", shown_payload)
     if direct:
