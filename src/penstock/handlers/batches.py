@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 Verdict = dict[str, list[dict[str, str]]]
 
-Act = Callable[[object, str], object]
-"""What is done with a payload; the second argument identifies it in logs and in the idempotency store."""
+Act = Callable[[object, Record, int], object]
+"""What is done with a payload: given its record, and its number among the payloads of that record."""
 
 
 class FailedRecordsError(Exception):
@@ -75,8 +75,9 @@ def settle_each(rules: BatchRules, records: Sequence[Record], act: Act, context:
     """Give `act` each record's payloads, and return the partial batch response."""
     failed: list[str] = []
     ordered = _is_ordered(rules.source, records)
+    margin_millis = rules.stop_margin_seconds * 1000
     for index, record in enumerate(records):
-        if index and _out_of_time(rules, context):
+        if index and context.get_remaining_time_in_millis() < margin_millis:
             _log().warning("the invocation is nearly out of time: %s records go back", len(records) - index)
             failed += _handed_back(rules, records[index:])
             break
@@ -147,12 +148,11 @@ def _succeeds(rules: BatchRules, record: Record, act: Act) -> bool:
         payloads = rules.open(record)
     except DecodeError as error:
         return _put_aside(rules, record, error)
-    record_id = record_id_of(rules.source, record)
     try:
         for number, payload in enumerate(payloads):
-            act(payload, f"{record_id}/{number}" if number else record_id)
+            act(payload, record, number)
     except Exception:  # noqa: BLE001  # whatever the handler raises fails its record, and only that
-        _log().exception("record %s failed", record_id)
+        _log().exception("record %s failed", record_id_of(rules.source, record))
         return False
     return True
 
@@ -217,10 +217,6 @@ def _handed_back(rules: BatchRules, rest: Sequence[Record]) -> list[str]:
     """What Lambda is told of records that were not done: a stream needs only the first of them."""
     told = rest if rules.source is Source.SQS else rest[:1]
     return [record_id_of(rules.source, record) for record in told]
-
-
-def _out_of_time(rules: BatchRules, context: LambdaContext) -> bool:
-    return context.get_remaining_time_in_millis() < rules.stop_margin_seconds * 1000
 
 
 def _verdict(failed: list[str]) -> Verdict:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from penstock.errors import DecodeError, EventError
-from penstock.handlers.batches import BatchRules, Verdict, settle_batch, settle_each
+from penstock.handlers.batches import BatchRules, Verdict, record_id_of, settle_batch, settle_each
 from penstock.handlers.context import LambdaContext, is_context
 from penstock.handlers.observability import Powertools, Tools
 from penstock.handlers.opening import Open
@@ -21,6 +21,8 @@ from penstock.handlers.spec import HandlerSpec, Source
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Give = Callable[[object], object]
 
 _BATCHED = (Source.SQS, Source.KINESIS, Source.DYNAMODB)
 
@@ -93,22 +95,25 @@ class Handler(Generic[P, R]):
 
     def _settle(self, event: object, context: LambdaContext) -> Verdict | dict[str, Any]:
         records = _records(event, self.spec)
+        give, tools, source = self._giving(context), self._tools, self.spec.source
         if self.spec.per_batch:
             batch_id = context.aws_request_id
             verdict = settle_batch(
-                self._rules, records, lambda payloads: self._act(payloads, batch_id, context)
+                self._rules, records, lambda payloads: _around(tools, give, payloads, batch_id)
             )
+        elif tools is None:
+            verdict = settle_each(self._rules, records, lambda payload, *_: give(payload), context)
         else:
-            verdict = settle_each(
-                self._rules,
-                records,
-                lambda payload, record_id: self._act(payload, record_id, context),
-                context,
-            )
-        if self._tools is not None:
+
+            def act(payload: object, record: Mapping[str, Any], number: int) -> object:
+                record_id = record_id_of(source, record)
+                return _around(tools, give, payload, f"{record_id}/{number}" if number else record_id)
+
+            verdict = settle_each(self._rules, records, act, context)
+        if tools is not None:
             failed = len(verdict["batchItemFailures"])
-            self._tools.end(succeeded=len(records) - failed, failed=failed)
-        state = event.get("state") if isinstance(event, dict) else None
+            tools.end(succeeded=len(records) - failed, failed=failed)
+        state = cast("dict[str, Any]", event).get("state")
         return verdict if state is None else {**verdict, "state": state}
 
     def _run_task(self, event: object, context: LambdaContext) -> object:
@@ -116,7 +121,7 @@ class Handler(Generic[P, R]):
             (payload,) = self._open(cast("Mapping[str, Any]", event))
         except DecodeError as error:
             raise _located(error, self.spec, "the input of the task") from error
-        result = self._act(payload, context.aws_request_id, context)
+        result = _around(self._tools, self._giving(context), payload, context.aws_request_id)
         return self._check_result(encoded(result))
 
     def _run_events(self, event: object, context: LambdaContext) -> None:
@@ -126,19 +131,19 @@ class Handler(Generic[P, R]):
         except DecodeError as error:
             raise _located(error, self.spec, "the event") from error
         # Lambda's retries of an asynchronous invocation bear its request id.
-        request_id = context.aws_request_id
+        request_id, give, tools = context.aws_request_id, self._giving(context), self._tools
         done = 0
         try:
             if self.spec.per_batch:
-                self._act(payloads, request_id, context)
+                _around(tools, give, payloads, request_id)
                 done = len(payloads)
             else:
                 for payload in payloads:
-                    self._act(payload, f"{request_id}/{done}", context)
+                    _around(tools, give, payload, f"{request_id}/{done}")
                     done += 1
         finally:
-            if self._tools is not None:
-                self._tools.end(succeeded=done, failed=len(payloads) - done)
+            if tools is not None:
+                tools.end(succeeded=done, failed=len(payloads) - done)
 
     def _payloads_in(self, event: object) -> list[object]:
         source, raw = self.spec.source, is_raw(self.spec.payload)
@@ -146,28 +151,28 @@ class Handler(Generic[P, R]):
             return list(uploads_in(event))
         if source in (Source.S3, Source.SNS):
             return [payload for record in _records(event, self.spec) for payload in self._open(record)]
-        if not isinstance(event, Mapping):
+        if not isinstance(event, dict):
             raise _not_of(self.spec, "it is no object")
         return self._open(event)
 
-    def _act(self, payload: object, record_id: str, context: LambdaContext) -> object:
-        if self._tools is None:
-            return self._give(payload, context)
-        return self._tools.around(lambda: self._give(payload, context), payload, record_id)
-
-    def _give(self, payload: object, context: LambdaContext) -> object:
+    def _giving(self, context: LambdaContext) -> Give:
+        """The function, with the context if it takes that."""
         function = cast("Callable[..., object]", self.function)
-        return function(payload, context) if self._takes_context else function(payload)
+        return (lambda payload: function(payload, context)) if self._takes_context else function
 
 
-def _records(event: object, spec: HandlerSpec) -> list[Mapping[str, Any]]:
-    records = event.get("Records") if isinstance(event, Mapping) else None
+def _around(tools: Tools | None, give: Give, payload: object, record_id: str) -> object:
+    return give(payload) if tools is None else tools.around(lambda: give(payload), payload, record_id)
+
+
+def _records(event: object, spec: HandlerSpec) -> list[dict[str, Any]]:
+    records = event.get("Records") if isinstance(event, dict) else None
     if isinstance(records, list):
         for index, record in enumerate(records):
-            if not isinstance(record, Mapping):
+            if not isinstance(record, dict):
                 raise _not_of(spec, f"Records[{index}] is no object")
         return records
-    if isinstance(event, Mapping) and event.get("Event") == "s3:TestEvent":
+    if isinstance(event, dict) and event.get("Event") == "s3:TestEvent":
         return []
     raise _not_of(spec, "it has no list of Records")
 

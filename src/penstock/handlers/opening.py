@@ -106,7 +106,7 @@ def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
 
 
 def _attribute(value: object) -> str | bytes:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise DecodeError("messageAttributes: an attribute is an object")
     binary = value.get("binaryValue")
     return str(value.get("stringValue", "")) if binary is None else _base64(binary, "messageAttributes")
@@ -199,7 +199,7 @@ def _sns_message(sns: Record, message: object) -> SNSMessage[object]:
         subject=None if subject is None else str(subject),
         timestamp=str(sns.get("Timestamp", "")),
         message_attributes={
-            str(name): str(value.get("Value", "")) for name, value in attributes if isinstance(value, Mapping)
+            str(name): str(value.get("Value", "")) for name, value in attributes if isinstance(value, dict)
         },
     )
 
@@ -253,7 +253,7 @@ _OPENERS: Mapping[Source, Callable[[object, str], Open]] = {
 
 def _part(record: Record, name: str) -> Record:
     found = record.get(name)
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         raise DecodeError(f"{name}: an object is missing here")
     return found
 
@@ -263,7 +263,7 @@ def _members(record: Record, name: str) -> Iterable[tuple[object, Any]]:
     found = record.get(name)
     if found is None:
         return ()
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         raise DecodeError(f"{name}: this is no object")
     return found.items()
 
