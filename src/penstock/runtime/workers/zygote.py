@@ -47,6 +47,7 @@ def main() -> None:
                     with contextlib.suppress(BlockingIOError):
                         wake.recv(4096)
                 elif not _obey(control, environments, (selector, wake, waker)):
+                    signal.set_wakeup_fd(-1)
                     _kill_all(environments)
                     return
             _reap(control, environments)
