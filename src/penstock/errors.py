@@ -13,6 +13,7 @@
     │   ├── PathError           a path finds nothing, or a reference path cannot be applied
     │   ├── IntrinsicError      an intrinsic function refuses its arguments
     │   └── JsonataError        a JSONata expression fails, returns nothing or runs away
+    ├── StateTestError          a state cannot be tested like this (TestState refuses the request)
     ├── ItemFormatError         the items of a Distributed Map are not in the format that its reader names
     ├── EventError              an event is not what its source sends
     │   └── DecodeError         one record's payload is not what the handler's annotation says
@@ -136,6 +137,19 @@ class JsonataError(EvaluationError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class StateTestError(PenstockError):
+    """A state cannot be tested like this: TestState refuses the request.
+
+    Args:
+        what: AWS's message.
+        code: AWS's error code: `ValidationException` or `InvalidDefinition`.
+    """
+
+    def __init__(self, what: str, *, code: str = "ValidationException", at: str | None = None) -> None:
+        super().__init__(what, at=at)
+        self.code = code
 
 
 class ItemFormatError(PenstockError):

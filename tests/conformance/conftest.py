@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import corpus, jsonata_suite, scoring
+from tests.conformance import corpus, jsonata_suite, scoring, state_test_suite
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -17,11 +17,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section(f"conformance with histories recorded on AWS ({corpus.asl_folder()})")
     for line in scoring.table(results):
         terminalreporter.write_line(line)
-    different_expressions, expressions = jsonata_suite.differing()
-    if expressions:
-        agreed = expressions - len(different_expressions)
-        rate = 100 * agreed / expressions
-        terminalreporter.write_line(f"JSONata's own test suite: {agreed}/{expressions} {rate:.1f} %")
+    for name, suite in (("TestState", state_test_suite), ("JSONata's own test suite", jsonata_suite)):
+        others, compared = suite.differing()
+        if compared:
+            rate = 100 * (compared - len(others)) / compared
+            terminalreporter.write_line(f"{name}: {compared - len(others)}/{compared} {rate:.1f} %")
     known = corpus.known_differences()
     different = [result for result in results if result.first_difference is not None]
     terminalreporter.write_line(f"\n{len(different)} of {len(results)} cases differ")

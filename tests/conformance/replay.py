@@ -26,7 +26,7 @@ _SLEEPS_LONG = 3_600.0
 def run_case(case: Case) -> MachineRun:
     """Run a case in virtual time."""
     data = case.data
-    world = _World(data)
+    world = World(data)
     machine_data = data["state_machine"]
     described = machine_data if isinstance(machine_data, dict) else {"name": str(machine_data)}
     definition = data["definition"]
@@ -55,7 +55,7 @@ def _calls(data: Mapping[str, object], member: str) -> list[Mapping[str, object]
     return calls
 
 
-class _World:
+class World:
     """Everything outside the execution, as the case has recorded it."""
 
     def __init__(self, data: Mapping[str, object]) -> None:
@@ -97,7 +97,7 @@ class _World:
     def answer(self, task: RunTask) -> Answer:
         result = self._take_result(task)
         if result is None:
-            return self._call_function(task)
+            return self.call_function(task)
         suffix = "" if task.pattern.value == "request_response" else f".{task.pattern.value}"
         waiting = self._submitted[f"{task.resource_type}:{task.action}{suffix}"]
         accepted = bool(waiting)
@@ -131,14 +131,18 @@ class _World:
                 return results.pop(index)
         return results.pop(0)
 
-    def _call_function(self, task: RunTask) -> Answer:
+    def call_function(self, task: RunTask) -> Answer:
         """A Lambda function's behaviour, where no result was recorded."""
         direct = not task.action
         given = task.parameters if isinstance(task.parameters, dict) else {}
         name = task.resource if direct else str(given.get("FunctionName"))
-        payload = task.parameters if direct else given.get("Payload", {})
+        payload = task.parameters if direct else given.get("Payload")
+        if payload is None and not direct:
+            payload = {}
         for function in self._functions:
-            if name in (function["arn"], function["function"]):
+            if name in (function.get("arn"), function.get("function")) or (
+                "arn" not in function and name.endswith(f":function:{function['function']}")
+            ):
                 behaviour = function["behaviour"]
                 assert isinstance(behaviour, dict)
                 return _behave(behaviour, payload, direct=direct)

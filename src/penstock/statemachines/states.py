@@ -39,9 +39,14 @@ def run_succeed(execution: Execution, branch: Branch, state: Succeed) -> None:
 def run_fail(execution: Execution, branch: Branch, state: Fail) -> None:
     """Fails the branch; a Fail state is never exited, and nothing in its own flow catches it."""
     scope = scope_of(execution, branch)
-    error = None if state.error is None else state.error(branch.input, scope)
-    cause = None if state.cause is None else state.cause(branch.input, scope)
-    end_badly(execution, branch, _text(error), _text(cause))
+    end_badly(execution, branch, *failure_of(state, branch.input, scope))
+
+
+def failure_of(state: Fail, value: JSON, scope: Scope) -> tuple[str | None, str | None]:
+    """The error and the cause that a Fail state gives."""
+    error = None if state.error is None else state.error(value, scope)
+    cause = None if state.cause is None else state.cause(value, scope)
+    return _text(error), _text(cause)
 
 
 def _text(value: JSON) -> str | None:
@@ -74,9 +79,7 @@ def run_wait(execution: Execution, branch: Branch, state: Wait) -> None:
     """Sets the timer; `end_wait` goes on."""
     scope = scope_of(execution, branch)
     value = dataflow.filtered_input(state, branch.input, scope)
-    until = _until(execution, state, value, scope)
-    if until - execution.now > MAXIMUM_WAIT_SECONDS:
-        raise runtime_failure("Wait state delay is too long.")
+    until = wait_until(execution.now, state, value, scope)
     branch.work = Pause(execution.set_timer(TimerPurpose.WAIT_OVER, branch, max(until, execution.now)))
 
 
@@ -88,9 +91,21 @@ def end_wait(execution: Execution, branch: Branch) -> None:
     leave(execution, branch, output, assigned, state.next)
 
 
-def _until(execution: Execution, state: Wait, value: JSON, scope: Scope) -> float:
+def wait_until(now: float, state: Wait, value: JSON, scope: Scope) -> float:
+    """When a Wait state that is entered `now` ends, in epoch seconds.
+
+    Raises:
+        StateFailure: its Seconds or Timestamp is none, or too far away.
+    """
+    until = _until(now, state, value, scope)
+    if until - now > MAXIMUM_WAIT_SECONDS:
+        raise runtime_failure("Wait state delay is too long.")
+    return until
+
+
+def _until(now: float, state: Wait, value: JSON, scope: Scope) -> float:
     if state.seconds is not None:
-        return execution.now + _seconds(state, value, scope)
+        return now + _seconds(state, value, scope)
     text = _reference(state, state.timestamp, value, scope, "TimestampPath")
     instant = parse_timestamp(text)
     if instant is not None:

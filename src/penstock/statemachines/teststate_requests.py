@@ -1,0 +1,141 @@
+"""Requests of `TestState`: which state is meant, and whether it can be tested like that.
+
+Nothing is run here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from penstock.errors import DefinitionError, StateTestError
+from penstock.statemachines.fields import Fields
+from penstock.statemachines.model import Map, Parallel, State, Task
+from penstock.statemachines.parse import parse_state
+from penstock.statemachines.teststate_mocks import check_result
+from penstock.statemachines.values import JSON
+
+MOCKABLE = (Task, Map, Parallel)
+_TYPES = "Task, Wait, Pass, Succeed, Fail, Choice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mock:
+    """What stands in for a task's, Map's or Parallel state's work.
+
+    Args:
+        result: JSON text; None for a failure.
+        field_validation_mode: how a service's result is held against its API: STRICT, PRESENT or NONE.
+    """
+
+    result: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    field_validation_mode: str = "STRICT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateConfiguration:
+    """Where the tested state stands (API reference, "TestStateConfiguration").
+
+    Args:
+        map_item_reader_data: JSON text of the items that a Map's reader would give.
+    """
+
+    retrier_retry_count: int = 0
+    map_iteration_failure_count: int | None = None
+    error_caused_by_state: str | None = None
+    map_item_reader_data: str | None = None
+
+
+def find_state(definition: Mapping[str, JSON], name: str | None) -> State:
+    """The state to test: the definition itself, or the one of that name in it, however deep.
+
+    Raises:
+        StateTestError: there is none, or it cannot be read.
+    """
+    try:
+        if name is None and "States" not in definition:
+            return _parse("StateName", definition, "", jsonata=False)
+        for found, member, pointer, jsonata in _all_states(definition, "", jsonata=False):
+            if name is None or found == name:
+                return _parse("StateName", member, pointer, jsonata=jsonata)
+    except DefinitionError as error:
+        what = error.what
+        if what.startswith("no state type"):
+            what = f"The field 'Type' should have one of these values: [{_TYPES}, Parallel, Map]"
+        message = f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {what} at {error.at}'"
+        raise StateTestError(message, code="InvalidDefinition") from error
+    raise StateTestError(f"State not found in definition: {name}")
+
+
+def _parse(name: str, members: Mapping[str, JSON], pointer: str, *, jsonata: bool) -> State:
+    return parse_state(name, Fields(members, pointer, jsonata=jsonata), {})
+
+
+def _all_states(
+    flow: Mapping[str, JSON], pointer: str, *, jsonata: bool
+) -> Iterator[tuple[str, Mapping[str, JSON], str, bool]]:
+    """Every state of a machine, the innermost ones too, with its pointer and its query language."""
+    jsonata = flow.get("QueryLanguage", "JSONata" if jsonata else "JSONPath") == "JSONata"
+    states = flow.get("States")
+    for name, state in states.items() if isinstance(states, dict) else ():
+        if not isinstance(state, dict):
+            continue
+        place = f"{pointer}/States/{name}"
+        yield name, state, place, jsonata
+        for member in ("ItemProcessor", "Iterator"):
+            inner = state.get(member)
+            if isinstance(inner, dict):
+                yield from _all_states(inner, f"{place}/{member}", jsonata=jsonata)
+        branches = state.get("Branches")
+        for index, branch in enumerate(branches) if isinstance(branches, list) else ():
+            if isinstance(branch, dict):
+                yield from _all_states(branch, f"{place}/Branches/{index}", jsonata=jsonata)
+
+
+def check_request(
+    state: State,
+    mock: Mock | None,
+    settings: StateConfiguration,
+    role_arn: str | None,
+    *,
+    reveal_secrets: bool,
+) -> None:
+    """Refuse what AWS refuses, in its words.
+
+    Raises:
+        StateTestError: the state cannot be tested like this.
+    """
+    if mock is None:
+        if settings.map_iteration_failure_count is not None:
+            raise StateTestError(
+                "TestState does not support MapIterationFailureCount when a mock is not specified."
+            )
+        if isinstance(state, Map | Parallel):
+            raise StateTestError(
+                f"TestState API does not support Map or Parallel states. Supported state types include: [{_TYPES}]",
+                code="InvalidDefinition",
+            )
+        if isinstance(state, Task) and role_arn is None:
+            raise StateTestError("RoleArn must be specified when testing a Task state")
+        return
+    if reveal_secrets:
+        raise StateTestError("TestState does not support RevealSecrets when a mock is specified.")
+    if not isinstance(state, MOCKABLE):
+        raise StateTestError(f"State type '{state.type}' is not supported when a mock is specified")
+    if mock.result is None:
+        return
+    try:
+        result: JSON = json.loads(mock.result)
+    except ValueError as error:
+        raise StateTestError("Mocked result must be valid JSON") from error
+    if isinstance(state, Map) and state.writer is not None:
+        if not isinstance(result, dict):
+            raise StateTestError("Mocked result must be a JSON object.")
+    elif isinstance(state, Map | Parallel):
+        if not isinstance(result, list):
+            raise StateTestError("Mocked result must be an array.")
+    elif isinstance(state, Task):
+        check_result(state, result, mode=mock.field_validation_mode)

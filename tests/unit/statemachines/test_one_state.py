@@ -1,0 +1,146 @@
+"""`TestState`: one state by itself, with mocked results and its data laid open."""
+
+from __future__ import annotations
+
+import pytest
+
+from penstock.errors import StateTestError
+from penstock.statemachines import RunTask, TaskFailed, TaskSucceeded
+from penstock.statemachines.teststate import Mock, StateConfiguration, try_state
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+TASK: dict[str, object] = {
+    "Type": "Task",
+    "Resource": INVOKE,
+    "InputPath": "$.in",
+    "Parameters": {"FunctionName": "f", "Payload.$": "$"},
+    "ResultSelector": {"n.$": "$.Payload"},
+    "ResultPath": "$.out",
+    "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 3, "MaxAttempts": 2}],
+    "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Sorry"}],
+    "Next": "Then",
+}
+
+
+def test_every_stage_of_the_data_flow() -> None:
+    """The inspection data has the data after each stage, by AWS's names; INFO has none of it."""
+    mock = Mock(result='{"Payload": 5}')
+    told = try_state(TASK, {"in": {"a": 1}}, mock=mock, level="TRACE")
+    assert told.as_api() == {
+        "status": "SUCCEEDED",
+        "output": {"in": {"a": 1}, "out": {"n": 5}},
+        "nextState": "Then",
+        "inspectionData": {
+            "input": {"in": {"a": 1}},
+            "afterInputPath": {"a": 1},
+            "afterParameters": {"FunctionName": "f", "Payload": {"a": 1}},
+            "result": {"Payload": 5},
+            "afterResultSelector": {"n": 5},
+            "afterResultPath": {"in": {"a": 1}, "out": {"n": 5}},
+        },
+    }
+    assert try_state(TASK, {"in": {}}, mock=mock).inspection == {}
+
+
+def test_retried_caught_or_failed() -> None:
+    """A failure is RETRIABLE while a retrier has attempts left, then caught, else FAILED."""
+    busy = Mock(error="Busy", cause="c")
+    first = try_state(TASK, {"in": 0}, mock=busy, level="DEBUG")
+    assert first.status == "RETRIABLE"
+    assert first.inspection["errorDetails"] == {"retryIndex": 0, "retryBackoffIntervalSeconds": 3}
+    last = try_state(
+        TASK, {"in": 0}, mock=busy, configuration=StateConfiguration(retrier_retry_count=2), level="DEBUG"
+    )
+    assert (last.status, last.next_state) == ("CAUGHT_ERROR", "Sorry")
+    assert last.output == {"in": 0, "error": {"Error": "Busy", "Cause": "c"}}
+    assert last.inspection["errorDetails"] == {"retryIndex": 0, "catchIndex": 0}
+    uncaught = {key: value for key, value in TASK.items() if key not in ("Retry", "Catch")}
+    assert try_state(uncaught, {"in": 0}, mock=busy).status == "FAILED"
+
+
+def test_a_task_without_a_mock_calls_its_service() -> None:
+    """What `call` answers is the result; a role is needed, as on AWS."""
+    given: list[object] = []
+
+    def call(task: RunTask) -> TaskSucceeded | TaskFailed:
+        given.append(task.parameters)
+        return TaskSucceeded(task_id=task.task_id, output={"Payload": 1}, at=0)
+
+    told = try_state(TASK, {"in": 7}, role_arn="arn:r", call=call)
+    assert told.output == {"in": 7, "out": {"n": 1}}
+    assert given == [{"FunctionName": "f", "Payload": 7}]
+    with pytest.raises(StateTestError, match="RoleArn must be specified"):
+        try_state(TASK, {"in": 7}, call=call)
+
+
+def test_a_state_of_a_machine() -> None:
+    """`state_name` finds a state however deep; variables and the context object may be given."""
+    inner = {
+        "StartAt": "Deep",
+        "States": {"Deep": {"Type": "Pass", "Output": "{% $x & $states.context.k %}", "End": True}},
+    }
+    machine = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "M",
+        "States": {"M": {"Type": "Map", "ItemProcessor": inner, "End": True}},
+    }
+    assert try_state(machine, {}, state_name="Deep", variables={"x": "a"}, context={"k": "b"}).output == "ab"
+    with pytest.raises(StateTestError, match="not found"):
+        try_state(machine, {}, state_name="Nowhere")
+
+
+def test_choice_and_map() -> None:
+    """A Choice names what would come next; a Map's mock is its result, failures count against its threshold."""
+    choice = {
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.n", "NumericEquals": 1, "Next": "One"}],
+        "Default": "D",
+    }
+    assert [try_state(choice, {"n": n}).next_state for n in (1, 2)] == ["One", "D"]
+    processor = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    mapped = {"Type": "Map", "ItemProcessor": processor, "ToleratedFailureCount": 1, "End": True}
+    mock = Mock(result="[1, 2, 3]")
+    assert try_state(mapped, [1, 2, 3], mock=mock).output == [1, 2, 3]
+    failed = try_state(
+        mapped, [1, 2, 3], mock=mock, configuration=StateConfiguration(map_iteration_failure_count=2)
+    )
+    assert failed.error == "States.ExceedToleratedFailureThreshold"
+
+
+@pytest.mark.parametrize(
+    ("result", "mode", "message"),
+    [
+        ("not json", "NONE", "Mocked result must be valid JSON"),
+        ('{"MessageId": 5}', "STRICT", "Field 'MessageId' must be a string"),
+        ('{"MessageId": 5}', "PRESENT", "Field 'MessageId' must be a string"),
+    ],
+)
+def test_mocks_are_held_against_the_api(result: str, mode: str, message: str) -> None:
+    """A mocked result must be what the API could answer, unless the mode is NONE."""
+    publish = {"Type": "Task", "Resource": "arn:aws:states:::sns:publish", "Parameters": {}, "End": True}
+    with pytest.raises(StateTestError, match=message):
+        try_state(publish, {}, mock=Mock(result=result, field_validation_mode=mode))
+    ok = try_state(publish, {}, mock=Mock(result='{"MessageId": 5}', field_validation_mode="NONE"))
+    assert ok.output == {"MessageId": 5}
+
+
+@pytest.mark.parametrize(
+    ("state", "mock", "message"),
+    [
+        (
+            {
+                "Type": "Parallel",
+                "Branches": [{"StartAt": "P", "States": {"P": {"Type": "Succeed"}}}],
+                "End": True,
+            },
+            None,
+            "does not support Map or Parallel",
+        ),
+        ({"Type": "Fail"}, Mock(result="{}"), "not supported when a mock"),
+        ({"Type": "Nope", "End": True}, None, "should have one of these values"),
+    ],
+)
+def test_what_cannot_be_tested(state: dict[str, object], mock: Mock | None, message: str) -> None:
+    """AWS's refusals, in its words."""
+    with pytest.raises(StateTestError, match=message):
+        try_state(state, {}, mock=mock)
