@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import corpus, jsonata_suite, scoring, state_test_suite
+from tests.conformance import corpus, definition_suite, jsonata_suite, scoring, state_test_suite
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -17,7 +17,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section(f"conformance with histories recorded on AWS ({corpus.asl_folder()})")
     for line in scoring.table(results):
         terminalreporter.write_line(line)
-    for name, suite in (("TestState", state_test_suite), ("JSONata's own test suite", jsonata_suite)):
+    suites = {
+        "definitions with AWS's verdict": definition_suite,
+        "TestState": state_test_suite,
+        "JSONata's own test suite": jsonata_suite,
+    }
+    for name, suite in suites.items():
         others, compared = suite.differing()
         if compared:
             rate = 100 * (compared - len(others)) / compared

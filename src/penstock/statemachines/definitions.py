@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from penstock.errors import DefinitionError
-from penstock.statemachines.model import Machine
+from penstock.statemachines.model import Flow, Kind, Machine, Map, Parallel, Task
 from penstock.statemachines.parse import parse_machine
 from penstock.statemachines.values import JSON
 
@@ -18,7 +18,10 @@ _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_.:-]+)\}")
 
 
 def load_definition(
-    source: str | Mapping[str, JSON], *, substitutions: Mapping[str, str] | None = None
+    source: str | Mapping[str, JSON],
+    *,
+    substitutions: Mapping[str, str] | None = None,
+    kind: Kind = "STANDARD",
 ) -> Machine:
     """Compile a state machine's definition.
 
@@ -26,6 +29,7 @@ def load_definition(
         source: Amazon States Language as JSON or YAML text, or decoded.
         substitutions: what `${Name}` in any string stands for (SAM's DefinitionSubstitutions). Without them
             such strings stay as they are.
+        kind: of the machine; an Express machine cannot wait for a job, a token or an activity's worker.
 
     Raises:
         DefinitionError: the text cannot be read, a substitution has no value, or the definition cannot be
@@ -34,7 +38,30 @@ def load_definition(
     decoded = read_definition(source) if isinstance(source, str) else source
     if substitutions is not None:
         decoded = _object(_substitute(decoded, substitutions, ""))
-    return parse_machine(decoded)
+    machine = parse_machine(decoded)
+    if kind == "EXPRESS":
+        _check_express(machine.flow)
+    return machine
+
+
+def _check_express(flow: Flow) -> None:
+    """Developer Guide, "Standard and Express workflows types": what only Standard workflows support."""
+    for state in flow.states.values():
+        if isinstance(state, Parallel):
+            for branch in state.branches:
+                _check_express(branch)
+        elif isinstance(state, Map):
+            if state.distributed:
+                raise DefinitionError("an Express state machine has no Distributed Map", at=state.pointer)
+            _check_express(state.processor)
+        elif isinstance(state, Task):
+            waits = "an activity" if state.resource_type == "activity" else f".{state.pattern}"
+            if waits != ".request_response":
+                raise DefinitionError(
+                    f"an Express state machine cannot wait for {waits}",
+                    at=f"{state.pointer}/Resource",
+                    fix="make the state machine STANDARD, or call the service without waiting",
+                )
 
 
 def read_definition(text: str) -> Mapping[str, JSON]:

@@ -62,6 +62,12 @@ def parse_flow(fields: Fields, flows: dict[str, Flow]) -> Flow:
 def parse_state(name: str, fields: Fields, flows: dict[str, Flow]) -> State:
     """Compile one state of any type."""
     language = fields.text("QueryLanguage")
+    if fields.jsonata and language == "JSONPath":
+        raise fields.fault(
+            "a state cannot be JSONPath in a machine whose query language is JSONata",
+            "QueryLanguage",
+            fix="set QueryLanguage in each state, and leave it out at the top",
+        )
     if language is not None:
         fields.jsonata = language == "JSONata"
     kind = fields.required_text("Type")
@@ -220,6 +226,9 @@ def _wait(name: str, fields: Fields, _flows: dict[str, Flow]) -> State:
 def _task(name: str, fields: Fields, _flows: dict[str, Flow]) -> State:
     resource = fields.required_text("Resource")
     resource_type, action, pattern = parse_resource(resource)
+    credentials = fields.object("Credentials")
+    if credentials is not None and not {"RoleArn", "RoleArn.$"} & credentials.members.keys():
+        raise credentials.fault("RoleArn is missing", fix='add "RoleArn"')
     return model.Task(
         **common(name, fields),
         **working(fields),

@@ -112,3 +112,34 @@ def test_unreadable_text(text: str) -> None:
 def test_resources(resource: str, parts: tuple[str, str, str]) -> None:
     """A Task's Resource is a service, an API and a pattern; or a function, or an activity."""
     assert parse_resource(resource) == parts
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync", "End": True},
+        {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "End": True},
+        {"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:a", "End": True},
+        {
+            "Type": "Map",
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED"},
+                "StartAt": "P",
+                "States": {"P": PASS},
+            },
+            "End": True,
+        },
+    ],
+)
+def test_express_machines_do_not_wait(state: dict[str, object]) -> None:
+    """An Express machine has no `.sync`, no task token, no activity and no Distributed Map, however deep."""
+    outer = {
+        "Type": "Parallel",
+        "Branches": [{"StartAt": "A", "States": {"A": state}}],
+        "End": True,
+    }
+    for name, definition in (("A", {"A": state}), ("O", {"O": outer})):
+        whole: dict[str, object] = {"StartAt": name, "States": definition}
+        load_definition(whole)
+        with pytest.raises(DefinitionError, match="Express"):
+            load_definition(whole, kind="EXPRESS")

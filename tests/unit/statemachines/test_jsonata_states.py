@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from penstock.errors import DefinitionError
 from penstock.statemachines import RunTask, load_definition
 from penstock.testing.machines import Answer, MachineRun, Returns, Throws, no_tasks, run_machine, scripted
 from penstock.testing.machines import Tasks as TasksOf
@@ -138,18 +141,19 @@ def test_expressions_of_the_wrong_type() -> None:
 
 
 def test_languages_mix() -> None:
-    """A state may choose its own query language; variables are common to both."""
-    ran = run(
-        {"a": 1},
-        J={"Type": "Pass", "Assign": {"x": "{% $states.input.a + 1 %}"}, "Next": "P"},
-        P={
-            "Type": "Pass",
-            "QueryLanguage": "JSONPath",
-            "Parameters": {"x.$": "$x", "a.$": "$.a"},
-            "End": True,
-        },
-    )
-    assert ran.output == {"x": 2, "a": 1}
+    """A state may be JSONata in a JSONPath machine, not the other way round; variables are common to both."""
+    jsonata = {
+        "Type": "Pass",
+        "QueryLanguage": "JSONata",
+        "Assign": {"x": "{% $states.input.a + 1 %}"},
+        "Next": "P",
+    }
+    jsonpath = {"Type": "Pass", "Parameters": {"x.$": "$x", "a.$": "$.a"}, "End": True}
+    machine = load_definition({"StartAt": "J", "States": {"J": jsonata, "P": jsonpath}})
+    assert run_machine(machine, {"a": 1}).output == {"x": 2, "a": 1}
+    mixed = {**jsonpath, "QueryLanguage": "JSONPath"}
+    with pytest.raises(DefinitionError):
+        load_definition({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": mixed}})
 
 
 def test_numbers_of_tasks() -> None:
