@@ -22,12 +22,16 @@ class Fields:
         members: the object.
         pointer: its place, a JSON pointer.
         jsonata: whether its query language is JSONata.
+        whole_jsonata: whether that of the whole state machine is; by default, as its own.
     """
 
-    def __init__(self, members: Mapping[str, JSON], pointer: str, *, jsonata: bool) -> None:
+    def __init__(
+        self, members: Mapping[str, JSON], pointer: str, *, jsonata: bool, whole_jsonata: bool | None = None
+    ) -> None:
         self.members = members
         self.pointer = pointer
         self.jsonata = jsonata
+        self.whole_jsonata = jsonata if whole_jsonata is None else whole_jsonata
 
     def __contains__(self, name: str) -> bool:
         return name in self.members
@@ -79,7 +83,8 @@ class Fields:
         """An object that stands in this one at `name` (a member, or `Member/index`)."""
         if not isinstance(value, dict):
             raise self.fault(f"{name} is an object, not {type_name(value)}", name)
-        return Fields(value, f"{self.pointer}/{name}", jsonata=self.jsonata)
+        place = f"{self.pointer}/{name}"
+        return Fields(value, place, jsonata=self.jsonata, whole_jsonata=self.whole_jsonata)
 
     def objects(self, name: str) -> list[Fields]:
         value = self.members.get(name)

@@ -62,7 +62,7 @@ def parse_flow(fields: Fields, flows: dict[str, Flow]) -> Flow:
 def parse_state(name: str, fields: Fields, flows: dict[str, Flow]) -> State:
     """Compile one state of any type."""
     language = fields.text("QueryLanguage")
-    if fields.jsonata and language == "JSONPath":
+    if fields.whole_jsonata and language == "JSONPath":
         raise fields.fault(
             "a state cannot be JSONPath in a machine whose query language is JSONata",
             "QueryLanguage",

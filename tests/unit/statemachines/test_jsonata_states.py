@@ -154,6 +154,9 @@ def test_languages_mix() -> None:
     mixed = {**jsonpath, "QueryLanguage": "JSONPath"}
     with pytest.raises(DefinitionError):
         load_definition({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": mixed}})
+    processor = {"StartAt": "P", "States": {"P": mixed}}
+    around = {"Type": "Map", "QueryLanguage": "JSONata", "ItemProcessor": processor, "End": True}
+    load_definition({"StartAt": "M", "States": {"M": around}})
 
 
 def test_numbers_of_tasks() -> None:
