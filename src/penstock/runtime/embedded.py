@@ -183,6 +183,8 @@ class Embedded:
     def __enter__(self) -> Self:
         """Begin the run, or go on with it if its state folder has a journal already."""
         self._exit.enter_context(answering(lambda call: settled(lambda: self.router.answer(call))))
+        if isinstance(self._invoker, PoolInvoker):
+            self._invoker.warm_up()
         try:
             if self.past:
                 self._resume()

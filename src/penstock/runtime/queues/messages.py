@@ -40,6 +40,7 @@ class Message:
     Attributes:
         visible_at: when a delayed message or one in flight can be received (again).
         receive_count: `ApproximateReceiveCount`; also tells which receipt handle is the latest.
+        offered: how often it became visible; tells which place in the line is its latest.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Message:
         "first_received_at",
         "group_id",
         "message_id",
+        "offered",
         "receive_count",
         "sender",
         "sent_at",
@@ -71,6 +73,7 @@ class Message:
         self.sequence_number: str | None = None
         self.sender = ""
         self.receive_count = 0
+        self.offered = 0
         self.first_received_at: float | None = None
         self.dead_letter_source: str | None = None
         self.where = Where.VISIBLE

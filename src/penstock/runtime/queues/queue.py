@@ -63,7 +63,7 @@ class Queue:
         self.messages: dict[str, Message] = {}
         self.in_flight = 0
         self.delayed = 0
-        self._ready: deque[Message] = deque()
+        self._ready: deque[tuple[Message, int]] = deque()
         self._waiting: list[tuple[float, int, Message]] = []
         self._order = 0
         self._groups: dict[str, _Group] = {}
@@ -121,12 +121,13 @@ class Queue:
         return self._receivable_standard(most)
 
     def _receivable_standard(self, most: int) -> list[Message]:
-        ready, found = self._ready, []
-        while ready and ready[0].where is not Where.VISIBLE:
+        """Places in the line of messages that were taken since are stale: they are dropped when they come first."""
+        ready, found = self._ready, list[Message]()
+        while ready and not _still_ready(ready[0]):
             ready.popleft()
-        for message in ready:
-            if message.where is Where.VISIBLE:
-                found.append(message)
+        for place in ready:
+            if _still_ready(place):
+                found.append(place[0])
                 if len(found) == most:
                     break
         return found
@@ -259,7 +260,8 @@ class Queue:
         if self.settings.fifo:
             self._offer_group(message.group_id or "")
         else:
-            self._ready.append(message)
+            message.offered += 1
+            self._ready.append((message, message.offered))
 
     def _offer_group(self, name: str) -> None:
         group = self._groups[name]
@@ -283,6 +285,11 @@ class Queue:
 
     def _group_of(self, message: Message) -> _Group | None:
         return self._groups.get(message.group_id or "") if self.settings.fifo else None
+
+
+def _still_ready(place: tuple[Message, int]) -> bool:
+    message, offered = place
+    return message.where is Where.VISIBLE and message.offered == offered
 
 
 def _still_waits(entry: tuple[float, int, Message]) -> bool:

@@ -138,11 +138,10 @@ class PoolInvoker:
         self._state.waiting.append((invocation, done))
         self._scheduler.call_soon(self._start_waiting)
 
-    @property
-    def process_ids(self) -> tuple[int, ...]:
-        """The zygote's process id, once it runs; the environments are its children."""
-        zygote = self._state.zygote
-        return () if zygote is None else (zygote.pid,)
+    def warm_up(self) -> None:
+        """Start the process that environments are forked from, so that it is ready when it is needed."""
+        if self._state.control is None:
+            self._start_zygote()
 
     def close(self) -> None:
         """End every process."""
