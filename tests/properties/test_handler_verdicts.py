@@ -87,11 +87,11 @@ _SCALARS = (
     | st.booleans()
     | st.text()
     | st.binary()
-    | st.integers(-(10**38), 10**38)
+    | st.integers(1 - 10**38, 10**38 - 1)
     | st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=4)
     | st.sets(st.text(), min_size=1)
     | st.sets(st.binary(), min_size=1)
-    | st.sets(st.integers(), min_size=1)
+    | st.sets(st.integers(-(10**37), 10**37), min_size=1)
 )
 ITEM_VALUES = st.recursive(
     _SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8

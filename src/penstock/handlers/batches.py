@@ -12,13 +12,13 @@ Source: Lambda, "Reporting batch item failures".
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
+from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.dead_letters import Undecodable, dead_letter_url, send_dead_letter
 from penstock.handlers.opening import Open
@@ -201,7 +201,7 @@ def _body_of(source: Source, record: Record) -> bytes:
     if source is Source.KINESIS:
         data = str((record.get("kinesis") or {}).get("data", ""))
         try:
-            return binascii.a2b_base64(data, strict_mode=True)
+            return base64_bytes(data)
         except ValueError:
             return data.encode(errors="surrogatepass")
     return msgspec.json.encode(record)

@@ -7,13 +7,15 @@ be decoded. Every opener is made once, when a handler is decorated.
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_origin
 
 from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.attribute_values import image
+from penstock.handlers.base64_data import base64_bytes
+from penstock.handlers.packing import GZIPPED, UserRecord, gunzipped, user_records
 from penstock.handlers.payloads import (
+    Text,
     check_payload_type,
     is_raw,
     text_decoder,
@@ -117,22 +119,40 @@ def _kinesis(annotation: object, at: str) -> Open:
     if not wrapped:
         _refuse_others(annotation, KinesisRecord, at)
     check_payload_type(payload, at=at)
-    decode = text_decoder(payload)
+    decode_text = text_decoder(payload)
+    decode = decode_text if payload is bytes else lambda data: decode_text(_plain(data))
     if wrapped:
-        return lambda record: [_kinesis_record(record, decode(_data(record)))]
-    return lambda record: [decode(_data(record))]
+        return lambda record: [_kinesis_record(record, part, decode(part.data)) for part in _parts(record)]
+    return lambda record: [decode(part.data) for part in _parts(record)]
 
 
-def _data(record: Record) -> bytes:
-    return _base64(_text(_part(record, "kinesis"), "data"), "kinesis.data")
+def _parts(record: Record) -> list[UserRecord]:
+    """A record's data; or those that the Kinesis Producer Library packed into it."""
+    kinesis = _part(record, "kinesis")
+    data = _base64(_text(kinesis, "data"), "kinesis.data")
+    try:
+        return user_records(data, str(kinesis.get("partitionKey", "")))
+    except ValueError as error:
+        raise DecodeError(f"kinesis.data: {error}") from error
 
 
-def _kinesis_record(record: Record, data: object) -> KinesisRecord[object]:
+def _plain(data: Text) -> Text:
+    """Data without the gzip that CloudWatch Logs puts around it; no text and no JSON begins like gzip."""
+    if not isinstance(data, bytes) or data[: len(GZIPPED)] != GZIPPED:
+        return data
+    try:
+        return gunzipped(data)
+    except ValueError as error:
+        raise DecodeError(f"kinesis.data: {error}") from error
+
+
+def _kinesis_record(record: Record, part: UserRecord, data: object) -> KinesisRecord[object]:
     kinesis = _part(record, "kinesis")
     return KinesisRecord(
         data=data,
-        partition_key=str(kinesis.get("partitionKey", "")),
+        partition_key=part.partition_key,
         sequence_number=str(kinesis.get("sequenceNumber", "")),
+        subsequence_number=part.subsequence_number,
         arrived_at=_number(kinesis.get("approximateArrivalTimestamp", 0.0), "approximateArrivalTimestamp"),
         shard_id=str(record.get("eventID", "")).partition(":")[0],
         stream_arn=str(record.get("eventSourceARN", "")),
@@ -284,6 +304,6 @@ def _text(record: Record, name: str) -> str:
 
 def _base64(value: object, path: str) -> bytes:
     try:
-        return binascii.a2b_base64(str(value), strict_mode=True)
-    except (binascii.Error, ValueError) as error:
-        raise DecodeError(f"{path}: this is not Base64: {error}") from error
+        return base64_bytes(str(value))
+    except ValueError as error:
+        raise DecodeError(f"{path}: {error}") from error

@@ -122,7 +122,7 @@ def text_decoder(annotation: object) -> DecodeText:
             return decode(text)
         except msgspec.ValidationError as error:
             raise undecodable(str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"the payload is not JSON: {error}") from error
 
     return decode_json

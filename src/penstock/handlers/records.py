@@ -51,11 +51,17 @@ class SQSMessage(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class KinesisRecord(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One record of a stream; `data` is decoded. `arrived_at` is in epoch seconds."""
+    """One record of a stream; `data` is decoded.
+
+    Attributes:
+        subsequence_number: its place among those that the Kinesis Producer Library packed into one record, from 0.
+        arrived_at: in epoch seconds.
+    """
 
     data: T
     partition_key: str
     sequence_number: str
+    subsequence_number: int = 0
     arrived_at: float
     shard_id: str
     stream_arn: str
