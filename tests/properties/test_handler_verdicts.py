@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from penstock.handlers import Undecodable, on_dynamodb_change, on_kinesis_record, on_sqs_message
 from penstock.handlers.attribute_values import image
 from penstock.handlers.records import DynamoDBChange
+from penstock.testing.attribute_values import attribute_value
 from penstock.testing.context import FakeContext
 from penstock.testing.events import (
-    attribute_value,
     dynamodb_event,
     kinesis_event,
     message_id,

@@ -12,15 +12,15 @@ HTTP requests are in `penstock.testing.http_events`.
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Final
 from urllib.parse import quote_plus
 
 import msgspec
+
+from penstock.testing.attribute_values import attribute_value, base64_text
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "123456789012"
@@ -179,7 +179,7 @@ def message_id(number: int) -> str:
 def _message_attribute(value: str | bytes) -> Event:
     common: Event = {"stringListValues": [], "binaryListValues": []}
     if isinstance(value, bytes):
-        return {"binaryValue": _base64(value), **common, "dataType": "Binary"}
+        return {"binaryValue": base64_text(value), **common, "dataType": "Binary"}
     return {"stringValue": value, **common, "dataType": "String"}
 
 
@@ -241,7 +241,7 @@ def kinesis_event(*data: object, stream: str = "clicks", partition_key: str = "1
                     "kinesisSchemaVersion": "1.0",
                     "partitionKey": partition_key,
                     "sequenceNumber": sequence_number(number),
-                    "data": _base64(_bytes(item)),
+                    "data": base64_text(_bytes(item)),
                     "approximateArrivalTimestamp": AT_SECONDS + number,
                 },
                 "eventSource": "aws:kinesis",
@@ -316,41 +316,6 @@ def _change(
     return record
 
 
-def attribute_value(value: object) -> Event:
-    """A Python value as DynamoDB writes it in a Lambda event: `5` becomes `{"N": "5"}`.
-
-    Raises:
-        TypeError: DynamoDB has no such type.
-    """
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": value}
-        case int() | float() | Decimal():
-            return {"N": str(value)}
-        case bytes():
-            return {"B": _base64(value)}
-        case Mapping():
-            return {"M": {str(name): attribute_value(item) for name, item in value.items()}}
-        case set() | frozenset():
-            return _set(sorted(value))
-        case list() | tuple():
-            return {"L": [attribute_value(item) for item in value]}
-        case _:
-            raise TypeError(f"DynamoDB has no type for {value!r}")
-
-
-def _set(members: Sequence[object]) -> Event:
-    if all(isinstance(member, str) for member in members):
-        return {"SS": list(members)}
-    if all(isinstance(member, bytes) for member in members):
-        return {"BS": [_base64(member) for member in members if isinstance(member, bytes)]}
-    return {"NS": [str(member) for member in members]}
-
-
 def firehose_event(*data: object, stream: str = "delivery") -> Event:
     """What Firehose gives a function that transforms its records."""
     return {
@@ -361,7 +326,7 @@ def firehose_event(*data: object, stream: str = "delivery") -> Event:
             {
                 "recordId": sequence_number(number),
                 "approximateArrivalTimestamp": int(AT_SECONDS * 1000) + number,
-                "data": _base64(_bytes(item)),
+                "data": base64_text(_bytes(item)),
             }
             for number, item in enumerate(data)
         ],
@@ -385,7 +350,7 @@ def cloudwatch_logs_event(*messages: str, log_group: str = "/aws/lambda/handler"
             for number, message in enumerate(messages)
         ],
     }
-    return {"awslogs": {"data": _base64(gzip.compress(msgspec.json.encode(logs), mtime=0))}}
+    return {"awslogs": {"data": base64_text(gzip.compress(msgspec.json.encode(logs), mtime=0))}}
 
 
 # --- Buses and schedules ----------------------------------------------------------------------------------
@@ -428,10 +393,6 @@ def _text(payload: object) -> str:
 
 def _bytes(payload: object) -> bytes:
     return payload if isinstance(payload, bytes) else _text(payload).encode()
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
 
 
 def _md5(data: bytes) -> str:
