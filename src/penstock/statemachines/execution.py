@@ -256,7 +256,7 @@ class Execution:
     def draw(self) -> Random:
         """The execution's own random numbers: two executions with one seed do not share their task tokens."""
         if self.generator is None:
-            self.generator = Random(f"{self.seed} {self.arn}")
+            self.generator = Random(f"{self.seed} {self.arn!a}")
         return self.generator
 
     def next_id(self) -> int:

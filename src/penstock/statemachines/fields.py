@@ -158,6 +158,10 @@ class Fields:
     def setting(self, name: str, *, field: str | None = None) -> Setting | None:
         """A literal, a JSONata expression, or `namePath`: a number that the state needs."""
         path = None if name in self.members else self.text(f"{name}Path")
+        if path is not None and self.jsonata:
+            raise self.fault(
+                f"{name}Path is of JSONPath", f"{name}Path", fix=f'write "{name}": "{{% ... %}}"'
+            )
         if path is not None:
             evaluate = self.path(f"{name}Path") or expressions.identity
         else:

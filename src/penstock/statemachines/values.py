@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -25,7 +26,14 @@ def compact(value: JSON) -> str:
 
 def size_bytes(value: JSON) -> int:
     """The length of the value's compact JSON text in UTF-8."""
-    return len(_encode(value))
+    try:
+        return len(_encode(value))
+    except UnicodeEncodeError:
+        # A lone surrogate, which JSON may escape (`"\\ud800"`) and UTF-8 cannot hold.
+        return len(compact(value).encode(errors="surrogatepass"))
+    except RecursionError:
+        # Nested deeper than JSON is read anywhere: larger than any limit.
+        return sys.maxsize
 
 
 def type_name(value: JSON) -> str:

@@ -185,6 +185,24 @@ def test_output_is_limited_to_256_kib() -> None:
     assert run({}, P={"Type": "Pass", "Result": "é" * 131_072, "End": True}).status == "FAILED"
 
 
+def test_a_lone_surrogate_is_a_value_like_any_other() -> None:
+    """JSON may escape half a character; it passes through."""
+    assert run({"a": "\ud800"}, P={"Type": "Pass", "Parameters": {"b.$": "$.a"}, "End": True}).output == {
+        "b": "\ud800"
+    }
+
+
+def test_a_document_that_grows_ever_deeper_ends_the_execution() -> None:
+    """A loop that wraps its input again and again fails with the payload limit, not with Python's stack."""
+    wrap = {"in.$": "$"}
+    ran = run(
+        {},
+        A={"Type": "Pass", "Parameters": wrap, "Next": "B"},
+        B={"Type": "Pass", "Parameters": wrap, "Next": "A"},
+    )
+    assert ran.error == "States.DataLimitExceeded"
+
+
 def test_express_ends_after_five_minutes() -> None:
     """An Express execution runs for five minutes at most."""
     definition = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 301, "End": True}}}
