@@ -13,7 +13,7 @@ from penstock.statemachines import dataflow
 from penstock.statemachines.dataflow import scope_of
 from penstock.statemachines.execution import Branch, Execution, Turn
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
-from penstock.statemachines.model import Map, Parallel
+from penstock.statemachines.model import Map, Parallel, Scope
 from penstock.statemachines.settings import count
 from penstock.statemachines.transitions import fail, leave, record_aborted, stop
 from penstock.statemachines.values import JSON, compact
@@ -86,13 +86,17 @@ def concurrency(execution: Execution, branch: Branch, state: Map) -> int:
 
 
 def find_items(execution: Execution, branch: Branch, state: Map) -> list[JSON]:
-    """The array that a Map state iterates over: ItemsPath or Items, else its input.
+    """The array that a Map state iterates over (see `items_of`)."""
+    scope = scope_of(execution, branch)
+    return items_of(state, dataflow.filtered_input(state, branch.input, scope), scope)
+
+
+def items_of(state: Map, value: JSON, scope: Scope) -> list[JSON]:
+    """ItemsPath or Items, else the state's input.
 
     Raises:
         StateFailure: it is no array.
     """
-    scope = scope_of(execution, branch)
-    value = dataflow.filtered_input(state, branch.input, scope)
     items = value if state.items is None else state.items(value, scope)
     if isinstance(items, list):
         return items

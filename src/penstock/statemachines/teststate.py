@@ -23,6 +23,8 @@ from penstock.statemachines.failures import (
     matches,
     runtime_failure,
 )
+from penstock.statemachines.fan_out import items_of
+from penstock.statemachines.jsonpath import ReferencePath
 from penstock.statemachines.model import (
     Catcher,
     Choice,
@@ -189,7 +191,10 @@ class _Trial:
                 return self._work(call)
             return self._flow_through()
         except StateFailure as failure:
-            return self._failed(failure)
+            try:
+                return self._failed(failure)
+            except StateFailure as second:
+                return StateTest(status="FAILED", error=second.error, cause=second.cause)
 
     def _filtered(self) -> JSON:
         value = dataflow.filtered_input(self.state, self.value, self.scope())
@@ -256,11 +261,7 @@ class _Trial:
     def _inspect_map(self, state: Map, value: JSON) -> None:
         scope = self.scope()
         if state.reader is None:
-            items = value if state.items is None else state.items(value, scope)
-            if not isinstance(items, list):
-                path = state.items_path or "$"
-                path = path[1:] if path.startswith("$$") else path
-                raise StateFailure("States.Runtime", f'Reference path "{path}" must point to array.')
+            items = items_of(state, value, scope)
             if not state.jsonata and state.items is not None:
                 self.inspection["afterItemsPath"] = items
         concurrency = state.max_concurrency
@@ -277,13 +278,19 @@ class _Trial:
             return
         tolerated = self.inspection.get("toleratedFailureCount")
         if state.tolerated_percentage is not None and tolerated is None:
-            items = value if state.items is None else state.items(value, self.scope())
-            total = len(items) if isinstance(items, list) else failures
+            total = len(self._items(state, value))
             exceeded = failures * 100 > percentage(state.tolerated_percentage, value, self.scope()) * total
         else:
             exceeded = failures > (tolerated if isinstance(tolerated, int) else 0)
         if exceeded:
             raise StateFailure(TOLERATED_FAILURES, "The specified tolerated failure threshold was exceeded")
+
+    def _items(self, state: Map, value: JSON) -> list[JSON]:
+        """What the Map iterates over; a reader's items are in the configuration."""
+        if state.reader is None:
+            return items_of(state, value, self.scope())
+        read: JSON = json.loads(self.settings.map_item_reader_data or "[]")
+        return read if isinstance(read, list) else []
 
     def _result(self, state: State, parameters: JSON, call: Call | None) -> JSON:
         if self.mock is not None:
@@ -333,10 +340,11 @@ class _Trial:
         state = self.state
         if state.discards_result:
             return self.value
-        if state.result_path is None:
-            return result
+        return result if state.result_path is None else self._put(state.result_path, result)
+
+    def _put(self, path: ReferencePath, result: JSON) -> JSON:
         try:
-            return state.result_path.put(self.value, result)
+            return path.put(self.value, result)
         except PathError as error:
             raise StateFailure(RESULT_PATH_MATCH, error.what) from error
 
@@ -376,7 +384,7 @@ class _Trial:
         elif catcher.discards_result:
             output = self.value
         elif catcher.result_path is not None:
-            output = catcher.result_path.put(self.value, given)
+            output = self._put(catcher.result_path, given)
         answer = self._answer("CAUGHT_ERROR", output, catcher.next)
         answer.error, answer.cause = failure.error, failure.cause
         return answer

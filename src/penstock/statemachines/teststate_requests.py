@@ -108,6 +108,7 @@ def check_request(
     Raises:
         StateTestError: the state cannot be tested like this.
     """
+    _check_json(settings.map_item_reader_data, "MapItemReaderData must be valid JSON")
     if mock is None:
         if settings.map_iteration_failure_count is not None:
             raise StateTestError(
@@ -127,10 +128,7 @@ def check_request(
         raise StateTestError(f"State type '{state.type}' is not supported when a mock is specified")
     if mock.result is None:
         return
-    try:
-        result: JSON = json.loads(mock.result)
-    except ValueError as error:
-        raise StateTestError("Mocked result must be valid JSON") from error
+    result = _check_json(mock.result, "Mocked result must be valid JSON")
     if isinstance(state, Map) and state.writer is not None:
         if not isinstance(result, dict):
             raise StateTestError("Mocked result must be a JSON object.")
@@ -139,3 +137,13 @@ def check_request(
             raise StateTestError("Mocked result must be an array.")
     elif isinstance(state, Task):
         check_result(state, result, mode=mock.field_validation_mode)
+
+
+def _check_json(text: str | None, complaint: str) -> JSON:
+    if text is None:
+        return None
+    try:
+        decoded: JSON = json.loads(text)
+    except ValueError as error:
+        raise StateTestError(complaint) from error
+    return decoded

@@ -144,3 +144,10 @@ def test_what_cannot_be_tested(state: dict[str, object], mock: Mock | None, mess
     """AWS's refusals, in its words."""
     with pytest.raises(StateTestError, match=message):
         try_state(state, {}, mock=mock)
+
+
+def test_a_catcher_that_fails_itself() -> None:
+    """A Catcher whose ResultPath does not fit the input fails the state."""
+    state = {**TASK, "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.in.x.y", "Next": "Sorry"}]}
+    told = try_state(state, {"in": {"x": 1}}, mock=Mock(error="E"))
+    assert (told.status, told.error) == ("FAILED", "States.ResultPathMatchFailure")
