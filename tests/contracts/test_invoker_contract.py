@@ -93,6 +93,7 @@ class Bench:
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     project = tmp_path / "project"
     (project / "handlers").mkdir(parents=True)
+    (project / "handlers" / "__init__.py").touch()
     (project / "handlers" / "sample.py").write_text(HANDLERS)
     (project / "handlers" / "broken.py").write_text("import no_such_package\n")
     inline = request.param == "inline"

@@ -116,7 +116,7 @@ def _remember(params: object, context: dict[str, object], **_: object) -> None:
 
 
 def _answer(
-    model: OperationModel, params: Mapping[str, object], context: Mapping[str, object], **_: object
+    model: OperationModel, params: Mapping[str, object], context: dict[str, object], **_: object
 ) -> tuple[_Http, dict[str, object]] | None:
     answerer = _asked.answerer
     if answerer is None:
@@ -133,6 +133,10 @@ def _answer(
     try:
         answer = dict(answerer(call))
     except ServiceError as error:
+        modelled = error.fields.get("QueryErrorCode")
+        if modelled is not None:
+            # SQS has a code of its older protocol besides the name of its modelled exception.
+            context["error_code_override"] = modelled
         return _refused(error)
     _wrap_stream(model, answer)
     answer["ResponseMetadata"] = _metadata(200)

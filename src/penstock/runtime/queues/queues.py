@@ -248,6 +248,7 @@ class Queues:
                 self._queues[event.queue].add(event)
             case MessagesReceived():
                 queue = self._queues[event.queue]
+                queue.wake(event.at)  # time makes messages visible, and time is not in the journal
                 messages = [queue.messages[message_id] for message_id in event.message_ids]
                 queue.take(messages, event.visible_at, event.at)
             case MessagesDeleted() | MessagesExpired():
