@@ -1,0 +1,56 @@
+"""docker-compose.yml: pinned images, health checks, nothing that needs an account."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def services() -> dict[str, dict[str, object]]:
+    document = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    found: dict[str, dict[str, object]] = document["services"]
+    return found
+
+
+def test_the_images_are_pinned() -> None:
+    """LocalStack 4.14.0 is the last one that needs no account."""
+    assert {name: service["image"] for name, service in services().items()} == {
+        "localstack": "localstack/localstack:4.14.0",
+        "stepfunctions": "amazon/aws-stepfunctions-local:2.0.0",
+    }
+
+
+def test_localstack_tells_when_it_is_ready() -> None:
+    """A health check, so that `docker compose up --wait` waits; ports on the loopback interface only."""
+    localstack = services()["localstack"]
+    assert "healthcheck" in localstack
+    assert localstack["ports"] == ["127.0.0.1:4566:4566"]
+
+
+def test_step_functions_local_is_asked_for_explicitly() -> None:
+    """It stands under a profile."""
+    assert services()["stepfunctions"]["profiles"] == ["stepfunctions"]
+
+
+def test_docker_compose_accepts_the_file() -> None:
+    """`docker compose config`, where there is a docker compose; without it the file is only read above."""
+    docker = shutil.which("docker")
+    if (
+        docker is None
+        or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("docker compose is not installed")
+    done = subprocess.run(
+        [docker, "compose", "--profile", "*", "config", "--quiet"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
