@@ -24,7 +24,7 @@ rooms: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -9,7 +9,9 @@ from penstock import errors
 def test_an_error_says_what_where_and_what_to_do() -> None:
     """The text has three parts, each on a line of its own."""
     error = errors.DefinitionError(
-        'no state is called "Procss"', at="import_file.asl.yaml  /States/Plan/Next", fix='did you mean "Process"?'
+        'no state is called "Procss"',
+        at="import_file.asl.yaml  /States/Plan/Next",
+        fix='did you mean "Process"?',
     )
     assert str(error) == (
         'no state is called "Procss"\n'
@@ -29,7 +31,7 @@ def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
     """Every exception is drawn, under its own base class."""
     drawn: dict[str, str] = {}
     parents: list[str] = []
-    for line in inspect.getdoc(errors).splitlines():  # type: ignore[union-attr]
+    for line in (inspect.getdoc(errors) or "").splitlines():
         found = re.match(r"^\s*([│ ]*(?:[├└]── )?)([A-Z]\w+Error)\b", line)
         if found is None:
             continue
@@ -37,7 +39,7 @@ def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
         drawn[found.group(2)] = parents[depth - 1] if depth else "Exception"
         parents[depth:] = [found.group(2)]
     coded = {
-        name: kind.__base__.__name__
+        name: kind.__bases__[0].__name__
         for name, kind in vars(errors).items()
         if inspect.isclass(kind) and issubclass(kind, Exception)
     }
