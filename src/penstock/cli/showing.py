@@ -132,7 +132,7 @@ def show_summary(shown: Shown) -> None:
     if shown.results:
         console.print("\nresults")
         for path in shown.results:
-            console.print(f"  {path}")
+            console.print(Text(f"  {path}"))
 
 
 def _facts(shown: Shown) -> list[tuple[str, str]]:
@@ -174,9 +174,11 @@ def _show_letters(console: Console, shown: Shown) -> None:
     for name, count in _letters(shown).items():
         console.print(f"\n{count} in {name}")
         messages = list(shown.run.queues.find(name).messages.values())
+        if count > LETTERS_SHOWN:
+            console.print(f"  the first {LETTERS_SHOWN}:")
         for message in messages[:LETTERS_SHOWN]:
             for line in _told(message.body):
-                console.print(f"  {line}", overflow="ellipsis", no_wrap=True)
+                console.print(Text(f"  {line}"))
 
 
 def _told(body: str) -> list[str]:
@@ -186,7 +188,7 @@ def _told(body: str) -> list[str]:
     except ValueError:
         return [body]
     if isinstance(letter, dict) and isinstance(letter.get("first"), list):
-        rows = [f"byte {row['offset']}: {row['reason']}" for row in letter["first"]]
+        rows = [f"byte {row['offset']:,}: {row['reason']}: {row['raw'][:40]}" for row in letter["first"]]
         return [*rows, f"kept in {letter.get('kept_in', '')}"]
     if isinstance(letter, dict) and isinstance(letter.get("failure"), dict):
         failure = letter["failure"]
