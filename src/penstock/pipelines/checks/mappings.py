@@ -7,7 +7,7 @@ from itertools import combinations
 
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import Bucket, Named, Queue, QueueMapping, StreamMapping, Table
+from penstock.pipelines.resources import Bucket, Queue, QueueMapping, StreamMapping, Table
 
 
 def _fifo_batches(graph: Graph) -> Iterator[Finding]:
@@ -80,14 +80,17 @@ def _starting_positions(graph: Graph) -> Iterator[Finding]:
 
 def _failure_destinations(graph: Graph) -> Iterator[Finding]:
     for mapping in graph.of(StreamMapping):
-        if isinstance(mapping.on_failure, Named):
-            resource = graph.follow(mapping.on_failure)
-            if resource is not None and not isinstance(resource, Queue | Bucket):
-                yield Finding(
-                    what=f'failures cannot go to "{resource.name}", a {type(resource).__name__}',
-                    part=mapping,
-                    fix="name a standard queue or a bucket",
-                )
+        if mapping.on_failure is None:
+            continue
+        resource = graph.follow(mapping.on_failure)
+        fifo = isinstance(resource, Queue) and resource.fifo
+        if resource is not None and (fifo or not isinstance(resource, Queue | Bucket)):
+            kind = "FIFO queue" if fifo else type(resource).__name__
+            yield Finding(
+                what=f'failures cannot go to "{resource.name}", a {kind}',
+                part=mapping,
+                fix="name a standard queue or a bucket",
+            )
 
 
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest"
@@ -131,7 +134,7 @@ RULES = (
     ),
     Rule(
         id="PL307",
-        title="the on-failure destination of a stream mapping is a queue or a bucket",
+        title="the on-failure destination of a stream mapping is a standard queue or a bucket",
         source=f"{_LAMBDA}/dg/kinesis-on-failure-destination.html",
         check=_failure_destinations,
     ),

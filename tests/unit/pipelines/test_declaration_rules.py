@@ -1,0 +1,211 @@
+"""Every rule of a declaration: one that breaks it is refused with the rule's id, a line and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import DeclarationError, RuleError
+from penstock.handlers import (
+    DynamoDBChange,
+    S3Upload,
+    on_dynamodb_change,
+    on_kinesis_record,
+    on_s3_upload,
+    on_sqs_message,
+    on_task,
+)
+from penstock.pipelines import (
+    Bucket,
+    BucketNotification,
+    Entry,
+    Function,
+    Named,
+    Part,
+    Pipeline,
+    Queue,
+    QueueMapping,
+    Results,
+    StateMachine,
+    Stream,
+    StreamMapping,
+    Table,
+    url,
+    writes,
+)
+from penstock.pipelines.checks import RULES
+
+
+@on_sqs_message
+def on_message(message: str) -> None: ...
+
+
+@on_s3_upload
+def on_upload(upload: S3Upload) -> None: ...
+
+
+@on_kinesis_record
+def on_record(data: bytes) -> None: ...
+
+
+@on_dynamodb_change
+def on_change(change: DynamoDBChange[dict[str, object]]) -> None: ...
+
+
+@on_task
+def on_step(value: dict[str, object]) -> dict[str, object]:
+    return value
+
+
+def local_handler() -> Function:
+    @on_sqs_message
+    def hidden(message: str) -> None: ...
+
+    return Function("f", hidden)
+
+
+def mapped(queue: Queue, **options: object) -> QueueMapping:
+    return QueueMapping(queue, Function("f", on_message, timeout_seconds=1), **options)  # type: ignore[arg-type]
+
+
+def streamed(**options: object) -> StreamMapping:
+    return StreamMapping(Stream("s"), Function("f", on_record), **options)  # type: ignore[arg-type]
+
+
+def machine(definition: object, **options: object) -> StateMachine:
+    return StateMachine("m", definition, **options)  # type: ignore[arg-type]
+
+
+def one_task(resource: str) -> dict[str, object]:
+    return {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": resource, "End": True}}}
+
+
+fifo = Queue("q.fifo", fifo=True)
+bucket = Bucket("a-bucket")
+queue = Queue("q", visibility_timeout_seconds=60)
+circle_a = Queue("a", dead_letter_queue=Named("b"))
+circle_b = Queue("b", dead_letter_queue=Named("a"))
+
+BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
+    "PL101": lambda: [Function("f", on_message, environment={"Q": Named("nowhere")})],
+    "PL102": lambda: [
+        Queue("same"),
+        Stream("same"),
+        Function("f", on_message, environment={"X": Named("same")}),
+    ],
+    "PL103": lambda: [Queue("q"), Queue("q", delay_seconds=5)],
+    "PL104": lambda: [Function("f", on_message, environment={"U": url(Bucket("a-bucket"))})],
+    "PL105": lambda: [Bucket("Upper_Case")],
+    "PL106": lambda: [Queue("no spaces")],
+    "PL107": lambda: [Queue("q", visibility_timeout_seconds=50_000)],
+    "PL201": lambda: [Queue("q", fifo=True)],
+    "PL202": lambda: [Queue("q", content_based_deduplication=True)],
+    "PL203": lambda: [Queue("q", dead_letter_queue=fifo)],
+    "PL204": lambda: [Bucket("dead"), Queue("q", dead_letter_queue=Named("dead"))],
+    "PL205": lambda: [circle_a, circle_b],
+    "PL206": lambda: [Queue("q", dead_letter_queue=Queue("d", message_retention_seconds=60))],
+    "PL207": lambda: [Function("f", on_message, dead_letter_queue=fifo)],
+    "PL208": lambda: [QueueMapping(Queue("q"), Function("f", on_message, timeout_seconds=30))],
+    "PL301": lambda: [mapped(fifo, batch_size=11)],
+    "PL302": lambda: [mapped(fifo, batching_window_seconds=5)],
+    "PL303": lambda: [mapped(queue, batch_size=100)],
+    "PL304": lambda: [mapped(queue), mapped(queue, batch_size=5)],
+    "PL305": lambda: [StreamMapping(Table("t", partition_key="k"), Function("f", on_change))],
+    "PL306": lambda: [
+        StreamMapping(
+            Table("t", partition_key="k", stream_view_type="NEW_IMAGE"),
+            Function("f", on_change),
+            starting_position="AT_TIMESTAMP",
+        )
+    ],
+    "PL307": lambda: [streamed(on_failure=fifo)],
+    "PL401": lambda: [BucketNotification(bucket, to=queue, events=("s3:ObjectMade:*",))],
+    "PL402": lambda: [BucketNotification(bucket, to=fifo)],
+    "PL403": lambda: [
+        BucketNotification(bucket, to=queue, prefix="in/"),
+        BucketNotification(bucket, to=Queue("other"), prefix="in/csv/"),
+    ],
+    "PL404": lambda: [
+        BucketNotification(bucket, to=Function("f", on_upload, calls=(writes(bucket),)), prefix="in/")
+    ],
+    "PL405": lambda: [
+        BucketNotification(bucket, to=queue),
+        Results(bucket, key_prefix="out/"),
+    ],
+    "PL406": lambda: [Entry(bucket)],
+    "PL501": lambda: [Function("f", "handlers.nowhere.handle")],
+    "PL502": lambda: [local_handler()],
+    "PL503": lambda: [QueueMapping(queue, Function("f", on_record, timeout_seconds=1))],
+    "PL504": lambda: [mapped(queue, report_batch_item_failures=False)],
+    "PL505": lambda: [
+        QueueMapping(
+            queue,
+            Function("f", on_message, timeout_seconds=1, reserved_concurrency=2),
+            maximum_concurrency=10,
+        )
+    ],
+    "PL506": lambda: [Function("f", on_message, environment={"1st": "x"})],
+    "PL601": lambda: [machine(Path("statemachines/nowhere.asl.yaml"))],
+    "PL602": lambda: [machine(one_task("${Missing}"))],
+    "PL603": lambda: [
+        machine({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, substitutions={"Unused": "x"})
+    ],
+    "PL604": lambda: [machine(one_task("arn:aws:lambda:us-east-1:123456789012:function:nowhere"))],
+}
+
+
+def refused(parts: Sequence[Part]) -> list[RuleError]:
+    ends: dict[str, Entry | Results] = {}
+    for part in parts:
+        if isinstance(part, Entry):
+            ends["entry"] = part
+        elif isinstance(part, Results):
+            ends["results"] = part
+    joined = [part for part in parts if not isinstance(part, Entry | Results)]
+    with pytest.raises(DeclarationError) as caught:
+        Pipeline("broken", parts=joined, **ends)  # type: ignore[arg-type]
+    return [problem for problem in caught.value.problems if isinstance(problem, RuleError)]
+
+
+@pytest.mark.parametrize("rule", sorted(BROKEN))
+def test_a_declaration_that_breaks_a_rule_is_refused(rule: str) -> None:
+    """The problem has the rule's id, the line of the part, and what to do."""
+    found = [problem for problem in refused(BROKEN[rule]()) if problem.rule == rule]
+    assert found
+    for problem in found:
+        assert problem.at is not None
+        assert problem.at.startswith("tests/unit/pipelines/test_declaration_rules.py:")
+        assert problem.fix
+
+
+def test_every_rule_has_a_case() -> None:
+    """And every rule has an id of its own, a title and a source."""
+    assert [rule.id for rule in RULES] == sorted(BROKEN)
+    assert all(rule.title and rule.source for rule in RULES)
+
+
+def test_all_problems_are_found_at_once() -> None:
+    """Not only the first one."""
+    found = refused(
+        [Bucket("Upper_Case"), Queue("q", fifo=True), Queue("r", content_based_deduplication=True)]
+    )
+    assert [problem.rule for problem in found] == ["PL105", "PL201", "PL202"]
+
+
+def test_a_sound_declaration_is_a_value() -> None:
+    """Frozen, comparable, and it collects what its parts refer to."""
+
+    def declare() -> Pipeline:
+        dead = Queue("dead", message_retention_seconds=1_209_600)
+        orders = Queue("orders", visibility_timeout_seconds=60, dead_letter_queue=dead)
+        return Pipeline(
+            "orders", parts=(QueueMapping(orders, Function("f", on_message, timeout_seconds=10)),)
+        )
+
+    pipeline = declare()
+    assert pipeline == declare()
+    assert [resource.name for resource in pipeline.resources] == ["orders", "dead", "f"]
+    with pytest.raises(AttributeError):
+        pipeline.name = "other"  # type: ignore[misc]
