@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from penstock.runtime.embedded import Embedded
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
 from penstock.runtime.state_folder import last_run, new_run
+
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +60,14 @@ def run_pipeline(request: RunRequest) -> int:
         summary.read(event)
     run.journal.subscribe(summary.read)
     with run:
-        with watching(run, quiet=request.as_json):
-            if not request.resume:
-                _upload(request, pipeline, run)
-            run.run_until_idle()
+        try:
+            with watching(run, quiet=request.as_json):
+                if not request.resume:
+                    _upload(request, pipeline, run)
+                run.run_until_idle()
+        except KeyboardInterrupt:
+            print(f"interrupted; go on with: penstock run {request.pipeline} --resume", file=sys.stderr)
+            return INTERRUPTED
         shown = Shown(
             pipeline=pipeline,
             run=run,

@@ -186,3 +186,22 @@ def test_the_page_has_the_help(command: list[str]) -> None:
     page = (PROJECT / "docs" / "cli.md").read_text()
     shown = CliRunner().invoke(main, [*command, "--help"], prog_name="penstock", terminal_width=100).output
     assert shown in page
+
+
+def test_an_interrupted_run_says_how_to_go_on(
+    state: Path, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C: exit code 130, and the command that resumes; that one finishes the run."""
+    from penstock.runtime.embedded import Embedded
+
+    def interrupt(_: Embedded) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Embedded, "run_until_idle", interrupt)
+        result = run(state, "--input", orders, "--option", "sum=amount")
+    assert result.exit_code == 130
+    assert "penstock run file-processing --resume" in result.output
+    resumed = run(state, "--resume")
+    assert resumed.exit_code == 0
+    assert "file-processing done: run-0001" in resumed.output
