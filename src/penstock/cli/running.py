@@ -19,7 +19,6 @@ from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
 from penstock.runtime.state_folder import last_run, new_run
 
-
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
 

@@ -178,7 +178,7 @@ def _show_letters(console: Console, shown: Shown) -> None:
             console.print(f"  the first {LETTERS_SHOWN}:")
         for message in messages[:LETTERS_SHOWN]:
             for line in _told(message.body):
-                console.print(Text(f"  {line}"))
+                console.print(Text(f"  {_printable(line)}"))
 
 
 def _told(body: str) -> list[str]:
@@ -194,6 +194,11 @@ def _told(body: str) -> list[str]:
         failure = letter["failure"]
         return [f"{failure.get('Error', '')}: {_cause(str(failure.get('Cause', '')))}"]
     return [body]
+
+
+def _printable(text: str) -> str:
+    """What a terminal can show: a control character as its escape."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _cause(cause: str) -> str:
