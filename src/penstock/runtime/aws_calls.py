@@ -1,21 +1,26 @@
 """Answering boto3 in process: every client made after `install` asks the `Answerer` instead of the network.
 
 1. botocore's own events are used, nothing is patched: `before-parameter-build` remembers the parameters,
-   `before-call` answers in the place of the HTTP request. No credentials are needed; nothing is signed.
+   `before-call` answers in the place of the HTTP request. Nothing is signed.
 2. Who answers is set with `answering`, per process: the router in the main process, the socket to it in a
    worker. While nobody is set, clients go to AWS as they always do.
 3. A call that a target does not answer raises in the place where it was made.
+4. Meanwhile boto3 finds made-up credentials, one region and no settings of this machine (`surroundings`):
+   otherwise it would look for credentials on the network, and go to whatever endpoint a profile names.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from penstock.errors import StateFolderError
 from penstock.runtime.services import AnswerLater, Call, HttpRequest, ServiceError
 
 if TYPE_CHECKING:
@@ -26,6 +31,20 @@ REGION: Final = "us-east-1"
 _OWN_DATA_PLANE: Final = frozenset({"s3", "sqs", "lambda", "stepfunctions", "kinesis"})
 _SERVICE_NAMES: Final = {"sfn": "stepfunctions", "cloudwatch-logs": "logs", "eventbridge": "events"}
 _REMEMBERED: Final = "penstock_parameters"
+
+_SURROUNDINGS: Final[Mapping[str, str]] = {
+    "AWS_ACCESS_KEY_ID": "penstock",
+    "AWS_SECRET_ACCESS_KEY": "penstock",
+    "AWS_SESSION_TOKEN": "penstock",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # moto does not know these endpoints
+}
+_HIDDEN: Final = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
 Answerer = Callable[[Call], dict[str, object]]
 
@@ -43,28 +62,26 @@ class _Asked:
     answerer: Answerer | None = None
     caller: str | None = None
     installed: bool = False
+    surrounded: bool = False
+    disk_error: StateFolderError | None = None
 
 
 _asked = _Asked()
 
 
 def install() -> None:
-    """Hook into botocore, once per process.
+    """Hook into botocore, once per process; clients and sessions that were made before are reached too.
 
-    Clients made before are not reached (those that boto3's default session makes later are); so this comes
-    before a handler's module is imported.
+    (A handler's module makes its clients when it is imported, which may be long before a run begins.)
     """
     if _asked.installed:
         return
-    import boto3
+    began_before = "botocore.client" in sys.modules
     from botocore import handlers
 
-    hooks = (("before-parameter-build", _remember), ("before-call", _answer))
-    handlers.BUILTIN_HANDLERS.extend(hooks)
-    session = boto3.DEFAULT_SESSION
-    if session is not None:
-        for name, hook in hooks:
-            session.events.register(name, cast("Callable[..., None]", hook))
+    handlers.BUILTIN_HANDLERS.extend(_HOOKS)
+    if began_before:
+        _hook_into_what_exists()
     _asked.installed = True
 
 
@@ -72,26 +89,54 @@ def install() -> None:
 def answering(answerer: Answerer, *, caller: str | None = None) -> Iterator[None]:
     """Have `answerer` answer every call of this process, in the name of the function `caller`."""
     install()
-    before = (_asked.answerer, _asked.caller)
-    region = os.environ.get("AWS_DEFAULT_REGION")
-    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
-    _asked.answerer, _asked.caller = answerer, caller
+    before = (_asked.answerer, _asked.caller, _asked.disk_error)
+    with surroundings():
+        _asked.answerer, _asked.caller, _asked.disk_error = answerer, caller, None
+        try:
+            yield
+        finally:
+            _asked.answerer, _asked.caller, _asked.disk_error = before
+
+
+@contextmanager
+def surroundings() -> Iterator[None]:
+    """Have boto3 find what it finds on Lambda: a region and credentials, and nothing of this machine.
+
+    The default session is put aside meanwhile, so that none keeps the made-up credentials afterwards.
+    """
+    if _asked.surrounded:
+        yield
+        return
+    import boto3
+
+    names = (*_SURROUNDINGS, *_HIDDEN)
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    session = boto3.DEFAULT_SESSION
+    os.environ.update(_SURROUNDINGS)
+    boto3.DEFAULT_SESSION, _asked.surrounded = None, True
     try:
         yield
     finally:
-        _asked.answerer, _asked.caller = before
-        if region is None:
-            os.environ.pop("AWS_DEFAULT_REGION", None)
+        boto3.DEFAULT_SESSION, _asked.surrounded = session, False
+        for name in names:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 @contextmanager
 def called_by(caller: str | None) -> Iterator[None]:
-    """Have the calls made meanwhile bear the name of the function `caller`."""
+    """Have the calls made meanwhile bear the name of the function `caller`.
+
+    Raises:
+        StateFolderError: the disk failed during a call, whatever the function made of it: the run is over.
+    """
     before, _asked.caller = _asked.caller, caller
     try:
         yield
     finally:
         _asked.caller = before
+    if _asked.disk_error is not None:
+        raise _asked.disk_error
 
 
 def settled(answer: Callable[[], dict[str, object]]) -> dict[str, object]:
@@ -132,6 +177,9 @@ def _answer(
     )
     try:
         answer = dict(answerer(call))
+    except StateFolderError as error:
+        _asked.disk_error = error
+        raise
     except ServiceError as error:
         modelled = error.fields.get("QueryErrorCode")
         if modelled is not None:
@@ -141,6 +189,21 @@ def _answer(
     _wrap_stream(model, answer)
     answer["ResponseMetadata"] = _metadata(200)
     return _Http(200, {}), answer
+
+
+_HOOKS: Final = (("before-parameter-build", _remember), ("before-call", _answer))
+
+
+def _hook_into_what_exists() -> None:
+    from botocore.client import BaseClient
+    from botocore.session import Session
+
+    for found in gc.get_objects():
+        # `isinstance` would ask a proxy for its `__class__`, and a dead one raises.
+        if issubclass(type(found), BaseClient | Session):
+            events = found.meta.events if issubclass(type(found), BaseClient) else found
+            for name, hook in _HOOKS:
+                events.register(name, cast("Callable[..., None]", hook))
 
 
 def _refused(error: ServiceError) -> tuple[_Http, dict[str, object]]:

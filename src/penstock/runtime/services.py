@@ -12,6 +12,7 @@ Implementations: `runtime.s3.S3Service`, the queue, stream, function and executi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -183,6 +184,8 @@ def resource_of(parameters: Mapping[str, object]) -> str:
 class Router:
     """Hands each call to the service that answers it, and tells the observers.
 
+    The threads of a handler (boto3's transfers have some) are answered one at a time.
+
     Args:
         services: by boto3 service name.
         fallback: answers every other service (the moto bridge), or None.
@@ -191,25 +194,27 @@ class Router:
     services: dict[str, Service] = field(default_factory=dict)
     fallback: Service | None = None
     observers: list[CallObserver] = field(default_factory=list)
+    _turn: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def answer(self, call: Call) -> dict[str, object]:
         """Answer as `Service.answer` does; a service that nobody answers is an `UnansweredOperationError`."""
         service = self.services.get(call.service, self.fallback)
-        try:
-            if service is None:
-                raise unanswered(call.service, call.operation)
-            answer = service.answer(call)
-        except ServiceError as error:
-            self._tell(call, error.code)
-            raise
-        except UnansweredOperationError:
-            self._tell(call, "UnansweredOperation")
-            raise
-        except AnswerLater:
+        with self._turn:
+            try:
+                if service is None:
+                    raise unanswered(call.service, call.operation)
+                answer = service.answer(call)
+            except ServiceError as error:
+                self._tell(call, error.code)
+                raise
+            except UnansweredOperationError:
+                self._tell(call, "UnansweredOperation")
+                raise
+            except AnswerLater:
+                self._tell(call, None)
+                raise
             self._tell(call, None)
-            raise
-        self._tell(call, None)
-        return answer
+            return answer
 
     def note(self, record: CallRecord) -> None:
         """Tell the observers about a call that was answered elsewhere (a worker's own file reads)."""

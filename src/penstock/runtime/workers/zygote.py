@@ -27,7 +27,11 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> None:
     """Serve the main process until it is gone."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+    with aws_calls.surroundings():
+        _serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+def _serve(control: socket.socket) -> None:
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _preload()
@@ -54,12 +58,12 @@ def main() -> None:
 
 
 def _preload() -> None:
-    aws_calls.install()
+    """Import what handlers use, and have boto3's default session, which forks inherit, read its models."""
     import boto3
 
-    session = boto3.session.Session(region_name=aws_calls.REGION)
-    for service in ("s3", "sqs", "stepfunctions"):
-        session.client(service)
+    aws_calls.install()
+    for service in ("s3", "sqs", "stepfunctions", "dynamodb"):
+        boto3.client(service)
 
 
 def _obey(control: socket.socket, environments: dict[int, int], inherited: tuple[object, ...]) -> bool:
