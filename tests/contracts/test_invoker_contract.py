@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.errors import StateFolderError
 from penstock.pipelines.imports import enter_project
 from penstock.runtime.aws_calls import answering, settled
 from penstock.runtime.clock import RealClock, VirtualClock
@@ -60,6 +61,48 @@ def hang(event, context):
 
 def crash(event, context):
     os._exit(7)
+
+def count(event, context):
+    from decimal import Decimal
+    return {"total": Decimal("1.10"), "rows": Decimal(3), "large": Decimal("12345678901234567890.5")}
+
+def say(event, context):
+    import logging
+    print("printed")
+    logging.getLogger("app").warning("logged")
+    raise KeyError("gone")
+
+def cancel(event, context):
+    import asyncio
+    raise asyncio.CancelledError
+
+def fork(event, context):
+    import boto3, multiprocessing
+    s3 = boto3.client("s3")
+    def child(end):
+        body = s3.get_object(Bucket="files", Key="in")["Body"].read()
+        try:
+            s3.put_object(Bucket="files", Key="out", Body=body)
+        except Exception as error:
+            end.send([body.decode(), str(error)])
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("fork").Process(target=child, args=[theirs])
+    process.start()
+    process.join()
+    return ours.recv()
+
+def linger(event, context):
+    import boto3, threading
+    s3 = boto3.client("s3")
+    def put_many():
+        for number in range(50):
+            s3.put_object(Bucket="files", Key=f"{event}/{number}", Body=b"x")
+    if event:
+        threading.Thread(target=put_many).start()
+    else:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join()
 """
 
 
@@ -200,6 +243,82 @@ def test_an_event_over_the_limit_is_refused_at_once(bench: Bench) -> None:
     """More than 6 MB is refused before anything runs (Lambda, "Quotas")."""
     with pytest.raises(ServiceError, match="RequestEntityTooLarge"):
         bench.run("echo", "x" * (6 * 1024 * 1024))
+
+
+def test_decimals_are_numbers(bench: Bench) -> None:
+    """What DynamoDB's resource returns can be answered, digit for digit, as Lambda's Python runtime does it."""
+    outcome = bench.run("count")
+    assert outcome.payload == b'{"total":1.10,"rows":3,"large":12345678901234567890.5}'
+
+
+def test_a_module_that_is_mended_is_imported_again(bench: Bench, tmp_path: Path) -> None:
+    """After an initialisation that failed the next invocation begins anew, as on Lambda."""
+    later = tmp_path / "project" / "handlers" / "later.py"
+    later.write_text("import no_such_package\n")
+
+    def invoke() -> InvocationOutcome:
+        bench.invoker.invoke(
+            Invocation(request_id="1", function="later", handler="handlers.later.handle", payload=b"{}"),
+            bench.outcomes.append,
+        )
+        bench.scheduler.run_until_idle()
+        return bench.outcomes[-1]
+
+    assert invoke().error is not None
+    later.write_text("def handle(event, context):\n    return 1\n")
+    assert invoke().payload == b"1"
+
+
+def test_a_full_disk_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure of the function: the run stops, and can be resumed when there is room."""
+
+    def full(change: object) -> None:
+        raise StateFolderError("no space is left on the disk", fix="make room and resume")
+
+    bench.service.upload(b"0123456789", bucket="files", key="in")
+    monkeypatch.setattr(bench.service.store, "_commit_port", full)
+    with pytest.raises(StateFolderError, match="no space"):
+        bench.run("copy")
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_what_a_function_says_is_in_its_log(bench: Bench, tmp_path: Path) -> None:
+    """Prints, log records in Lambda's format, and why it failed, with the id of the invocation."""
+    bench.run("say")
+    printed, logged, *failure = (tmp_path / "say.log").read_text().splitlines()
+    assert printed == "printed"
+    assert logged.startswith("[WARNING]\t20")
+    assert logged.endswith("Z\tid-0\tlogged")
+    assert failure[:2] == ["[ERROR] KeyError: 'gone'\tRequestId: id-0", "Traceback (most recent call last):"]
+    assert failure[-1].strip() == 'raise KeyError("gone")'
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_an_exception_that_nobody_catches_ends_the_environment(bench: Bench, tmp_path: Path) -> None:
+    """`CancelledError` is no `Exception`; the trace is in the log, and the next invocation starts cold."""
+    error = bench.run("cancel").error
+    assert error is not None
+    assert error.error_type == "Runtime.ExitError"
+    assert "CancelledError" in (tmp_path / "cancel.log").read_text()
+    assert bench.run("cancel").cold_start
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_a_process_that_a_handler_forks_can_read(bench: Bench) -> None:
+    """Objects are files; every other call belongs to the environment's own process, and the error says so."""
+    bench.service.upload(b"0123456789", bucket="files", key="in")
+    content, refused = json.loads(bench.run("fork").payload or b"[]")
+    assert content == "0123456789"
+    assert "in a process that the handler has forked" in refused
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_a_thread_that_is_left_behind_is_frozen(bench: Bench) -> None:
+    """Its calls wait until the next invocation of the environment, and disturb none."""
+    assert bench.run("linger", "first").error is None
+    assert bench.run("linger", "second").error is None
+    assert bench.run("linger").error is None
+    assert len(bench.service.store.keys("files")) == 100
 
 
 @pytest.mark.parametrize("bench", ["pool"], indirect=True)

@@ -5,6 +5,7 @@ running       importing a handler and running it once
 inline        the invoker for the virtual clock
 frames        what the processes tell each other
 environment   one execution environment: a forked process for one function
+logs          what a function says
 zygote        the process that environments are forked from
 pool          the invoker for the real clock
 """

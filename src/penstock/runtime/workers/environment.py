@@ -3,7 +3,9 @@
 1. Objects are read from the store's files by the process itself; bodies are staged there. Every other call,
    and every change, goes over the socket to the main process, which decides and journals it.
 2. The process ends with its parent: at the end of the socket, and by the kernel's signal where it has one.
-3. Ctrl-C is the main process's affair; it is ignored here.
+3. Between two invocations the environment is frozen, as on Lambda: a thread that a handler left behind waits
+   with its AWS calls until the next invocation thaws it.
+4. Ctrl-C is the main process's affair; it is ignored here.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,7 +31,7 @@ from penstock.runtime.s3.objects import StagedFile
 from penstock.runtime.s3.parameters import check_parameters
 from penstock.runtime.s3.reader import Find, get_object, head_object
 from penstock.runtime.s3.service import as_body
-from penstock.runtime.services import Call, CallRecord, ServiceError, resource_of
+from penstock.runtime.services import Call, CallRecord, ServiceError, resource_of, unanswered
 from penstock.runtime.workers.context import LambdaContext
 from penstock.runtime.workers.frames import (
     Answered,
@@ -39,11 +42,19 @@ from penstock.runtime.workers.frames import (
     Ready,
     Refused,
     Run,
+    ToEnvironment,
+    Unanswered,
     receive,
     send,
     to_environment,
 )
 from penstock.runtime.workers.inline import exit_status
+from penstock.runtime.workers.logs import (
+    flush_output,
+    log_as_lambda_does,
+    log_failure,
+    redirect_output,
+)
 from penstock.runtime.workers.running import Entry, LoadFailedError, load_entry, run_entry
 
 LocalRead = Callable[[StoreFiles, Find, Mapping[str, object]], dict[str, object]]
@@ -59,8 +70,18 @@ class Connection:
         self._socket = connection
         self._files = files
         self._function = function
+        self._process = os.getpid()
         self._turn = threading.Lock()
         self._reads: Counter[tuple[str, str, str | None]] = Counter()
+        self._counting = threading.Lock()
+
+    def freeze(self) -> None:
+        """Let no call begin; one that has begun is waited for."""
+        self._turn.acquire()
+
+    def thaw(self) -> None:
+        """Let calls begin again."""
+        self._turn.release()
 
     def answer(self, call: Call) -> dict[str, object]:
         """Answer one call, as `Service.answer` does, but never later."""
@@ -68,6 +89,13 @@ class Connection:
             local = _LOCAL_READS.get(call.operation)
             if local is not None:
                 return self._read(call, local)
+        if os.getpid() != self._process:
+            raise unanswered(
+                call.service,
+                call.operation,
+                because="in a process that the handler has forked only S3 objects can be read; "
+                "make the call in the handler's own process, or use threads",
+            )
         staged: StagedFile | None = None
         parameters = dict(call.parameters)
         if call.service == "s3" and call.operation in _BODIES:
@@ -79,7 +107,7 @@ class Connection:
             content = receive(self._socket)
         if content is None:
             os._exit(0)
-        reply = to_environment.decode(content)
+        reply: ToEnvironment = to_environment.decode(content)
         match reply:
             case Answered(answer=answer):
                 return answer
@@ -87,12 +115,13 @@ class Connection:
                 raise ServiceError(code, message, status, fields=fields)
             case Run():
                 raise RuntimeError("an invocation came where an answer was due")
-            case unanswered:
-                raise UnansweredOperationError(unanswered.what, at=unanswered.at, fix=unanswered.fix)
+            case Unanswered(what=what, at=at, fix=fix):
+                raise UnansweredOperationError(what, at=at, fix=fix)
 
     def take_reads(self) -> tuple[CallRecord, ...]:
         """The reads that were answered here since the last time, equal ones together."""
-        reads, self._reads = self._reads, Counter()
+        with self._counting:
+            reads, self._reads = self._reads, Counter()
         return tuple(
             CallRecord(
                 service="s3",
@@ -119,17 +148,21 @@ class Connection:
             check_parameters(call.operation, call.parameters)
             answer = read(self._files, self._files.find, call.parameters)
         except ServiceError as error:
-            self._reads[call.operation, resource, error.code] += 1
+            self._count(call.operation, resource, error.code)
             raise
-        self._reads[call.operation, resource, None] += 1
+        self._count(call.operation, resource, None)
         return answer
+
+    def _count(self, operation: str, resource: str, error: str | None) -> None:
+        with self._counting:
+            self._reads[operation, resource, error] += 1
 
 
 def live(connection: socket.socket, order: Fork) -> NoReturn:
     """Be an execution environment until the connection ends. Called in the forked process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _redirect_output(order.log)
+    redirect_output(order.log)
     os.environ.update(order.variables)
     sys.path[:] = [order.project, *(entry for entry in sys.path if entry not in ("", order.project))]
     with contextlib.suppress(OSError):
@@ -144,31 +177,36 @@ def live(connection: socket.socket, order: Fork) -> NoReturn:
         status = exit_status(exit_)
     except ConnectionError:
         status = 0
+    except BaseException:  # noqa: BLE001  # a handler may raise `CancelledError`; nobody is above this frame
+        traceback.print_exc()
+        status = 1
     finally:
         with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush_output()
     os._exit(status)
 
 
 def _serve(connection: socket.socket, calls: Connection, handler: str) -> None:
-    entry: Entry | None = None
-    failed: FunctionError | None = None
-    try:
-        entry = load_entry(handler)
-    except LoadFailedError as error:
-        failed = error.error
-    send(connection, Ready(failed))
+    said = log_as_lambda_does()
+    loaded = _load(handler)
+    calls.freeze()
+    send(connection, Ready(loaded if isinstance(loaded, FunctionError) else None))
+    fresh = True
     while (content := receive(connection)) is not None:
         message = to_environment.decode(content)
         if not isinstance(message, Run):
             raise RuntimeError(f"a {type(message).__name__} came where an invocation was due")
+        calls.thaw()
         began = time.monotonic()
-        result: bytes | FunctionError
-        if entry is None:
-            result = failed or FunctionError(error_type="Runtime.Unknown", error_message=handler)
-        else:
-            result = _run(entry, message)
+        said.request_id = message.invocation.request_id
+        if isinstance(loaded, FunctionError) and not fresh:
+            loaded = _load(handler)  # Lambda begins anew after an initialisation that failed
+        fresh = False
+        result = loaded if isinstance(loaded, FunctionError) else _run(loaded, message)
+        if isinstance(result, FunctionError):
+            log_failure(result, message.invocation.request_id)
+        flush_output()
+        calls.freeze()
         send(
             connection,
             Ran(
@@ -180,22 +218,13 @@ def _serve(connection: socket.socket, calls: Connection, handler: str) -> None:
         )
 
 
+def _load(handler: str) -> Entry | FunctionError:
+    try:
+        return load_entry(handler)
+    except LoadFailedError as failed:
+        return failed.error
+
+
 def _run(entry: Entry, message: Run) -> bytes | FunctionError:
     context = LambdaContext(message.invocation, lambda: message.until - time.monotonic())
-    try:
-        return run_entry(entry, message.invocation.payload, context)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-
-
-def _redirect_output(log: str) -> None:
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    sys.stdout = open(1, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
+    return run_entry(entry, message.invocation.payload, context)

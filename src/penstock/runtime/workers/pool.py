@@ -237,6 +237,8 @@ class PoolInvoker:
         variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+            # The zygote has one thread, so that its forks are safe; macOS would stop them all the same.
+            "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
         }
         self._state.zygote = subprocess.Popen(
             [sys.executable, "-m", "penstock.runtime.workers.zygote", str(theirs.fileno())],

@@ -11,7 +11,10 @@ import importlib
 import json
 import traceback
 from collections.abc import Callable
+from decimal import Decimal
 from types import TracebackType
+
+import msgspec
 
 from penstock.runtime.invocation import (
     HANDLER_NOT_FOUND,
@@ -27,6 +30,8 @@ from penstock.runtime.invocation import (
 from penstock.runtime.workers.context import LambdaContext
 
 Entry = Callable[[object, LambdaContext], object]
+
+_with_exact_decimals = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class LoadFailedError(Exception):
@@ -80,8 +85,8 @@ def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | F
     except Exception as error:  # noqa: BLE001  # whatever the handler raises is its invocation's error
         return failure_of(error)
     try:
-        encoded = json.dumps(answer, ensure_ascii=False).encode()
-    except (TypeError, ValueError) as error:
+        encoded = marshalled(answer)
+    except (TypeError, ValueError, RecursionError) as error:
         return FunctionError(
             error_type=MARSHAL_FAILED,
             error_message=f"Unable to marshal response: {error}",
@@ -92,6 +97,26 @@ def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | F
             error_message=f"Response payload size exceeded maximum allowed payload size "
             f"({SYNCHRONOUS_PAYLOAD_LIMIT_BYTES} bytes).",
         )
+    return encoded
+
+
+def marshalled(answer: object) -> bytes:
+    """A handler's answer as JSON. Decimals (DynamoDB's numbers) become numbers, digit for digit, as on Lambda.
+
+    Raises:
+        TypeError, ValueError: it cannot be written as JSON.
+    """
+    decimals: list[Decimal] = []
+
+    def number(value: object) -> float:
+        if not isinstance(value, Decimal):
+            raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+        decimals.append(value)
+        return float(value)
+
+    encoded = json.dumps(answer, ensure_ascii=False, default=number).encode()
+    if any(value.is_finite() for value in decimals):
+        return _with_exact_decimals(answer)
     return encoded
 
 
