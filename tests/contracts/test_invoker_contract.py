@@ -14,6 +14,7 @@ from penstock.pipelines.imports import enter_project
 from penstock.runtime.aws_calls import answering, settled
 from penstock.runtime.clock import RealClock, VirtualClock
 from penstock.runtime.invocation import Invocation, InvocationOutcome, Invoker
+from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
 from penstock.runtime.scheduler import Scheduler
@@ -54,7 +55,7 @@ def copy(event, context):
 
 def unknown(event, context):
     import boto3
-    boto3.client("sqs").list_queues()
+    boto3.client("translate").list_languages()
 
 def hang(event, context):
     time.sleep(600)
@@ -65,6 +66,19 @@ def crash(event, context):
 def count(event, context):
     from decimal import Decimal
     return {"total": Decimal("1.10"), "rows": Decimal(3), "large": Decimal("12345678901234567890.5")}
+
+def table(event, context):
+    import boto3
+    from boto3.dynamodb.conditions import Key
+    boto3.client("dynamodb").create_table(
+        TableName="flights",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    found = boto3.resource("dynamodb").Table("flights")
+    found.put_item(Item={"id": "a", "rows": 7})
+    return found.query(KeyConditionExpression=Key("id").eq("a"))["Items"]
 
 def say(event, context):
     import logging
@@ -145,7 +159,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     service = S3Service(store)
     service.create_bucket("files")
     calls: list[CallRecord] = []
-    router = Router(services={"s3": service}, observers=[calls.append])
+    router = Router(services={"s3": service}, fallback=MotoBridge(), observers=[calls.append])
     invoker: Invoker
     if inline:
         enter_project(project)
@@ -190,7 +204,7 @@ def test_variables_are_those_of_the_function(bench: Bench) -> None:
         ("odd", "Runtime.MarshalError", "not JSON serializable"),
         ("large", "Function.ResponseSizeTooLarge", "exceeded"),
         ("missing", "Runtime.HandlerNotFound", "'missing'"),
-        ("unknown", "UnansweredOperationError", "sqs:ListQueues"),
+        ("unknown", "UnansweredOperationError", "translate:ListLanguages"),
     ],
 )
 def test_a_failure_has_lambdas_error_type(bench: Bench, name: str, error_type: str, words: str) -> None:
@@ -249,6 +263,13 @@ def test_decimals_are_numbers(bench: Bench) -> None:
     """What DynamoDB's resource returns can be answered, digit for digit, as Lambda's Python runtime does it."""
     outcome = bench.run("count")
     assert outcome.payload == b'{"total":1.10,"rows":3,"large":12345678901234567890.5}'
+
+
+def test_a_table_is_used_through_boto3s_resource(bench: Bench) -> None:
+    """DynamoDB is answered by moto in the main process, wherever the function runs."""
+    outcome = bench.run("table")
+    assert outcome.error is None, outcome.error
+    assert json.loads(outcome.payload or b"") == [{"id": "a", "rows": 7}]
 
 
 def test_a_module_that_is_mended_is_imported_again(bench: Bench, tmp_path: Path) -> None:

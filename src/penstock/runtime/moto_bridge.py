@@ -2,8 +2,10 @@
 
 1. moto is imported when the first such call comes, and not before: it is the slowest import of the target.
 2. A call that may change something is told to `on_change` with its wire form; making the same calls again, in
-   order, rebuilds moto's state after a restart.
-3. What moto does not know is an `UnansweredOperationError`, not an exception of moto's.
+   order, rebuilds moto's state after a restart. Each change draws its ids from its number among the changes,
+   so that they are the same again: the ARN of a secret, the id of a key.
+3. What moto does not know is an `UnansweredOperationError`, and so is a failure of moto's own: neither may
+   end the run.
 """
 
 from __future__ import annotations
@@ -15,15 +17,30 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 from penstock.runtime.services import Call, HttpRequest, ServiceError, unanswered
 
 if TYPE_CHECKING:
-    from botocore.model import OperationModel, Shape
+    from botocore.model import ServiceModel, Shape
 
 READ_ONLY: Final = re.compile(r"(Get|List|Describe|Query|Scan|BatchGet|TransactGet|Head|Test|Lookup|Search)")
 
 OnChange = Callable[[Call], None]
 
+_Response = tuple[int, Mapping[str, str], str | bytes]
 
-class _Stubber(Protocol):
-    def process_request(self, request: object) -> tuple[int, Mapping[str, str], str | bytes] | None: ...
+_UNKNOWN_SERVICE: Final[_Response] = (404, {}, "Not yet implemented")
+"""What moto answers for an address of AWS's that it has no part for."""
+
+_OF_EVERY_ANSWER: Final = frozenset({"Error", "ResponseMetadata"})
+
+
+class _Moto(Protocol):
+    """moto's entrance for a request."""
+
+    def process_request(self, request: object) -> _Response | None: ...
+
+
+class _Random(Protocol):
+    """Where moto draws every id from."""
+
+    def seed(self, number: int, /) -> None: ...
 
 
 class MotoBridge:
@@ -35,8 +52,10 @@ class MotoBridge:
 
     def __init__(self, on_change: OnChange = lambda call: None) -> None:
         self.on_change = on_change
-        self._stubber: _Stubber | None = None
-        self._models: dict[tuple[str, str], OperationModel] = {}
+        self._moto: _Moto | None = None
+        self._random: _Random | None = None
+        self._changes = 0
+        self._models: dict[str, ServiceModel] = {}
 
     def answer(self, call: Call) -> dict[str, object]:
         """Answer one call; see `Service.answer`."""
@@ -44,37 +63,46 @@ class MotoBridge:
             raise unanswered(call.service, call.operation, because="its wire form is missing")
         answer = self._ask(call.service, call.operation, call.request)
         if READ_ONLY.match(call.operation) is None:
+            self._changes += 1
             self.on_change(call)
         return answer
 
     def redo(self, service: str, operation: str, request: HttpRequest) -> None:
         """Make a journaled call again; its answer was given before."""
         self._ask(service, operation, request)
+        self._changes += 1
 
     def _ask(self, service: str, operation: str, request: HttpRequest) -> dict[str, object]:
         from botocore.awsrequest import AWSPreparedRequest
         from botocore.compat import HTTPHeaders
 
-        stubber = self._stubber or self._start()
+        moto, random = self._moto_and_random()
         headers = HTTPHeaders()
         for name, value in request.headers.items():
             headers[name] = value
         prepared = AWSPreparedRequest(request.method, request.url, headers, request.body, stream_output=False)
+        random.seed(self._changes)
         try:
-            response = stubber.process_request(prepared)
+            response = moto.process_request(prepared)
         except NotImplementedError as error:
             raise unanswered(service, operation, because=str(error) or "moto does not know it") from error
-        if response is None:
+        except ImportError as error:
+            raise unanswered(service, operation, because=_missing(service, error)) from error
+        except Exception as error:  # moto has failed, which is no reason to end the run
+            because = f"moto failed: {type(error).__name__}: {error}"
+            raise unanswered(service, operation, because=because) from error
+        if response is None or response == _UNKNOWN_SERVICE:
             raise unanswered(service, operation, because="moto does not know the service")
-        status, answered, body = response
-        return self._parse(service, operation, status, answered, body)
+        return self._parse(service, operation, *response)
 
     def _parse(
         self, service: str, operation: str, status: int, headers: Mapping[str, str], body: str | bytes
     ) -> dict[str, object]:
         from botocore import parsers
 
-        model = self._model(service, operation)
+        model = self._model(service).operation_model(operation)
+        if model.has_event_stream_output:
+            raise unanswered(service, operation, because="it answers with a stream of events")
         parser = parsers.create_parser(model.service_model.resolved_protocol)
         given = {
             "status_code": status,
@@ -88,28 +116,38 @@ class MotoBridge:
         if status >= 300:
             error = cast("Mapping[str, object]", parsed.pop("Error", {}))
             code, message = str(error.get("Code", status)), str(error.get("Message", ""))
+            modelled = model.service_model.shape_for_error_code(code)  # type: ignore[arg-type]  # stubs: int
+            if modelled is not None:
+                members = cast("dict[str, object]", parser.parse(given, modelled))
+                parsed.update({name: members[name] for name in members.keys() - _OF_EVERY_ANSWER})
             if status >= 500 and code in ("NotImplemented", "501"):
                 raise unanswered(service, operation, because=message or None)
             raise ServiceError(code, message, status, fields=parsed)
         return parsed
 
-    def _model(self, service: str, operation: str) -> OperationModel:
-        found = self._models.get((service, operation))
+    def _model(self, service: str) -> ServiceModel:
+        found = self._models.get(service)
         if found is None:
             import botocore.session
 
-            found = botocore.session.get_session().get_service_model(service).operation_model(operation)
-            self._models[service, operation] = found
+            found = self._models[service] = botocore.session.get_session().get_service_model(service)
         return found
 
-    def _start(self) -> _Stubber:
-        from moto.core.botocore_stubber import BotocoreStubber
-        from moto.core.config import default_user_config
-        from moto.core.models import botocore_stubber
-        from moto.moto_api._internal.models import moto_api_backend
+    def _moto_and_random(self) -> tuple[_Moto, _Random]:
+        if self._moto is None or self._random is None:
+            from moto.core.botocore_stubber import BotocoreStubber
+            from moto.core.config import default_user_config
+            from moto.core.models import botocore_stubber
+            from moto.moto_api._internal import mock_random
+            from moto.moto_api._internal.models import moto_api_backend
 
-        default_user_config.setdefault("core", {})["reset_boto3_session"] = False
-        botocore_stubber.enabled = False
-        moto_api_backend.reset()
-        self._stubber = cast("_Stubber", BotocoreStubber())
-        return self._stubber
+            default_user_config.setdefault("core", {})["reset_boto3_session"] = False
+            botocore_stubber.enabled = False
+            moto_api_backend.reset()
+            self._moto, self._random = cast("_Moto", BotocoreStubber()), cast("_Random", mock_random)
+        return self._moto, self._random
+
+
+def _missing(service: str, error: ImportError) -> str:
+    extra = {"cognito-idp": "cognitoidp", "lambda": "awslambda"}.get(service, service)
+    return f"moto's part for it is not installed: {error}; try pip install 'moto[{extra}]'"
