@@ -5,8 +5,8 @@
 
 Both do the same arithmetic (`handlers.totals`) on the same byte ranges, with as many processes. The bare loop opens
 the file in each process, aligns its range, reads it with the csv module and merges in the parent: no queues, no
-journal, no retries, no rejected rows. Ours is the whole pipeline: from the upload (which copies the file) to the
-report. The two reports are compared.
+journal, no retries, no rejected rows. Ours is the whole pipeline, from the upload to the report. The two
+reports are compared.
 
 Budgets: at most 1.10 times the loop's wall time; no process of ours over 300 MB. Exits with 1 if one is missed.
 """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -93,6 +95,24 @@ def test_a_simulated_run_is_the_same_every_time(pipeline: Pipeline, tmp_path: Pa
     first, again, other = journal("first", 1), journal("again", 1), journal("other", 2)
     assert first == again
     assert first != other
+
+
+def test_a_simulated_run_is_the_same_in_every_process(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Nothing of the process stands in the journal but the name of its state folder's run."""
+    source = tmp_path / "numbers.csv"
+    source.write_text("kind,value\na,1\nb,2\n")
+    journals = []
+    for name in ("first", "second"):
+        command = ["run", "file-processing", "--clock", "virtual", "--input", str(source)]
+        folders = ["--state", str(tmp_path / name), "--output", str(tmp_path / "results")]
+        subprocess.run(
+            [sys.executable, "-m", "penstock.cli.main", *command, *folders],
+            cwd=PROJECT,
+            check=True,
+            capture_output=True,
+        )
+        journals.append((tmp_path / name / pipeline.name / "run-0001" / "journal.jsonl").read_bytes())
+    assert journals[0] == journals[1]
 
 
 def test_one_upload_is_one_job_whatever_is_delivered_twice(pipeline: Pipeline, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class S3Machine(RuleBasedStateMachine):
         self.model: dict[str, bytes] = {}
         self.journal: list[S3Change] = []
         self.cut = False
+        self.opened = 0
         self.service = self._open()
         self.service.create_bucket("bucket")
 
@@ -37,7 +38,15 @@ class S3Machine(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
     def _open(self) -> S3Service:
-        return S3Service(S3Store(self.root, now=lambda: 1_767_225_600.0, commit_port=self._commit))
+        self.opened += 1
+        return S3Service(
+            S3Store(
+                self.root,
+                now=lambda: 1_767_225_600.0,
+                commit_port=self._commit,
+                writer=f"main-{self.opened}",
+            )
+        )
 
     def _commit(self, change: S3Change) -> None:
         self.journal.append(change)

@@ -49,6 +49,9 @@ def main() -> None:
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option that the pipeline knows."
 )
+@click.option(
+    "--copy", is_flag=True, help="Copy large inputs (64 MiB and more) instead of referring to them."
+)
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. [default: all processors]")
 @click.option("--resume", is_flag=True, help="Go on with the last run of this pipeline where it was cut off.")
 @click.option(
@@ -80,6 +83,7 @@ def run(
     pipeline: str,
     inputs: tuple[str, ...],
     options: tuple[str, ...],
+    copy: bool,
     workers: int | None,
     resume: bool,
     clock: str,
@@ -95,6 +99,7 @@ def run(
         pipeline=pipeline,
         inputs=inputs,
         options=dict(_pair(option) for option in options),
+        copy=copy,
         workers=workers,
         resume=resume,
         virtual=clock == "virtual",

@@ -30,6 +30,7 @@ class RunRequest:
     pipeline: str
     inputs: tuple[str, ...]
     options: dict[str, str]
+    copy: bool
     workers: int | None
     resume: bool
     virtual: bool
@@ -95,13 +96,14 @@ def _check(request: RunRequest) -> None:
 def _upload(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
     if not request.inputs and pipeline.demo is not None:
         with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
-            run.upload_to_entry(pipeline.demo(Path(folder)), options=request.options)
+            run.upload_to_entry(pipeline.demo(Path(folder)), options=request.options, in_place=False)
+    in_place = False if request.copy else None
     for text in request.inputs:
         if text.startswith("s3://"):
             source, name = find_object(request.state, text)
-            run.upload_to_entry(source, name=name, options=request.options)
+            run.upload_to_entry(source, name=name, options=request.options, in_place=in_place)
         else:
-            run.upload_to_entry(Path(text), options=request.options)
+            run.upload_to_entry(Path(text), options=request.options, in_place=in_place)
 
 
 def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]:

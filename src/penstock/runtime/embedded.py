@@ -65,6 +65,9 @@ if TYPE_CHECKING:
 VIRTUAL_CONCURRENCY: Final = 5
 """Batches that an SQS mapping has with its function at once, as a fresh mapping does on Lambda."""
 
+IN_PLACE_BYTES: Final = 64 * 1024 * 1024
+"""An input file of this size or more is not copied into the run's store; the object refers to it."""
+
 
 class Embedded:
     """One run of one pipeline on this machine; a context manager.
@@ -131,7 +134,9 @@ class Embedded:
         self._notifications = Notifications(
             settings.notification_rules(pipeline), queues=self.queues, functions=self.functions
         )
-        self.s3 = S3Service(S3Store(folder.s3, now=scheduler.now, commit_port=self._commit))
+        self.s3 = S3Service(
+            S3Store(folder.s3, now=scheduler.now, commit_port=self._commit, writer=f"main-{len(self.past)}")
+        )
         self._driver = Driver(scheduler=scheduler, journal=self.journal, answer=self._answer)
         self.step_functions = StepFunctions(
             settings.machine_settings(pipeline),
@@ -175,6 +180,7 @@ class Embedded:
             store=self.folder.s3,
             logs=self.folder.logs,
             workers=self.workers,
+            resumed_at=len(self.past),
             before_answer=self.journal.flush,
         )
 
@@ -276,23 +282,34 @@ class Embedded:
         bucket: str,
         key: str,
         metadata: Mapping[str, str] | None = None,
+        in_place: bool = False,
     ) -> StoredObject:
         """Put a local file or bytes into a bucket; its notifications are sent.
+
+        Args:
+            in_place: let the object refer to the file instead of copying it. A later change to the file is
+                refused when the object is read.
 
         Raises:
             ServiceError: `NoSuchBucket`, `KeyTooLongError`.
             UsageError: the file cannot be read.
             StateFolderError: the disk is full or the folder cannot be written.
         """
-        return self.s3.upload(source, bucket=bucket, key=key, metadata=metadata)
+        return self.s3.upload(source, bucket=bucket, key=key, metadata=metadata, in_place=in_place)
 
     def upload_to_entry(
-        self, source: Path, *, name: str | None = None, options: Mapping[str, str] | None = None
+        self,
+        source: Path,
+        *,
+        name: str | None = None,
+        options: Mapping[str, str] | None = None,
+        in_place: bool | None = None,
     ) -> StoredObject:
         """Put a file where the pipeline takes files, with the options of the run.
 
         Args:
             name: what the object is called; by default, as the file.
+            in_place: as for `upload`; by default, for files of `IN_PLACE_BYTES` and more.
 
         Raises:
             UsageError: the pipeline takes no file, or knows no such option.
@@ -309,7 +326,11 @@ class Embedded:
             raise UsageError(f"there is no option {unknown[0]!r}", fix=f"options of this pipeline: {known}")
         metadata = {**entry.options, **given}
         key = f"{entry.key_prefix}{name or source.name}"
-        return self.upload(source, bucket=name_of(entry.bucket), key=key, metadata=metadata)
+        if in_place is None:
+            in_place = source.is_file() and source.stat().st_size >= IN_PLACE_BYTES
+        return self.upload(
+            source, bucket=name_of(entry.bucket), key=key, metadata=metadata, in_place=in_place
+        )
 
     def run_until_idle(self) -> None:
         """Let the pipeline work until nothing is left to do."""

@@ -90,6 +90,20 @@ def test_subscribers_hear_their_kinds(tmp_path: Path) -> None:
     assert len(every) == 3
 
 
+def test_a_full_disk_is_said_to_be_full() -> None:
+    """ENOSPC: the error says how to go on, and the journal takes nothing more."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("only Linux has a device that is always full")
+    journal = Journal(full)
+    journal.append(purged("a"))
+    with pytest.raises(StateFolderError, match="the disk is full") as caught:
+        journal.flush()
+    assert "--resume" in str(caught.value.fix)
+    with pytest.raises(StateFolderError, match="can no longer be written"):
+        journal.append(purged("b"))
+
+
 def test_runs_are_numbered_and_the_last_one_is_found(tmp_path: Path) -> None:
     """run-0001, run-0002, ...; resuming takes the last."""
     for _ in range(3):

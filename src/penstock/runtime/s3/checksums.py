@@ -1,7 +1,8 @@
 """The checksums that come with a write: computed again, compared, and kept to be returned.
 
-Source: "Checking object integrity" in the S3 user guide. CRC32C and CRC64NVME need a compiled library that is
-no dependency of this project: their values are kept and returned, not computed again.
+Source: "Checking object integrity" in the S3 user guide. A write without a checksum gets the one that boto3
+sends by itself (CRC32), or that of its `ChecksumAlgorithm`. CRC32C and CRC64NVME need a compiled library that
+is no dependency of this project: their values are kept and returned, not computed again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ CHECKSUM_MEMBERS: Final = (
 )
 
 
+DEFAULT: Final = "ChecksumCRC32"
+"""What boto3 adds to a write that has no checksum of its own."""
+
+
 class _Running(Protocol):
     def update(self, data: bytes | memoryview, /) -> None: ...
 
@@ -44,7 +49,7 @@ class _Crc32:
 
 @dataclass(slots=True)
 class Checksums:
-    """The checksums of one body, while it passes."""
+    """The checksums of one body, while it passes: those that were given, and one that is computed at least."""
 
     given: dict[str, str]
     content_md5: str | None
@@ -56,13 +61,12 @@ class Checksums:
         given = {name: value for name in CHECKSUM_MEMBERS if isinstance(value := parameters.get(name), str)}
         promised = parameters.get("ContentMD5")
         made = cls(given=given, content_md5=promised if isinstance(promised, str) else None)
-        for name in given:
-            if name == "ChecksumCRC32":
-                made.running[name] = _Crc32()
-            elif name == "ChecksumSHA1":
-                made.running[name] = hashlib.sha1(usedforsecurity=False)
-            elif name == "ChecksumSHA256":
-                made.running[name] = hashlib.sha256()
+        for name in given or (f"Checksum{parameters.get('ChecksumAlgorithm')}",):
+            running = _computed(name)
+            if running is not None:
+                made.running[name] = running
+        if not given and not made.running:
+            made.running[DEFAULT] = _Crc32()
         return made
 
     def update(self, piece: bytes | memoryview) -> None:
@@ -77,13 +81,26 @@ class Checksums:
         """
         if self.content_md5 is not None and _decoded(self.content_md5) != md5:
             raise ServiceError("BadDigest", "The Content-MD5 you specified did not match what we received.")
-        for name, running in self.running.items():
-            if _decoded(self.given[name]) != running.digest():
+        computed = {name: running.digest() for name, running in self.running.items()}
+        for name, digest in computed.items():
+            if name in self.given and _decoded(self.given[name]) != digest:
                 algorithm = name.removeprefix("Checksum")
                 raise ServiceError(
                     "BadDigest", f"The {algorithm} you specified did not match the calculated checksum."
                 )
-        return self.given
+        return self.given or {name: base64.b64encode(digest).decode() for name, digest in computed.items()}
+
+
+def _computed(name: str) -> _Running | None:
+    match name:
+        case "ChecksumCRC32":
+            return _Crc32()
+        case "ChecksumSHA1":
+            return hashlib.sha1(usedforsecurity=False)
+        case "ChecksumSHA256":
+            return hashlib.sha256()
+        case _:
+            return None
 
 
 def _decoded(value: str) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -45,7 +46,8 @@ class StoreFiles:
 
     Args:
         root: the store's folder; made if it is missing.
-        writer: tells the staged files of this process from those of others: `main`, or a worker's name.
+        writer: begins the names of this one's staged files. No other writer of the run, before a resumption
+            or after it, may have the same: the journal knows staged files by their names.
     """
 
     def __init__(self, root: Path, *, writer: str = "main") -> None:
@@ -54,7 +56,7 @@ class StoreFiles:
         self.uploads = root / "uploads"
         self.buckets = root / "buckets"
         self._writer = writer
-        self._staged = 0
+        self._numbers = itertools.count(1)
 
     def make_folders(self) -> None:
         with disk_errors(self.root):
@@ -99,8 +101,8 @@ class StoreFiles:
         return descriptor
 
     def new_staged_path(self) -> Path:
-        self._staged += 1
-        return self.incoming / f"{self._writer}-{os.getpid()}-{self._staged}"
+        # Threads may stage at once; `next` is one step.
+        return self.incoming / f"{self._writer}-{next(self._numbers)}"
 
     def stage(self, body: bytes | BinaryReader, parameters: Mapping[str, object]) -> StagedFile:
         """Write a body to a file of its own in `incoming`, checking the checksums that came with it.
@@ -251,5 +253,5 @@ def _source_changed(path: str, how: str) -> StateFolderError:
     return StateFolderError(
         f"a file that was added in place {how}",
         at=path,
-        fix="put the file back as it was, or start a new run; without --in-place the run keeps its own copy",
+        fix="put the file back as it was, or start a new run with --copy, which keeps a copy of its own",
     )

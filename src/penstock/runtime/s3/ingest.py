@@ -6,6 +6,8 @@
    multipart upload, `<digest of the parts' digests>-<parts>`, with SHA-256 in the place of MD5: S3 promises
    MD5 for neither multipart nor KMS-encrypted objects, and SHA-256 is computed by the processor (2 GB/s a
    core, MD5 0.9).
+3. A file that is added in place is not read at all: its tag is made of its size, its time of modification and
+   its inode, which are also what a later change is recognised by. A terabyte is added in no time.
 """
 
 from __future__ import annotations
@@ -63,18 +65,30 @@ def ingest(files: StoreFiles, source: Path, *, in_place: bool = False) -> Ingest
         if not os.path.isfile(source):
             raise _unreadable(source, "it is not a regular file")
         parts = _parts_of(status.st_size)
-        staged = None if in_place else files.new_staged_path()
+        if in_place:
+            return _in_place(status, parts)
+        staged = files.new_staged_path()
         with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1, len(parts) or 1)) as threads:
             digests = threads.map(lambda part: _digest(descriptor, *part, single=len(parts) <= 1), parts)
-            if staged is not None:
-                _copy(descriptor, staged, status.st_size)
+            _copy(descriptor, staged, status.st_size)
             etag = _entity_tag(list(digests))
     finally:
         os.close(descriptor)
     return Ingested(
-        staged=None if staged is None else staged.name,
+        staged=staged.name,
         size_bytes=status.st_size,
         etag=etag,
+        parts=tuple(size for _, size in parts) if len(parts) > 1 else (),
+        mtime_ns=status.st_mtime_ns,
+    )
+
+
+def _in_place(status: os.stat_result, parts: list[tuple[int, int]]) -> Ingested:
+    identity = f"{status.st_size}/{status.st_mtime_ns}/{status.st_ino}".encode()
+    return Ingested(
+        staged=None,
+        size_bytes=status.st_size,
+        etag=f"{hashlib.sha256(identity).hexdigest()[:32]}-{len(parts)}",
         parts=tuple(size for _, size in parts) if len(parts) > 1 else (),
         mtime_ns=status.st_mtime_ns,
     )

@@ -88,8 +88,13 @@ def uploads_of(files: StoreFiles, bucket: str) -> list[Upload]:
 
 
 def add_part(files: StoreFiles, upload: Upload, number: int, staged: StagedFile) -> None:
-    """Move a staged file into the upload; it replaces a part of the same number."""
+    """Move a staged file into the upload; it replaces a part of the same number.
+
+    Raises:
+        ServiceError: `InvalidArgument`; the staged file is gone then.
+    """
     if not 1 <= number <= PART_LIMIT:
+        (files.incoming / staged.file).unlink(missing_ok=True)
         raise ServiceError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
     folder = files.uploads / upload.upload_id
     name = f"{number:05d}-{staged.md5}-{staged.size_bytes}"

@@ -111,7 +111,7 @@ def _described(stored: StoredObject, parameters: Mapping[str, object]) -> tuple[
     if isinstance(number, int) and stored.parts:
         answer["PartsCount"] = len(stored.parts)
     if stored.checksums and part is None and parameters.get("ChecksumMode") == "ENABLED":
-        answer.update(stored.checksums)
+        answer.update(stored.checksums, ChecksumType="FULL_OBJECT")
     for parameter, member in _RESPONSE_OVERRIDES.items():
         if parameter in parameters:
             answer[member] = parameters[parameter]

@@ -157,7 +157,12 @@ class S3Service:
         self._check_target(parameters)
         staged = self._staged(parameters)
         stored = self._write(parameters, staged, event_name="ObjectCreated:Put", caller=call.caller)
-        return {"ETag": stored.quoted_etag, "ServerSideEncryption": "AES256", **stored.checksums}
+        return {
+            "ETag": stored.quoted_etag,
+            "ServerSideEncryption": "AES256",
+            "ChecksumType": "FULL_OBJECT",
+            **stored.checksums,
+        }
 
     def _delete_object(self, call: Call) -> Answer:
         self._delete(_bucket(call.parameters), _key(call.parameters), call)
@@ -208,7 +213,9 @@ class S3Service:
                 os.link(self.store.files.data_path(bucket, stored), path)
         else:
             path = self.store.files.incoming / str(ingest(self.store.files, Path(stored.data)).staged)
-        staged = StagedFile(file=path.name, size_bytes=stored.size_bytes, md5=stored.etag)
+        staged = StagedFile(
+            file=path.name, size_bytes=stored.size_bytes, md5=stored.etag, checksums=stored.checksums
+        )
         written = self._write(
             described, staged, event_name="ObjectCreated:Copy", caller=call.caller, parts=stored.parts
         )
@@ -464,6 +471,9 @@ def as_body(body: object) -> bytes | BinaryReader:
     if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
     if hasattr(body, "read"):
+        # boto3's transfers count bytes as progress from the moment that they are told of the sending.
+        if hasattr(body, "signal_transferring"):
+            body.signal_transferring()
         reader: BinaryReader = body
         return reader
     raise ServiceError("InvalidRequest", f"a body must be bytes or a binary file, not {type(body).__name__}")

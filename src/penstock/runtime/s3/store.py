@@ -75,10 +75,13 @@ class S3Store:
         root: the folder; what is in it already is loaded.
         now: the run's clock, epoch seconds.
         commit_port: journals a change and what follows from it, before it happens.
+        writer: as for `StoreFiles`.
     """
 
-    def __init__(self, root: Path, *, now: Callable[[], float], commit_port: CommitPort) -> None:
-        self.files = StoreFiles(root)
+    def __init__(
+        self, root: Path, *, now: Callable[[], float], commit_port: CommitPort, writer: str = "main"
+    ) -> None:
+        self.files = StoreFiles(root, writer=writer)
         self.lock = threading.RLock()
         self.now = now
         self._commit_port = commit_port
@@ -142,12 +145,23 @@ class S3Store:
             self._apply(change)
 
     def sweep(self) -> int:
-        """Delete staged files that no change refers to; call it after every `redo`. Returns how many."""
-        swept = 0
-        for path in self.files.incoming.iterdir():
+        """Delete files that nothing refers to; call it after every `redo`.
+
+        They are what a kill leaves: staged bytes of a write that was never committed, and the data of an object
+        that was replaced in that moment.
+
+        Returns:
+            How many there were.
+        """
+        orphans = list(self.files.incoming.iterdir())
+        for name, bucket in self._buckets.items():
+            folder = self.files.buckets / name
+            kept = {stored.data for stored in bucket.objects.values()}
+            orphans += [path for path in (folder / "data").iterdir() if path.name not in kept]
+            orphans += folder.glob("keys/*.new")
+        for path in orphans:
             path.unlink(missing_ok=True)
-            swept += 1
-        return swept
+        return len(orphans)
 
     def _has_objects(self, bucket: str) -> bool:
         found = self._buckets.get(bucket)
@@ -163,7 +177,7 @@ class S3Store:
                 with disk_errors(self.files.buckets / name):
                     for folder in ("keys", "data"):
                         (self.files.buckets / name / folder).mkdir(parents=True, exist_ok=True)
-                self._buckets.setdefault(name, _Bucket(created_at=change.at))
+                self._buckets.setdefault(name, _Bucket(created_at=change.at)).created_at = change.at
             case BucketDeleted(bucket=name):
                 shutil.rmtree(self.files.buckets / name, ignore_errors=True)
                 self._buckets.pop(name, None)

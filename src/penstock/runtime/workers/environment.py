@@ -167,7 +167,7 @@ def live(connection: socket.socket, order: Fork) -> NoReturn:
     sys.path[:] = [order.project, *(entry for entry in sys.path if entry not in ("", order.project))]
     with contextlib.suppress(OSError):
         os.chdir(order.project)
-    files = StoreFiles(Path(order.store), writer=f"{order.function}-{order.environment_id}")
+    files = StoreFiles(Path(order.store), writer=order.writer)
     calls = Connection(connection, files, order.function)
     status = 0
     try:

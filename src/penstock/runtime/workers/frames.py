@@ -89,11 +89,13 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     """Fork an environment for one function; its socket comes along with this frame.
 
     Attributes:
+        writer: begins the names of the files that it stages.
         store: the root of the S3 store, which the environment reads by itself.
         log: the file that its standard output and error are appended to.
     """
 
     environment_id: int
+    writer: str
     function: str
     handler: str
     variables: dict[str, str]

@@ -108,6 +108,8 @@ class PoolInvoker:
         store: the root of the S3 store.
         logs: the folder that each function's standard output and error go to, `<function>.log`.
         workers: how many invocations run at once.
+        resumed_at: how long the journal was when this process began; sets its environments' files apart from
+            those of the processes before.
         before_answer: called before an answer leaves for an environment: the journal's flush.
     """
 
@@ -120,6 +122,7 @@ class PoolInvoker:
         store: Path,
         logs: Path,
         workers: int,
+        resumed_at: int = 0,
         before_answer: Callable[[], None] = lambda: None,
     ) -> None:
         self._scheduler = scheduler
@@ -128,6 +131,7 @@ class PoolInvoker:
         self._store = store.absolute()
         self._logs = logs.absolute()
         self._workers = workers
+        self._resumed_at = resumed_at
         self._before_answer = before_answer
         self._state = _State()
 
@@ -203,6 +207,7 @@ class PoolInvoker:
         state.forked += 1
         order = Fork(
             environment_id=state.forked,
+            writer=f"{invocation.function}-{self._resumed_at}-{state.forked}",
             function=invocation.function,
             handler=invocation.handler,
             variables=lambda_variables(invocation, REGION),
