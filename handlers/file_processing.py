@@ -11,6 +11,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,7 @@ from handlers.jobs import (
     results_prefix,
     totals_prefix,
 )
-from handlers.planning import options_of, plan_chunks, report_of
+from handlers.planning import is_exact, options_of, plan_chunks, report_of
 from handlers.totals import BadValueError, GroupTotal, Totals
 from penstock.errors import ChunkingError
 from penstock.handlers import S3Upload, on_sqs_message, on_task
@@ -37,6 +38,8 @@ from penstock.handlers.chunking import (
     ByteRange,
     CsvChunk,
     JsonLinesChunk,
+    MultipartWriter,
+    Reject,
     Rejected,
     S3Port,
     existing_results,
@@ -47,6 +50,9 @@ from penstock.handlers.chunking import (
 
 REJECTED_SHOWN = 20
 """How many rejected rows a dead letter shows; all of them are in the object that it names."""
+
+MISSING_SHOWN = 1000
+"""How many missing chunks a job's message names; all of them are in the report's summary."""
 
 
 class ChunkInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +124,7 @@ def plan(asked: PlanInput) -> Job:
         manifest=manifest_key(asked.job),
         chunks=count,
         report=report,
+        exact=is_exact(options, report),
         tolerated_failure_percentage=float(options.tolerated_failure_percentage),
     )
 
@@ -126,33 +133,34 @@ def plan(asked: PlanInput) -> Job:
 def process_chunk(asked: ChunkInput) -> ChunkDone:
     """Add up one chunk, and write its totals once."""
     s3, chunk = _s3(), asked.chunk
-    rejected: list[Rejected] = []
+    rejected = _RejectedRows(s3, asked)
     try:
-        totals, saw_quotes = _totals_of(s3, asked, rejected)
+        totals, saw_quotes = _totals_of(s3, asked, rejected.keep)
     except ChunkingError as error:
         # Its neighbours may have been read wrongly: whatever is tolerated, the job must not be merged.
         key = result_key(refused_prefix(asked.job), chunk.index)
         write_once(s3, asked.bucket, key, json.dumps({"reason": str(error)}).encode())
+        rejected.abandon()
         raise
-    if rejected:
-        _keep_rejected(s3, asked, rejected)
+    rejected.announce()
     stored = ChunkTotals(
         rows=totals.rows,
-        rejected=len(rejected),
+        rejected=rejected.count,
         saw_quotes=saw_quotes,
         groupings=tuple(tuple(totals.stored(at)) for at in range(len(totals.groupings))),
     )
     key = result_key(totals_prefix(asked.job), chunk.index)
     write_once(s3, asked.bucket, key, msgspec.json.encode(stored))
-    return ChunkDone(index=chunk.index, rows=totals.rows, rejected=len(rejected))
+    return ChunkDone(index=chunk.index, rows=totals.rows, rejected=rejected.count)
 
 
 @on_task
 def merge(job: Job) -> Summary:
     """Merge the chunks' totals in order, and write the report.
 
-    A chunk that failed and was tolerated is named as missing. It may have ended inside quotes; so if the chunk
-    behind it has quotes, nobody knows where its rows begin, and the job is refused.
+    A chunk that failed and was tolerated is named as missing. It may have ended inside quotes; so if there are
+    quotes behind it, nobody knows where the rows there begin, and the job is refused. Not so if the chunks were cut
+    where rows begin.
     """
     s3 = _s3()
     _refuse_unreadable(s3, job)
@@ -169,13 +177,12 @@ def merge(job: Job) -> Summary:
         for at, grouping in enumerate(chunk.groupings):
             totals.merge(at, grouping)
     missing = tuple(index for index in range(job.chunks) if index not in found)
-    for index in missing:
-        if found.get(index + 1):
-            raise ChunkingError(
-                f"chunk {index} failed, and the rows of the one behind it cannot be told apart without it",
-                at=job.source,
-                fix="redrive the failed chunks, or process the file with quoted_newlines=true",
-            )
+    if missing and not job.exact and any(found[index] for index in found if index > missing[0]):
+        raise ChunkingError(
+            f"chunk {missing[0]} failed, and the rows behind it have quotes: they cannot be told apart without it",
+            at=job.source,
+            fix="redrive the failed chunks, or process the file with quoted_newlines=true",
+        )
     results = tuple(_write_results(s3, job, totals, rows=rows, rejected=rejected, missing=missing))
     return Summary(
         job=job.job,
@@ -184,25 +191,23 @@ def merge(job: Job) -> Summary:
         chunks=job.chunks,
         rows=rows,
         rejected=rejected,
-        missing_chunks=missing,
+        missing=len(missing),
+        missing_chunks=missing[:MISSING_SHOWN],
         results=results,
     )
 
 
-def _totals_of(s3: S3Port, asked: ChunkInput, rejected: list[Rejected]) -> tuple[Totals, bool]:
-    report = asked.report
-    if report.file_format == "csv":
-        return add_csv(s3, asked.chunk, report, rejected)
-    return add_json_lines(s3, asked.chunk, report, rejected), False
+def _totals_of(s3: S3Port, asked: ChunkInput, reject: Reject) -> tuple[Totals, bool]:
+    if asked.report.file_format == "csv":
+        return add_csv(s3, asked.chunk, asked.report, reject)
+    return add_json_lines(s3, asked.chunk, asked.report, reject), False
 
 
-def add_csv(s3: S3Port, chunk: ByteRange, report: Report, rejected: list[Rejected]) -> tuple[Totals, bool]:
+def add_csv(s3: S3Port, chunk: ByteRange, report: Report, reject: Reject) -> tuple[Totals, bool]:
     """Add up the rows of a CSV chunk; return the totals, and whether quotes were seen."""
-    place = {name: at for at, name in enumerate(report.columns)}
-    groupings = [tuple(place[name] for name in columns) for columns in report.groupings]
-    totals = Totals(groupings, [place[name] for name in report.measures])
-    columns, add = len(report.columns), totals.add
-    rows = CsvChunk(s3, chunk, columns=columns, reject=rejected.append, fmt=report.csv)
+    totals = Totals(report.grouping_places, report.measure_places)
+    columns, add = report.column_count, totals.add
+    rows = CsvChunk(s3, chunk, columns=columns, reject=reject, fmt=report.csv)
     for batch in rows.batches():
         for row in batch:
             if len(row) == columns:
@@ -215,13 +220,13 @@ def add_csv(s3: S3Port, chunk: ByteRange, report: Report, rejected: list[Rejecte
     return totals, rows.saw_quotes
 
 
-def add_json_lines(s3: S3Port, chunk: ByteRange, report: Report, rejected: list[Rejected]) -> Totals:
+def add_json_lines(s3: S3Port, chunk: ByteRange, report: Report, reject: Reject) -> Totals:
     """Add up the objects of a JSON Lines chunk; a member that is not there is missing."""
     names = sorted({name for columns in report.groupings for name in columns} | set(report.measures))
     place = {name: at for at, name in enumerate(names)}
     groupings = [tuple(place[name] for name in columns) for columns in report.groupings]
     totals = Totals(groupings, [place[name] for name in report.measures])
-    values = JsonLinesChunk(s3, chunk, dict[str, Any], reject=rejected.append)
+    values = JsonLinesChunk(s3, chunk, dict[str, Any], reject=reject, float_hook=Decimal)
     for value in values:
         try:
             totals.add([_text(value.get(name)) for name in names])
@@ -233,27 +238,55 @@ def add_json_lines(s3: S3Port, chunk: ByteRange, report: Report, rejected: list[
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, sort_keys=True)
+    if isinstance(value, Decimal):
+        return str(value)
+    return "" if value is None else json.dumps(value, sort_keys=True, default=str)
 
 
-def _keep_rejected(s3: S3Port, asked: ChunkInput, rejected: list[Rejected]) -> None:
-    """Keep every rejected row, and send one message about them; a second attempt sends the same one."""
-    key = f"{rejected_prefix(asked.job)}{asked.chunk.index:08d}.jsonl"
-    write_once(s3, asked.bucket, key, b"".join(msgspec.json.encode(row) + b"\n" for row in rejected))
-    letter = {
-        "job": asked.job,
-        "source": f"s3://{asked.chunk.bucket}/{asked.chunk.key}",
-        "chunk": asked.chunk.index,
-        "rows": len(rejected),
-        "kept_in": f"s3://{asked.bucket}/{key}",
-        "first": [{**msgspec.to_builtins(row), "raw": row.raw[:200]} for row in rejected[:REJECTED_SHOWN]],
-    }
-    _client("sqs").send_message(
-        QueueUrl=os.environ["REJECTED_ROWS_QUEUE_URL"],
-        MessageBody=json.dumps(letter),
-        MessageGroupId=asked.job,
-        MessageDeduplicationId=f"{asked.job}-{asked.chunk.index}",
-    )
+class _RejectedRows:
+    """Keeps the rejected rows of a chunk as they come, and sends one message about them.
+
+    A second attempt writes the same object and sends the same message, which a FIFO queue takes once.
+    """
+
+    def __init__(self, s3: S3Port, asked: ChunkInput) -> None:
+        self._asked = asked
+        self._key = f"{rejected_prefix(asked.job)}{asked.chunk.index:08d}.jsonl"
+        self._writer = MultipartWriter(s3, asked.bucket, self._key)
+        self._first: list[Rejected] = []
+        self.count = 0
+
+    def keep(self, row: Rejected) -> None:
+        """Write a row."""
+        self._writer.write(msgspec.json.encode(row) + b"\n")
+        self.count += 1
+        if self.count <= REJECTED_SHOWN:
+            self._first.append(row)
+
+    def announce(self) -> None:
+        """Make the object visible and send the message, if there were any rows."""
+        if not self.count:
+            return
+        self._writer.close()
+        job, chunk = self._asked.job, self._asked.chunk
+        letter = {
+            "job": job,
+            "source": f"s3://{chunk.bucket}/{chunk.key}",
+            "chunk": chunk.index,
+            "rows": self.count,
+            "kept_in": f"s3://{self._asked.bucket}/{self._key}",
+            "first": [{**msgspec.to_builtins(row), "raw": row.raw[:200]} for row in self._first],
+        }
+        _client("sqs").send_message(
+            QueueUrl=os.environ["REJECTED_ROWS_QUEUE_URL"],
+            MessageBody=json.dumps(letter),
+            MessageGroupId=job,
+            MessageDeduplicationId=f"{job}-{chunk.index}",
+        )
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        self._writer.abandon()
 
 
 def _refuse_unreadable(s3: S3Port, job: Job) -> None:

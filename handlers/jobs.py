@@ -42,20 +42,29 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What is computed: for each grouping, the sum and count of each measure.
 
+    Every chunk is sent one, so it has the columns that are used and not all that there are.
+
     Attributes:
-        columns: of a CSV file, in order.
         groupings: each a tuple of columns; the empty one is the total over all rows.
+        grouping_places, measure_places: where those columns stand in a row of a CSV file.
+        column_count: how many columns a CSV file has.
     """
 
     file_format: FileFormat
     groupings: tuple[tuple[str, ...], ...]
     measures: tuple[str, ...]
-    columns: tuple[str, ...] = ()
+    grouping_places: tuple[tuple[int, ...], ...] = ()
+    measure_places: tuple[int, ...] = ()
+    column_count: int = 0
     csv: CsvFormat = CsvFormat()
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A planned job: the state machine's state from Plan on."""
+    """A planned job: the state machine's state from Plan on.
+
+    Attributes:
+        exact: the chunks were cut where rows begin, so that none depends on how the one before it ends.
+    """
 
     job: str
     source: str
@@ -63,6 +72,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     manifest: str
     chunks: int
     report: Report
+    exact: bool = False
     tolerated_failure_percentage: float = 0.0
 
 
@@ -75,7 +85,12 @@ class ChunkDone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job came to: the message that is sent when it is done."""
+    """What a job came to: the message that is sent when it is done.
+
+    Attributes:
+        missing: how many chunks failed and were tolerated.
+        missing_chunks: the first of their numbers; the report's summary has all.
+    """
 
     job: str
     source: str
@@ -83,6 +98,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     chunks: int
     rows: int
     rejected: int
+    missing: int
     missing_chunks: tuple[int, ...]
     results: tuple[str, ...]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -17,6 +18,7 @@ from penstock.handlers.chunking import (
     ByteRange,
     CsvFormat,
     S3Port,
+    header_of,
     plan_byte_ranges,
     plan_csv_exactly,
     read_header,
@@ -25,6 +27,9 @@ from penstock.handlers.chunking import (
 
 SAMPLE_BYTES: Final = 64 * 1024
 """What is read of a file to see which columns are numbers."""
+
+REPORT_LIMIT_BYTES: Final = 64 * 1024
+"""A report goes to every chunk in a state's payload, which may have 256 KB."""
 
 FLIGHT_GROUPINGS: Final = (("carrier",), ("origin", "dest"), ("month",))
 FLIGHT_MEASURES: Final = ("dep_delay", "arr_delay", "air_time", "distance")
@@ -49,7 +54,7 @@ def options_of(metadata: Mapping[str, str]) -> Options:
         raise ChunkingError(f"format={options.format} is none", fix="csv, jsonl, or auto")
     if options.quoted_newlines not in ("true", "false"):
         raise ChunkingError(f"quoted_newlines={options.quoted_newlines} is none", fix="true or false")
-    if len(_delimiter(options)) != 1:
+    if len(_delimiter(options)) != 1 or _delimiter(options) in '"\r\n':
         raise ChunkingError(f"delimiter={options.delimiter} is none", fix="one character, or tab")
     return options
 
@@ -63,40 +68,52 @@ def report_of(s3: S3Port, bucket: str, key: str, size_bytes: int, options: Optio
     at = f"s3://{bucket}/{key}"
     if size_bytes == 0:
         raise ChunkingError("the file is empty", at=at, fix="upload a file with a header and rows")
+    fmt = CsvFormat(delimiter=_delimiter(options))
+    file_format = _format_of(key.removesuffix(".gz"), options)
     if key.endswith(".gz"):
-        file_format = _format_of(key.removesuffix(".gz"), options)
-        sample = _unpacked_sample(s3, bucket, key)
+        sample, complete = _unpacked_sample(s3, bucket, key)
     else:
-        file_format = _format_of(key, options)
         stop = min(SAMPLE_BYTES, size_bytes)
         sample = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{stop - 1}")["Body"].read()
-    fmt = CsvFormat(delimiter=_delimiter(options))
+        complete = stop == size_bytes
     if file_format == "csv":
         if key.endswith(".gz"):
-            columns = next(
-                csv.reader(io.StringIO(sample.decode("utf-8-sig", "replace")), delimiter=fmt.delimiter), []
-            )
+            columns = header_of(sample, complete=complete, at=at, fmt=fmt)
         else:
             columns = read_header(s3, _whole(bucket, key, size_bytes), fmt)
         _check_columns(columns, at)
-        values = _sampled_rows(sample, columns, fmt)
+        values = _sampled_rows(sample if complete else sample[: sample.rfind(b"\n") + 1], columns, fmt)
     else:
         columns, values = _sampled_objects(sample, at)
     groupings = _groupings(options, columns)
     measures = _measures(options, columns, values, groupings)
-    known = set(columns)
+    report = Report(file_format=file_format, groupings=groupings, measures=measures, csv=fmt)
     if file_format == "csv":
-        for name in (*(name for grouping in groupings for name in grouping), *measures):
-            if name not in known:
-                raise ChunkingError(
-                    f'the file has no column "{name}"', at=at, fix=f"its columns: {', '.join(columns[:50])}"
-                )
-    return Report(
-        file_format=file_format,
-        groupings=groupings,
-        measures=measures,
-        columns=tuple(columns) if file_format == "csv" else (),
-        csv=fmt,
+        report = _placed(report, columns, at)
+    if len(msgspec.json.encode(report)) > REPORT_LIMIT_BYTES:
+        raise ChunkingError(
+            f"a report of {len(measures)} columns is too large",
+            at=at,
+            fix="name the ones you want with sum=...",
+        )
+    return report
+
+
+def _placed(report: Report, columns: list[str], at: str) -> Report:
+    """The report with the places of its columns in a row."""
+    place = {name: number for number, name in enumerate(columns)}
+    try:
+        grouping_places = tuple(tuple(place[name] for name in names) for names in report.groupings)
+        measure_places = tuple(place[name] for name in report.measures)
+    except KeyError as error:
+        raise ChunkingError(
+            f'the file has no column "{error.args[0]}"', at=at, fix=f"its columns: {', '.join(columns[:50])}"
+        ) from None
+    return msgspec.structs.replace(
+        report,
+        grouping_places=grouping_places,
+        measure_places=measure_places,
+        column_count=len(columns),
     )
 
 
@@ -114,15 +131,28 @@ def plan_chunks(
 ) -> Iterator[ByteRange]:
     """Cut the file: by offset, or (gzip, quoted newlines) by reading it once."""
     chunk_bytes = max(1, int(float(options.chunk_mb) * 1024 * 1024))
+    exactly = is_exact(options, report)
     if key.endswith(".gz"):
         return split_gzip(
-            s3, bucket, key, piece_bytes=chunk_bytes, to_bucket=pieces_bucket, to_prefix=pieces_prefix
+            s3,
+            bucket,
+            key,
+            piece_bytes=chunk_bytes,
+            to_bucket=pieces_bucket,
+            to_prefix=pieces_prefix,
+            etag=etag,
+            rows=report.csv if exactly else None,
         )
-    if options.quoted_newlines == "true" and report.file_format == "csv":
+    if exactly:
         return plan_csv_exactly(
             s3, bucket, key, size_bytes=size_bytes, chunk_bytes=chunk_bytes, etag=etag, fmt=report.csv
         )
     return plan_byte_ranges(bucket, key, size_bytes=size_bytes, chunk_bytes=chunk_bytes, etag=etag)
+
+
+def is_exact(options: Options, report: Report) -> bool:
+    """Whether the file is cut where rows of CSV begin, and not at any line."""
+    return options.quoted_newlines == "true" and report.file_format == "csv"
 
 
 def _groupings(options: Options, columns: list[str]) -> tuple[tuple[str, ...], ...]:
@@ -162,7 +192,7 @@ def _are_numbers(texts: list[str]) -> bool:
 
 
 def _sampled_rows(sample: bytes, columns: list[str], fmt: CsvFormat) -> list[list[str]]:
-    text = sample[: sample.rfind(b"\n") + 1].decode("utf-8", "replace")
+    text = sample.decode("utf-8", "replace")
     rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=fmt.delimiter)
     found: list[list[str]] = []
     try:
@@ -178,7 +208,7 @@ def _sampled_objects(sample: bytes, at: str) -> tuple[list[str], list[list[str]]
     for line in sample.splitlines():
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             objects.append(value)
@@ -193,12 +223,14 @@ def _sampled_objects(sample: bytes, at: str) -> tuple[list[str], list[list[str]]
     ]
 
 
-def _unpacked_sample(s3: S3Port, bucket: str, key: str) -> bytes:
+def _unpacked_sample(s3: S3Port, bucket: str, key: str) -> tuple[bytes, bool]:
+    """The beginning of the unpacked content, and whether that is all of it."""
     import zlib
 
     packed = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{SAMPLE_BYTES - 1}")["Body"].read()
+    member = zlib.decompressobj(wbits=31)
     try:
-        return zlib.decompressobj(wbits=31).decompress(packed, SAMPLE_BYTES)
+        return member.decompress(packed, SAMPLE_BYTES), member.eof and not member.unused_data
     except zlib.error as error:
         raise ChunkingError(f"the file is not gzip: {error}", at=f"s3://{bucket}/{key}") from error
 
@@ -218,7 +250,7 @@ def _delimiter(options: Options) -> str:
 def _check_columns(columns: list[str], at: str) -> None:
     if not any(columns):
         raise ChunkingError("the file has no header", at=at, fix="the first row names the columns")
-    double = sorted({name for name in columns if columns.count(name) > 1})
+    double = sorted(name for name, times in Counter(columns).items() if times > 1)
     if double:
         raise ChunkingError(
             f'the column "{double[0]}" stands twice in the header', at=at, fix="rename one of them"

@@ -18,7 +18,10 @@ Number = int | Decimal
 Group = list[Number]
 """The number of rows, then for each measure how many of them have it and what they add up to."""
 
-_EXACT: Final = Context(prec=400, traps=[Inexact, InvalidOperation])
+LONGEST_NUMBER: Final = 150
+"""In characters, and the largest exponent: so that every sum of such numbers is exact in `_EXACT`."""
+
+_EXACT: Final = Context(prec=600, traps=[Inexact, InvalidOperation])
 
 
 class BadValueError(ValueError):
@@ -87,7 +90,7 @@ class Totals:
         single = len(self.groupings[grouping]) == 1
         for total in totals:
             key: object = total.key[0] if single else total.key
-            values = [number_of(text) or 0 for text in total.totals]
+            values = [_stored_number(text) for text in total.totals]
             group = groups.get(key)
             if group is None:
                 groups[key] = values
@@ -113,6 +116,8 @@ def number_of(text: str) -> Number | None:
     """
     if text in MISSING:
         return None
+    if len(text) > LONGEST_NUMBER or not text.isascii() or "_" in text:  # Python would read 1_000 as a number
+        raise BadValueError(f"{text[:50]!r} is not a number that can be added up")
     try:
         return int(text)
     except ValueError:
@@ -121,9 +126,13 @@ def number_of(text: str) -> Number | None:
         number = Decimal(text.strip())
     except InvalidOperation:
         raise BadValueError(f"{text!r} is not a number") from None
-    if not number.is_finite() or abs(number.adjusted()) > 150:
+    if not number.is_finite() or abs(number.adjusted()) > LONGEST_NUMBER:
         raise BadValueError(f"{text!r} is not a number that can be added up")
     return number
+
+
+def _stored_number(text: str) -> Number:
+    return int(text) if text.lstrip("-").isdecimal() else Decimal(text)
 
 
 def _sum(total: Number, value: Number) -> Number:

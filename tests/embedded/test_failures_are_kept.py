@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def numbers(tmp_path: Path) -> Path:
 
 def spoil_chunk(index: int, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[int]:
     """Have the function fail on one chunk, so many times; returns the attempts it saw."""
-    whole = file_processing._totals_of
+    loaded = importlib.import_module(file_processing.__name__)  # another project may have been loaded in between
+    whole = loaded._totals_of
     attempts: list[int] = []
 
     def spoiled(s3: object, asked: file_processing.ChunkInput, rejected: list[object]) -> object:
@@ -42,9 +44,9 @@ def spoil_chunk(index: int, monkeypatch: pytest.MonkeyPatch, *, times: int) -> l
             attempts.append(index)
             if len(attempts) <= times:
                 raise RuntimeError("the disk of this machine is on fire")
-        return whole(s3, asked, rejected)  # type: ignore[arg-type]
+        return whole(s3, asked, rejected)
 
-    monkeypatch.setattr(file_processing, "_totals_of", spoiled)
+    monkeypatch.setattr(loaded, "_totals_of", spoiled)
     return attempts
 
 

@@ -101,7 +101,10 @@ def test_an_object_that_changed_is_refused() -> None:
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"x" * (2 << 20), "over 1 MiB"),
+        (b"x" * (2 << 20), "no line of the file ends"),
+        (b'"x\ny",' * (1 << 18) + b"\n", "does not end"),
+        (b"a,b\r1,2\r", "LF or CRLF"),
+        (b"a,\xff\n1,2\n", "not UTF-8"),
         (b'"' + b"a,b\n" * 400_000, "does not end"),
         (b"a\0,b\n", "NUL"),
     ],

@@ -30,10 +30,15 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Oversized(msgspec.Struct, frozen=True):
-    """A line that is longer than the limit, with its place; `size_bytes` counts its line feed."""
+    """A line that is longer than the limit, with its place; `size_bytes` counts its line feed.
+
+    Attributes:
+        marked: the mark that was looked for stands in it.
+    """
 
     offset: int
     size_bytes: int
+    marked: bool = False
 
 
 class _Body(Protocol):
@@ -48,8 +53,13 @@ def read_blocks(
     *,
     block_bytes: int = BLOCK_BYTES,
     maximum_line_bytes: int = MAXIMUM_LINE_BYTES,
+    mark: bytes = b"\0",
 ) -> Iterator[Block | Oversized]:
     """Read the lines that begin in a chunk.
+
+    Args:
+        maximum_line_bytes: with the line feed; which lines are over it does not depend on how they are read.
+        mark: a byte that is looked for in lines over the limit, since nobody else will see them.
 
     Raises:
         ChunkingError: the object has changed since it was planned.
@@ -60,8 +70,12 @@ def read_blocks(
     aligned = begin == chunk.start
     position = begin  # of the first byte in `held`
     held = b""
-    skipped = 0  # how much of an oversized line is behind us already
-    for piece in _pieces(s3, chunk, begin, block_bytes):
+    skipped, marked = (
+        0,
+        False,
+    )  # how much of an oversized line is behind us already, and whether with the mark
+    # A line over the limit is longer than a piece, so only the first one of `held` can be one.
+    for piece in _pieces(s3, chunk, begin, min(block_bytes, maximum_line_bytes)):
         if not aligned:
             cut = piece.find(b"\n")
             if cut < 0 or position + cut + 1 >= chunk.stop:
@@ -72,19 +86,20 @@ def read_blocks(
             aligned = True
             position += cut + 1
             piece = piece[cut + 1 :]
-        if skipped:
-            cut = piece.find(b"\n")
-            if cut < 0:
-                skipped += len(piece)
-                continue
-            size = skipped + cut + 1
-            yield Oversized(position, size)
-            position += size
-            skipped = 0
-            piece = piece[cut + 1 :]
-            if position >= chunk.stop:
-                return
         held = held + piece if held else piece
+        if skipped or len(held) > maximum_line_bytes:
+            cut = held.find(b"\n") + 1
+            if skipped + (cut or len(held)) > maximum_line_bytes:
+                end = cut or len(held)
+                skipped, marked = skipped + end, marked or mark in held[:end]
+                held = held[end:]
+                if not cut:
+                    continue
+                yield Oversized(position, skipped, marked)
+                position += skipped
+                skipped, marked = 0, False
+                if position >= chunk.stop:
+                    return
         # The lines that begin before the chunk's stop: up to the first line feed at or after its last byte.
         last = chunk.stop - 1 - position
         if last < len(held):
@@ -97,10 +112,8 @@ def read_blocks(
             yield Block(position, held[:end])
             position += end
             held = held[end:]
-        if len(held) > maximum_line_bytes:
-            skipped, held = len(held), b""
     if skipped:
-        yield Oversized(position, skipped)
+        yield Oversized(position, skipped, marked)
     elif held:
         yield Block(position, held)
 

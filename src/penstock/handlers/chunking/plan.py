@@ -23,6 +23,7 @@ class ByteRange(msgspec.Struct, frozen=True, kw_only=True, tag="bytes"):
         size_bytes: of the whole object.
         etag: of the object that was planned; reading another one is an error.
         exact: the edges are record boundaries already, and are not to be aligned.
+        base: where the object begins in the stream that it was unpacked from, if it is a piece of one.
     """
 
     index: int
@@ -33,6 +34,7 @@ class ByteRange(msgspec.Struct, frozen=True, kw_only=True, tag="bytes"):
     size_bytes: int
     etag: str = ""
     exact: bool = False
+    base: int = 0
 
 
 class RecordRun(msgspec.Struct, frozen=True, kw_only=True, tag="records"):

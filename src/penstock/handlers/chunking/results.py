@@ -62,11 +62,14 @@ def result_key(prefix: str, index: int) -> str:
 
 
 def write_once(s3: S3Port, bucket: str, key: str, content: bytes) -> bool:
-    """Write an object unless it exists; False if it did."""
+    """Write an object unless it exists; False if it did.
+
+    A conflict of two writers at once (409) is raised: AWS says to try again, for the other one may have failed.
+    """
     try:
         s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", ContentType="application/json")
     except Exception as error:
-        if error_code(error) in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+        if error_code(error) in ("PreconditionFailed", "412"):
             return False
         raise
     return True
