@@ -22,7 +22,7 @@ bodies = st.binary(max_size=40)
 
 
 class S3Machine(RuleBasedStateMachine):
-    """Writes, conditional writes, deletes, copies, multipart uploads; opened again; cut off before a rename."""
+    """Writes, conditional writes, deletes, copies, uploads in parts, listings; resumed; cut off before a rename."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,10 +72,63 @@ class S3Machine(RuleBasedStateMachine):
             self.ask("PutObject", Key=key, Body=body, IfNoneMatch="*")
             self.model[key] = body
 
+    @rule(key=keys, body=bodies, stale=st.booleans())
+    def put_if_unchanged(self, key: str, body: bytes, stale: bool) -> None:
+        tag = self.ask("HeadObject", Key=key)["ETag"] if key in self.model and not stale else '"stale"'
+        if key in self.model and not stale:
+            self.ask("PutObject", Key=key, Body=body, IfMatch=tag)
+            self.model[key] = body
+        else:
+            with pytest.raises(
+                ServiceError, match="PreconditionFailed" if key in self.model else "NoSuchKey"
+            ):
+                self.ask("PutObject", Key=key, Body=body, IfMatch=tag)
+
     @rule(key=keys)
     def delete(self, key: str) -> None:
         self.ask("DeleteObject", Key=key)
         self.model.pop(key, None)
+
+    @rule(chosen=st.sets(keys))
+    def delete_many(self, chosen: set[str]) -> None:
+        self.ask("DeleteObjects", Delete={"Objects": [{"Key": key} for key in sorted(chosen)]})
+        for key in chosen:
+            self.model.pop(key, None)
+
+    @rule(prefix=st.sampled_from(["", "a", "a/", "b"]), limit=st.integers(min_value=1, max_value=3))
+    def list_by_pages(self, prefix: str, limit: int) -> None:
+        """The pages together are every key with the prefix, those behind a delimiter as folders, in order."""
+        found: list[str] = []
+        asked: dict[str, object] = {"Prefix": prefix, "Delimiter": "/", "MaxKeys": limit}
+        for _ in range(10):
+            page = self.ask("ListObjectsV2", **asked)
+            contents = cast("list[dict[str, str]]", page.get("Contents", []))
+            folders = cast("list[dict[str, str]]", page.get("CommonPrefixes", []))
+            assert page["KeyCount"] == len(contents) + len(folders)
+            assert len(contents) + len(folders) <= limit
+            found += sorted([one["Key"] for one in contents] + [one["Prefix"] for one in folders])
+            if not page["IsTruncated"]:
+                break
+            asked["ContinuationToken"] = page["NextContinuationToken"]
+        expected = set()
+        for key in self.model:
+            if key.startswith(prefix):
+                cut = key.find("/", len(prefix))
+                expected.add(key if cut < 0 else key[: cut + 1])
+        assert found == sorted(expected)
+
+    @rule(key=keys, start=st.integers(0, 50), length=st.integers(1, 50))
+    def read_a_range(self, key: str, start: int, length: int) -> None:
+        body = self.model.get(key)
+        if body is None:
+            return
+        header = f"bytes={start}-{start + length - 1}"
+        if start >= len(body):
+            with pytest.raises(ServiceError, match="InvalidRange"):
+                self.ask("GetObject", Key=key, Range=header)
+        else:
+            answer = self.ask("GetObject", Key=key, Range=header)
+            assert answer["Body"].read() == body[start : start + length]  # type: ignore[attr-defined]
 
     @rule(source=keys, to=keys)
     def copy(self, source: str, to: str) -> None:
@@ -95,7 +148,11 @@ class S3Machine(RuleBasedStateMachine):
 
     @rule()
     def open_again(self) -> None:
+        """As a run is resumed: every change of the journal is applied again, and what nobody needs is deleted."""
         self.service = self._open()
+        for change in list(self.journal):
+            self.service.store.redo(change)
+        self.service.store.sweep()
 
     @rule(key=keys, body=bodies)
     def be_cut_off_after_the_journal(self, key: str, body: bytes) -> None:
@@ -107,10 +164,13 @@ class S3Machine(RuleBasedStateMachine):
             self.model[key] = body
         finally:
             self.cut = False
-        self.service = self._open()
-        for change in list(self.journal):
-            self.service.store.redo(change)
-        self.service.store.sweep()
+        self.open_again()
+
+    @invariant()
+    def nothing_else_is_on_the_disk(self) -> None:
+        data = list((self.root / "buckets" / "bucket" / "data").iterdir())
+        assert len(data) == len(self.model)
+        assert not list((self.root / "incoming").iterdir())
 
     @invariant()
     def the_store_is_the_dictionary(self) -> None:
