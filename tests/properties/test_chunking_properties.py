@@ -16,6 +16,7 @@ from penstock.handlers.chunking import (
     Block,
     ByteRange,
     CsvChunk,
+    CsvFormat,
     JsonLinesChunk,
     Oversized,
     Rejected,
@@ -73,15 +74,18 @@ def test_the_chunks_blocks_are_the_object(content: bytes, chunk_bytes: int, bloc
 def test_a_line_over_the_limit_is_reported_and_the_rest_is_read(
     content: bytes, chunk_bytes: int, block_bytes: int, limit: int
 ) -> None:
-    """Read lines and reported lines together cover the object once, and what is reported is over the limit."""
+    """Read and reported lines together cover the object once; just those over the limit are reported."""
     s3 = stored(content)
     covered: list[tuple[int, int]] = []
     for chunk in planned(content, chunk_bytes):
-        for part in read_blocks(s3, chunk, block_bytes=block_bytes, maximum_line_bytes=limit):
+        for part in read_blocks(s3, chunk, block_bytes=block_bytes, maximum_line_bytes=limit, mark=b"x"):
             size = part.size_bytes if isinstance(part, Oversized) else len(part.content)
             covered.append((part.offset, size))
             if isinstance(part, Oversized):
                 assert size > limit
+                assert part.marked == (b"x" in content[part.offset : part.offset + size])
+            else:
+                assert all(len(line) <= limit for line in io.BytesIO(part.content))
     position = 0
     for offset, size in sorted(covered):
         assert offset == position
@@ -149,6 +153,87 @@ def test_malformed_quotes_are_refused_and_never_wrong(text: str, chunk_bytes: in
         return
     whole = csv.reader(io.StringIO(text, newline="\n"))
     assert rows == [row for row in whole if row]
+
+
+@given(st.text(alphabet='ab",\n', max_size=60), chunk_sizes, st.integers(1, 12))
+@example('a\n"b\nccccccccc"\nd\n', 60, 5)
+@example('a\nccccccc"ccc\nb\n', 60, 5)
+@example('a\n"ccccccccc\nb"\nd\n', 60, 5)
+def test_lines_over_the_limit_are_rejected_or_refused(text: str, chunk_bytes: int, limit: int) -> None:
+    """Without them, the rows are those of the csv module; if they might hide where a row ends, there is an error."""
+    content = text.encode()
+    rows: list[list[str]] = []
+    rejected: list[Rejected] = []
+    try:
+        for chunk in planned(content, chunk_bytes):
+            rows += CsvChunk(
+                stored(content),
+                chunk,
+                columns=1,
+                reject=rejected.append,
+                skip_header=False,
+                maximum_line_bytes=limit,
+            )
+    except ChunkingError:
+        return
+    lines = text.splitlines(keepends=True)
+    reader = csv.reader(lines)
+    expected: list[list[str]] = []
+    begin = 0
+    long = 0
+    for row in reader:
+        if all(len(line) <= limit for line in lines[begin : reader.line_num]):
+            expected += [row] if len(row) == 1 else []
+        else:
+            long += 1
+        begin = reader.line_num
+    assert rows == expected
+    assert sum(row.reason.startswith("the line has") for row in rejected) == long
+
+
+@given(csv_files(newlines=True), st.integers(1, 60), st.booleans())
+def test_rows_of_gzip_pieces_are_those_of_the_file(
+    file: tuple[list[list[str]], bytes], piece_bytes: int, told: bool
+) -> None:
+    """Cut where rows begin, every row comes once; cut at line feeds, that or an error."""
+    rows, content = file
+    s3 = stored(gzip.compress(content))
+    pieces = split_gzip(
+        s3,
+        "bucket",
+        "key",
+        piece_bytes=piece_bytes,
+        to_bucket="pieces",
+        to_prefix="p/",
+        rows=CsvFormat() if told else None,
+    )
+    try:
+        found, rejected = csv_rows(s3, list(pieces), 3)
+    except ChunkingError:
+        assert not told
+        return
+    assert found == rows
+    assert not rejected
+
+
+@given(
+    st.lists(st.sampled_from([b"a,b", b"a", b"a,b,c", b"\xff,b", b"a\0,b", b"", b'"a",b']), max_size=20),
+    chunk_sizes,
+)
+def test_rejected_rows_bear_their_place(lines: list[bytes], chunk_bytes: int) -> None:
+    """Just the bad lines are rejected, each with the offset at which it stands, however the object is cut."""
+    content = b"".join(line + b"\n" for line in lines)
+    rejected: list[Rejected] = []
+    for chunk in planned(content, chunk_bytes):
+        for row in CsvChunk(stored(content), chunk, columns=2, reject=rejected.append, skip_header=False):
+            assert row == ["a", "b"]
+    offset = 0
+    expected: list[int] = []
+    for line in lines:
+        if line not in (b"a,b", b'"a",b', b""):
+            expected.append(offset)
+        offset += len(line) + 1
+    assert [row.offset for row in rejected] == expected
 
 
 def _no_rejection(rejected: Rejected) -> None:
