@@ -2,23 +2,34 @@
 
 1. A project's folder stands first on `sys.path` while its modules are imported, and stays there, as in
    Lambda's task root.
-2. What a user's module raises while it is imported is shown as an error with the module's name; nothing
+2. A module that makes boto3 clients when it is imported finds a region, as on Lambda; nothing is looked for on
+   the network.
+3. What a user's module raises while it is imported is shown as an error with the module's name; nothing
    is swallowed.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Final, cast
 
 from penstock.errors import DeclarationError, PenstockError
 from penstock.pipelines.resources import Function, HasSpec
 
 PROJECT_PACKAGES = ("handlers", "pipelines", "statemachines")
 """The folders of a project that are imported from; another project's modules of these names are let go."""
+
+_AS_ON_LAMBDA: Final = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 def enter_project(root: Path) -> None:
@@ -46,7 +57,8 @@ def import_module(name: str, *, root: Path) -> ModuleType:
     """
     enter_project(root)
     try:
-        return importlib.import_module(name)
+        with _as_on_lambda():
+            return importlib.import_module(name)
     except PenstockError:
         raise
     except ModuleNotFoundError as error:
@@ -65,6 +77,18 @@ def import_module(name: str, *, root: Path) -> ModuleType:
         raise DeclarationError(
             f'"{name}" cannot be imported: {type(error).__name__}: {error}', at=_raised_at(error)
         ) from error
+
+
+@contextmanager
+def _as_on_lambda() -> Iterator[None]:
+    before = {name: os.environ[name] for name in _AS_ON_LAMBDA if name in os.environ}
+    os.environ.update(_AS_ON_LAMBDA)
+    try:
+        yield
+    finally:
+        for name in _AS_ON_LAMBDA:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def _raised_at(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ REGION: Final = "us-east-1"
 
 _OWN_DATA_PLANE: Final = frozenset({"s3", "sqs", "lambda", "stepfunctions", "kinesis"})
 _SERVICE_NAMES: Final = {"sfn": "stepfunctions", "cloudwatch-logs": "logs", "eventbridge": "events"}
+_REGION_IN_ADDRESS: Final = re.compile(r"(?<=\.)[a-z]{2}(?:-[a-z]+)+-\d(?=\.amazonaws\.com)")
+"""This target has one region. A client that was made for another one is to find the same tables."""
+
 _REMEMBERED: Final = "penstock_parameters"
 
 _SURROUNDINGS: Final[Mapping[str, str]] = {
@@ -243,7 +247,7 @@ def _request(params: Mapping[str, object]) -> HttpRequest:
         body = cast("Body", body).read()
     return HttpRequest(
         method=str(prepared.method),
-        url=str(prepared.url),
+        url=_REGION_IN_ADDRESS.sub(REGION, str(prepared.url), count=1),
         headers={name: _text(value) for name, value in prepared.headers.items()},
         body=body.encode() if isinstance(body, str) else body or b"",
     )

@@ -67,6 +67,18 @@ def test_a_client_that_was_made_before_is_answered_too() -> None:
         assert early.list_queues()["QueueUrls"] == ["here"]
 
 
+def test_a_client_of_another_region_finds_the_same_resources() -> None:
+    """This target has one region, whatever a client was made for."""
+    early = boto3.client(
+        "dynamodb", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    with answered({}) as asked:
+        early.list_tables()
+    request = asked.calls[0].request
+    assert request is not None
+    assert request.url == "https://dynamodb.us-east-1.amazonaws.com/"
+
+
 def test_the_settings_of_this_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile that does not exist, an endpoint for other tools, another region."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
