@@ -7,6 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -21,12 +22,12 @@ from penstock.handlers.chunking import (
     header_of,
     plan_byte_ranges,
     plan_csv_exactly,
-    read_header,
     split_gzip,
 )
 
-SAMPLE_BYTES: Final = 64 * 1024
-"""What is read of a file to see which columns are numbers."""
+SAMPLE_BYTES: Final = 1 << 20
+SAMPLE_ROWS: Final = 5000
+"""What is read of a file for its header, and to see which columns are numbers."""
 
 REPORT_LIMIT_BYTES: Final = 64 * 1024
 """A report goes to every chunk in a state's payload, which may have 256 KB."""
@@ -77,10 +78,7 @@ def report_of(s3: S3Port, bucket: str, key: str, size_bytes: int, options: Optio
         sample = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{stop - 1}")["Body"].read()
         complete = stop == size_bytes
     if file_format == "csv":
-        if key.endswith(".gz"):
-            columns = header_of(sample, complete=complete, at=at, fmt=fmt)
-        else:
-            columns = read_header(s3, _whole(bucket, key, size_bytes), fmt)
+        columns = header_of(sample, complete=complete, at=at, fmt=fmt)
         _check_columns(columns, at)
         values = _sampled_rows(sample if complete else sample[: sample.rfind(b"\n") + 1], columns, fmt)
     else:
@@ -197,7 +195,9 @@ def _sampled_rows(sample: bytes, columns: list[str], fmt: CsvFormat) -> list[lis
     found: list[list[str]] = []
     try:
         next(rows, None)
-        found += [row for row in rows if len(row) == len(columns) and "\ufffd" not in "".join(row)]
+        for row in islice(rows, SAMPLE_ROWS):
+            if len(row) == len(columns) and "\ufffd" not in "".join(row):
+                found.append(row)
     except csv.Error:
         return found  # a bad row is rejected when its chunk is read; what came before it is sample enough
     return found
@@ -205,7 +205,7 @@ def _sampled_rows(sample: bytes, columns: list[str], fmt: CsvFormat) -> list[lis
 
 def _sampled_objects(sample: bytes, at: str) -> tuple[list[str], list[list[str]]]:
     objects: list[dict[str, object]] = []
-    for line in sample.splitlines():
+    for line in sample.split(b"\n", SAMPLE_ROWS)[:SAMPLE_ROWS]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
@@ -264,7 +264,3 @@ def _checked(name: str, text: str, least: float, most: float, *, above: bool = F
         value = float("nan")
     if not (least < value <= most if above else least <= value <= most):
         raise ChunkingError(f"{name}={text} cannot be", fix=f"a number from {least:g} to {most:g}")
-
-
-def _whole(bucket: str, key: str, size_bytes: int) -> ByteRange:
-    return ByteRange(index=0, bucket=bucket, key=key, start=0, stop=size_bytes, size_bytes=size_bytes)
