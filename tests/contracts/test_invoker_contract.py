@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +66,20 @@ def hang(event, context):
 def crash(event, context):
     os._exit(7)
 
+def interrupt(event, context):
+    import signal
+    os.kill(os.getpid(), signal.SIGINT)
+    return "still here"
+
+def fault(event, context):
+    import signal
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def overlap(event, context):
+    began = time.monotonic()
+    total = sum(range(400_000))
+    return [began, time.monotonic()]
+
 def count(event, context):
     from decimal import Decimal
     return {"total": Decimal("1.10"), "rows": Decimal(3), "large": Decimal("12345678901234567890.5")}
@@ -117,6 +134,30 @@ def linger(event, context):
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
                 thread.join()
+"""
+
+BUSY = """
+def handle(event, context):
+    with open("alive", "wb", buffering=0) as pipe:
+        pipe.write(b"alive")
+        while True:
+            pass
+"""
+
+MAIN = """
+import sys
+from pathlib import Path
+from penstock.runtime.clock import RealClock
+from penstock.runtime.invocation import Invocation
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import Router
+from penstock.runtime.workers.pool import PoolInvoker
+
+folder = Path(sys.argv[1])
+scheduler = Scheduler(RealClock())
+invoker = PoolInvoker(scheduler, Router(), project=folder, store=folder / "s3", logs=folder, workers=1)
+invoker.invoke(Invocation(request_id="1", function="busy", handler="busy.handle", payload=b"{}"), print)
+scheduler.run_until_idle()
 """
 
 
@@ -350,6 +391,52 @@ def test_a_handler_that_never_returns_is_stopped(bench: Bench) -> None:
     assert outcome.error.error_type == "Sandbox.Timedout"
     assert outcome.error.error_message.endswith("Task timed out after 0.20 seconds")
     assert bench.run("echo").error is None
+
+
+def test_environments_end_with_the_main_process(tmp_path: Path) -> None:
+    """However it goes: after a SIGKILL no worker process is left, even one that is busy."""
+    (tmp_path / "busy.py").write_text(BUSY)
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    program = subprocess.Popen([sys.executable, "-c", MAIN, str(tmp_path)])
+    with alive.open("rb") as held:
+        assert held.read(5) == b"alive"
+        program.kill()
+        program.wait()
+        assert held.read() == b""  # the end comes when nobody has the pipe open any more
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_ctrl_c_is_the_main_processs_affair(bench: Bench) -> None:
+    """A terminal sends it to every process; the environments go on, and the main process decides."""
+    assert bench.run("interrupt").error is None
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_a_crash_of_the_interpreter_is_named(bench: Bench) -> None:
+    """A segmentation fault is the end of one environment, with the signal's number."""
+    error = bench.run("fault").error
+    assert error is not None
+    assert (error.error_type, error.error_message.rpartition("Error: ")[2]) == (
+        "Runtime.ExitError",
+        "Runtime exited with error: signal: 11",
+    )
+
+
+@pytest.mark.parametrize("bench", ["pool"], indirect=True)
+def test_no_more_run_at_once_than_there_are_workers(bench: Bench) -> None:
+    """The others wait in order, and every one is answered."""
+    for number in range(6):
+        bench.invoker.invoke(
+            Invocation(
+                request_id=str(number), function="overlap", handler="handlers.sample.overlap", payload=b"{}"
+            ),
+            bench.outcomes.append,
+        )
+    bench.scheduler.run_until_idle()
+    spans = [json.loads(outcome.payload or b"null") for outcome in bench.outcomes]
+    assert len(spans) == 6
+    assert max(sum(begin <= moment < end for begin, end in spans) for moment, _ in spans) <= 2
 
 
 @pytest.mark.parametrize("bench", ["pool"], indirect=True)
