@@ -34,6 +34,9 @@ _SERVICE_NAMES: Final = {"sfn": "stepfunctions", "cloudwatch-logs": "logs", "eve
 _REGION_IN_ADDRESS: Final = re.compile(r"(?<=\.)[a-z]{2}(?:-[a-z]+)+-\d(?=\.amazonaws\.com)")
 """This target has one region. A client that was made for another one is to find the same tables."""
 
+_OF_THIS_MACHINE: Final = frozenset({"User-Agent"})
+"""Headers that nobody reads; without them the journal of a simulation is the same on every machine."""
+
 _REMEMBERED: Final = "penstock_parameters"
 
 _SURROUNDINGS: Final[Mapping[str, str]] = {
@@ -248,7 +251,9 @@ def _request(params: Mapping[str, object]) -> HttpRequest:
     return HttpRequest(
         method=str(prepared.method),
         url=_REGION_IN_ADDRESS.sub(REGION, str(prepared.url), count=1),
-        headers={name: _text(value) for name, value in prepared.headers.items()},
+        headers={
+            name: _text(value) for name, value in prepared.headers.items() if name not in _OF_THIS_MACHINE
+        },
         body=body.encode() if isinstance(body, str) else body or b"",
     )
 

@@ -89,6 +89,7 @@ def test_the_settings_of_this_machine_do_not_count(monkeypatch: pytest.MonkeyPat
     request = asked.calls[0].request
     assert request is not None
     assert request.url == "https://dynamodb.us-east-1.amazonaws.com/"
+    assert "User-Agent" not in request.headers
     assert os.environ["AWS_PROFILE"] == "nobody"
     assert os.environ["AWS_DEFAULT_REGION"] == "eu-west-1"
 
