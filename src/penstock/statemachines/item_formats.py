@@ -1,7 +1,7 @@
 """The formats of a Distributed Map's items: bytes of an S3 object in, items out, one after another.
 
 1. No S3 here: whoever reads the object hands its bytes over in pieces of any size.
-2. CSV and JSON Lines are decoded in constant memory; a JSON array or a manifest is one document.
+2. Items are decoded one after another: of a large object, no more than a piece and an item are held.
 3. What cannot be decoded is an `ItemFormatError` with the cause that AWS gives with
    `States.ItemReaderFailed`.
 """
@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from penstock.errors import ItemFormatError
+from penstock.statemachines.json_stream import NotIterableError, stream_items
 from penstock.statemachines.values import JSON
 
 _DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
@@ -95,27 +96,15 @@ def _json_lines(lines: Iterator[str]) -> Iterator[JSON]:
 
 
 def _json_items(config: Mapping[str, JSON], body: Iterable[bytes]) -> Iterator[JSON]:
-    try:
-        document: JSON = json.loads("".join(_text(body)))
-    except json.JSONDecodeError as error:
-        raise ItemFormatError("The object is not JSON.") from error
     pointer = config.get("ItemsPointer")
+    parts = None
     if isinstance(pointer, str):
-        document = _at(document, pointer)
-    if isinstance(document, dict) and isinstance(pointer, str):
-        document = [{"Key": key, "Value": value} for key, value in document.items()]
-    if not isinstance(document, list):
-        raise ItemFormatError("Attempting to map over non-iterable node.")
-    yield from document
-
-
-def _at(document: JSON, pointer: str) -> JSON:
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict) and key in document:
-            document = document[key]
-        elif isinstance(document, list) and key.isdecimal() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            raise ItemFormatError(f"ItemsPointer '{pointer}' leads to nothing in the object.")
-    return document
+        parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    try:
+        yield from stream_items(_text(body), parts)
+    except NotIterableError as error:
+        raise ItemFormatError("Attempting to map over non-iterable node.") from error
+    except LookupError as error:
+        raise ItemFormatError(f"ItemsPointer '{pointer}' leads to nothing in the object.") from error
+    except (ValueError, RecursionError) as error:
+        raise ItemFormatError("The object is not JSON.") from error

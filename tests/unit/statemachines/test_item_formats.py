@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -52,12 +54,35 @@ def test_json_lines() -> None:
     assert decode({"InputType": "JSONL"}, '{"a": 1}\n\n[2]\n3') == [{"a": 1}, [2], 3]
 
 
+def test_a_large_array_is_not_held() -> None:
+    """The first items are there when only the first pieces have been read."""
+    read = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal read
+        yield b'{"before": [{}, "]"], "items": ['
+        while True:
+            read += 1
+            yield b'{"n": [1, "]"]}, ' * 100
+
+    items = decode_items({"InputType": "JSON", "ItemsPointer": "/items"}, pieces())
+    assert list(islice(items, 1_000)) == [{"n": [1, "]"]}] * 1_000
+    assert read <= 12
+
+
 @pytest.mark.parametrize(
     ("config", "text", "cause"),
     [
         ({"InputType": "JSON"}, '{"a": 1}', "Attempting to map over non-iterable node."),
         ({"InputType": "JSON"}, "[1", "The object is not JSON."),
         ({"InputType": "JSON", "ItemsPointer": "/b"}, '{"a": 1}', "leads to nothing"),
+        ({"InputType": "JSON"}, "[1] 2", "The object is not JSON."),
+        ({"InputType": "JSON"}, "", "The object is not JSON."),
+        ({"InputType": "JSON"}, "[1,]", "The object is not JSON."),
+        ({"InputType": "JSON"}, "[" * 100_000, "The object is not JSON."),
+        ({"InputType": "JSON", "ItemsPointer": "/a"}, '{"a": 1}', "non-iterable"),
+        ({"InputType": "JSON", "ItemsPointer": "/a"}, "{1: 1}", "The object is not JSON."),
+        ({"InputType": "JSON", "ItemsPointer": "/2"}, "[1, 2]", "leads to nothing"),
         ({"InputType": "JSONL"}, "1\nx\n", "Line 2"),
         ({"InputType": "PARQUET"}, "", "PARQUET"),
     ],
@@ -80,3 +105,20 @@ def test_pieces_do_not_matter(items: list[dict[str, str]], piece: int) -> None:
     """However the bytes are cut, the items are the same."""
     text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
     assert decode({"InputType": "JSONL"}, text, piece) == items
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(_VALUES, max_size=5), st.integers(1, 9), st.sampled_from([None, 0, 2]))
+def test_json_is_the_same_in_pieces(items: list[object], piece: int, indent: int | None) -> None:
+    """An array's items are those of the json module, wherever the document is cut."""
+    text = json.dumps(items, ensure_ascii=False, indent=indent)
+    assert decode({"InputType": "JSON"}, text, piece) == items
+    assert (
+        decode({"InputType": "JSON", "ItemsPointer": "/x/1"}, f'{{"w": 1, "x": [0, {text}]}}', piece) == items
+    )
