@@ -6,15 +6,20 @@ order gives what one pass over the whole file gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from operator import itemgetter
 from typing import Final
 
 import msgspec
 
 MISSING: Final = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
 
+FINEST_GROUPS: Final = 50_000
+"""How many groups of all columns together are held before they are added to the groupings."""
+
 Number = int | Decimal
+Key = tuple[str, ...]
 Group = list[Number]
 """The number of rows, then for each measure how many of them have it and what they add up to."""
 
@@ -38,6 +43,9 @@ class GroupTotal(msgspec.Struct, frozen=True, array_like=True):
 class Totals:
     """Totals for several groupings of the same rows.
 
+    A row is counted once, in the finest group: that of all columns that any grouping has. The groupings are sums of
+    finest groups; since sums are exact, it does not matter when they are made.
+
     Args:
         groupings: for each, the places of its columns in a row.
         measures: the places of the columns that are added up.
@@ -46,8 +54,13 @@ class Totals:
     def __init__(self, groupings: Sequence[tuple[int, ...]], measures: Sequence[int]) -> None:
         self.groupings = tuple(groupings)
         self.measures = tuple(measures)
-        self.groups: list[dict[object, Group]] = [{} for _ in self.groupings]
         self.rows = 0
+        self._groups: list[dict[Key, Group]] = [{} for _ in self.groupings]
+        columns = sorted({place for places in self.groupings for place in places})
+        self._finest: dict[Key, Group] = {}
+        self._key = _getter(columns)
+        self._projections = [_getter([columns.index(place) for place in places]) for places in self.groupings]
+        self._measured = _getter(self.measures)
         self._numbers: dict[str, Number | None] = {}
 
     def add(self, row: Sequence[str]) -> None:
@@ -56,56 +69,72 @@ class Totals:
         Raises:
             BadValueError: a measure is neither a number nor missing.
         """
-        known = self._numbers
-        values = []
-        for place in self.measures:
-            text = row[place]
-            try:
-                values.append(known[text])
-            except KeyError:
-                values.append(self._number(text, place))
-        for groups, places in zip(self.groups, self.groupings, strict=True):
-            key: object = row[places[0]] if len(places) == 1 else tuple([row[place] for place in places])
-            group = groups.get(key)
-            if group is None:
-                group = groups[key] = [0] * (1 + 2 * len(values))
-            group[0] += 1
-            at = 1
-            for value in values:
-                if value is not None:
-                    group[at] += 1
-                    group[at + 1] = _sum(group[at + 1], value)
-                at += 2
+        texts = self._measured(row)
+        try:
+            values = list(map(self._numbers.__getitem__, texts))
+        except KeyError:
+            values = list(map(self._number, texts))
+        key = self._key(row)
+        group = self._finest.get(key)
+        if group is None:
+            if len(self._finest) == FINEST_GROUPS:
+                self._fold()
+            group = self._finest[key] = [0] * (1 + 2 * len(values))
+        group[0] += 1
+        at = 1
+        for value in values:
+            if value is not None:
+                group[at] += 1
+                total = group[at + 1]
+                if type(value) is int is type(total):
+                    group[at + 1] = total + value
+                else:
+                    group[at + 1] = _sum(total, value)
+            at += 2
         self.rows += 1
 
-    def _number(self, text: str, place: int) -> Number | None:
+    def _number(self, text: str) -> Number | None:
         number = number_of(text)
         if len(self._numbers) < 100_000:
             self._numbers[text] = number
         return number
 
+    def _fold(self) -> None:
+        """Add the finest groups to the groupings."""
+        for groups, projection in zip(self._groups, self._projections, strict=True):
+            for key, group in self._finest.items():
+                _add(groups, projection(key), group)
+        self._finest.clear()
+
     def merge(self, grouping: int, totals: Iterable[GroupTotal]) -> None:
         """Add stored totals of one grouping."""
-        groups = self.groups[grouping]
-        single = len(self.groupings[grouping]) == 1
         for total in totals:
-            key: object = total.key[0] if single else total.key
-            values = [_stored_number(text) for text in total.totals]
-            group = groups.get(key)
-            if group is None:
-                groups[key] = values
-            else:
-                for at, value in enumerate(values):
-                    group[at] = _sum(group[at], value)
+            _add(self._groups[grouping], total.key, [_stored_number(text) for text in total.totals])
 
     def stored(self, grouping: int) -> Iterator[GroupTotal]:
         """One grouping's totals, sorted by key."""
-        groups = [
-            (key if isinstance(key, tuple) else (str(key),), group)
-            for key, group in self.groups[grouping].items()
-        ]
-        for key, group in sorted(groups):
+        self._fold()
+        for key, group in sorted(self._groups[grouping].items()):
             yield GroupTotal(key, tuple(map(str, group)))
+
+
+def _getter(places: Sequence[int]) -> Callable[[Sequence[str]], Key]:
+    """What gives the fields at some places of a row, as a tuple."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    if places:
+        (only,) = places
+        return lambda row: (row[only],)
+    return lambda row: ()
+
+
+def _add(groups: dict[Key, Group], key: Key, more: Group) -> None:
+    group = groups.get(key)
+    if group is None:
+        groups[key] = more.copy()
+    else:
+        for at, value in enumerate(more):
+            group[at] = _sum(group[at], value)
 
 
 def number_of(text: str) -> Number | None:
