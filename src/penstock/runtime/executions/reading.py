@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Final, cast
 
 from penstock.errors import ItemFormatError
+from penstock.runtime.executions.manifests import manifest_items
 from penstock.runtime.services import Call, ServiceError
 from penstock.statemachines.item_formats import decode_items
 from penstock.statemachines.protocol import ItemsRead, ItemsReadFailed, ReadItems
@@ -63,11 +64,27 @@ class ItemReaders:
         config = command.config
         if command.resource.endswith("s3:listObjectsV2"):
             items = self._listed(parameters)
+            if config.get("Transformation") == "LOAD_AND_FLATTEN":
+                items = self._loaded(config, str(parameters.get("Bucket", "")), items)
+        elif config.get("InputType") == "MANIFEST" or "ManifestType" in config:
+            items = manifest_items(config, self._opened(parameters), self._object)
         else:
-            answer = self._answer(Call(service="s3", operation="GetObject", parameters=parameters))
-            items = decode_items(config, _pieces(answer["Body"]))
+            items = decode_items(config, self._opened(parameters))
         most = config.get("MaxItems")
         return islice(items, most) if isinstance(most, int) and most > 0 else items
+
+    def _opened(self, parameters: Mapping[str, object]) -> Iterator[bytes]:
+        answer = self._answer(Call(service="s3", operation="GetObject", parameters=parameters))
+        return _pieces(answer["Body"])
+
+    def _object(self, bucket: str, key: str) -> Iterator[bytes]:
+        return self._opened({"Bucket": bucket, "Key": key})
+
+    def _loaded(self, config: Mapping[str, JSON], bucket: str, listed: Iterator[JSON]) -> Iterator[JSON]:
+        """The items of every object that is listed, instead of the objects."""
+        for found in listed:
+            described = cast("Mapping[str, JSON]", found)
+            yield from decode_items(config, self._object(bucket, str(described["Key"])))
 
     def _listed(self, parameters: Mapping[str, object]) -> Iterator[JSON]:
         token: object = None
@@ -99,5 +116,9 @@ def _pieces(body: object) -> Iterator[bytes]:
         return
     if not hasattr(body, "read"):
         raise TypeError(f"an object's body is bytes or a file, not {type(body).__name__}")
-    while piece := body.read(_PIECE_BYTES):
-        yield piece
+    try:
+        while piece := body.read(_PIECE_BYTES):
+            yield piece
+    finally:
+        if hasattr(body, "close"):
+            body.close()

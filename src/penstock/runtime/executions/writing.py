@@ -7,15 +7,15 @@ Functions, "ResultWriter (Map)"). Only files that have content are written; the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, cast
 
 from penstock.runtime.services import Call, ServiceError
 from penstock.statemachines.protocol import ResultsWriteFailed, ResultsWritten, WriteResults
 
 Answerer = Callable[[Call], dict[str, object]]
 
-_STATUSES = ("SUCCEEDED", "FAILED", "PENDING")
+_STATUSES: Final = ("SUCCEEDED", "FAILED", "PENDING")
 
 
 class ResultWriters:
@@ -23,11 +23,15 @@ class ResultWriters:
 
     def __init__(self, answer: Answerer) -> None:
         self._answer = answer
-        self._records: dict[int, list[Mapping[str, object]]] = {}
+        self._entries: dict[int, dict[str, list[bytes]]] = {}
 
     def collect(self, command: WriteResults) -> None:
-        """Keep the records of a page."""
-        self._records.setdefault(command.write_id, []).extend(command.records)
+        """Keep the records of a page, as they will stand in their files."""
+        files = self._entries.setdefault(command.write_id, {status: [] for status in _STATUSES})
+        for record in command.records:
+            for entry in _transformed(record, command.config.get("Transformation", "NONE")):
+                text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+                files[_file_of(record)].append(text.encode("utf-8", "surrogatepass"))
 
     def write(self, command: WriteResults, at: float) -> ResultsWritten | ResultsWriteFailed:
         """Write the files and the manifest, after the last page was collected."""
@@ -35,14 +39,14 @@ class ResultWriters:
         bucket = str(where.get("Bucket", ""))
         prefix = str(where.get("Prefix", "")).strip("/")
         folder = "/".join(part for part in (prefix, command.folder) if part)
-        records = self._records.pop(command.write_id, [])
+        entries = self._entries.pop(command.write_id, {})
+        lines = command.config.get("OutputType") == "JSONL"
         files: dict[str, list[dict[str, object]]] = {status: [] for status in _STATUSES}
         try:
-            for status in _STATUSES:
-                chosen = [record for record in records if _file_of(record) == status]
+            for status, chosen in entries.items():
                 if chosen:
-                    content = json.dumps(chosen, ensure_ascii=False, separators=(",", ":")).encode()
-                    key = f"{folder}/{status}_0.json"
+                    content = b"\n".join(chosen) + b"\n" if lines else b"[" + b",".join(chosen) + b"]"
+                    key = f"{folder}/{status}_0.{'jsonl' if lines else 'json'}"
                     self._put(bucket, key, content)
                     files[status].append({"Key": key, "Size": len(content)})
             manifest = {
@@ -66,3 +70,15 @@ def _file_of(record: Mapping[str, object]) -> str:
     if status == "SUCCEEDED":
         return "SUCCEEDED"
     return "PENDING" if status in ("PENDING", "RUNNING") else "FAILED"
+
+
+def _transformed(record: Mapping[str, object], transformation: object) -> Iterator[object]:
+    """What of a child goes into its file; of one that failed, its record as it is."""
+    if transformation == "NONE" or record.get("Status") != "SUCCEEDED":
+        yield record
+        return
+    output: object = json.loads(str(record["Output"]))
+    if transformation == "FLATTEN" and isinstance(output, list):
+        yield from output
+    else:
+        yield output

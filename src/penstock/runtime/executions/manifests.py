@@ -1,0 +1,96 @@
+"""Manifests: objects that name the objects which hold a Distributed Map's items.
+
+Source: Step Functions, "ItemReader (Map)": an S3 Inventory's `manifest.json` (`InputType: MANIFEST`), and the
+manifest that Athena's `UNLOAD` writes (`ManifestType: ATHENA_DATA`). No S3 here: `get` opens an object.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+
+from penstock.errors import ItemFormatError
+from penstock.statemachines.item_formats import decode_items
+from penstock.statemachines.values import JSON
+
+Get = Callable[[str, str], Iterable[bytes]]
+"""Opens the object of a bucket and key; its bytes come in pieces."""
+
+
+def manifest_items(config: Mapping[str, JSON], manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
+    """The items of every object that a manifest names, in its order.
+
+    Args:
+        config: the resolved ReaderConfig: ManifestType and, for ATHENA_DATA, the InputType of the data.
+
+    Raises:
+        ItemFormatError: the manifest or one of its objects cannot be decoded.
+    """
+    if config.get("ManifestType", "S3_INVENTORY") == "ATHENA_DATA":
+        return _athena_items(config, manifest, get)
+    return _inventory_items(manifest, get)
+
+
+def _athena_items(config: Mapping[str, JSON], manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
+    for line in b"".join(manifest).decode("utf-8", "replace").splitlines():
+        address = line.strip().strip('"')
+        if not address:
+            continue
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        if not address.startswith("s3://") or not key:
+            raise ItemFormatError(f"The manifest names an object as '{address}', not as s3://bucket/key.")
+        yield from decode_items(config, _plain(get(bucket, key)))
+
+
+def _inventory_items(manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
+    try:
+        described = json.loads(b"".join(manifest))
+        format_, schema = described["fileFormat"], described["fileSchema"]
+        bucket = described["destinationBucket"].removeprefix("arn:aws:s3:::")
+        keys = [str(file["key"]) for file in described["files"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ItemFormatError("The object is not the manifest of an S3 Inventory.") from error
+    if format_ != "CSV":
+        raise ItemFormatError(
+            f"An S3 Inventory in {format_} is not read here.", fix="configure the inventory's format as CSV"
+        )
+    columns = [name.strip() for name in schema.split(",")]
+    for key in keys:
+        for row in csv.reader(_lines(_plain(get(bucket, key)))):
+            yield dict(zip(columns, row, strict=False))
+
+
+def _plain(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of an object that may be compressed with gzip, in one member or several."""
+    whole = iter(pieces)
+    first = next(whole, b"")
+    if not first.startswith(b"\x1f\x8b"):
+        yield first
+        yield from whole
+        return
+    unzip = zlib.decompressobj(31)
+    try:
+        for piece in chain((first,), whole):
+            rest = piece
+            while rest:
+                if unzip.eof:
+                    unzip = zlib.decompressobj(31)
+                yield unzip.decompress(rest)
+                rest = unzip.unused_data
+    except zlib.error as error:
+        raise ItemFormatError("The object is not gzip throughout.") from error
+    if not unzip.eof:
+        raise ItemFormatError("The object's gzip is cut off.")
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", "replace") + "\n"
+    if rest:
+        yield rest.decode("utf-8", "replace")
