@@ -35,7 +35,8 @@ def numbers(tmp_path: Path) -> Path:
 
 def spoil_chunk(index: int, monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[int]:
     """Have the function fail on one chunk, so many times; returns the attempts it saw."""
-    loaded = importlib.import_module(file_processing.__name__)  # another project may have been loaded in between
+    # Another project may have been loaded in between, and this one's modules anew after it.
+    loaded = importlib.import_module(file_processing.__name__)
     whole = loaded._totals_of
     attempts: list[int] = []
 
