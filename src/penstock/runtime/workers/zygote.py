@@ -120,9 +120,13 @@ def _reap(control: socket.socket, environments: dict[int, int]) -> None:
 
 
 def _kill_all(environments: dict[int, int]) -> None:
+    """End them and wait for them: what they used counts among what this process's parent waited for."""
     for pid in environments:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    for pid in environments:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def _end_with_parent() -> None:
