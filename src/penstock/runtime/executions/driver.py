@@ -10,23 +10,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from penstock.runtime.executions.drive import Drive
+from penstock.runtime.executions.map_runs import MapRuns
 from penstock.runtime.executions.reading import ItemReaders
+from penstock.runtime.executions.reports import Reports
 from penstock.runtime.executions.tasks import TaskRunner
 from penstock.runtime.executions.writing import ResultWriters
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
-    ExecutionFinished,
     ExecutionStarted,
     Happened,
-    MapItemDone,
-    MapItemsCounted,
-    MapRunStarted,
-    StateEntered,
-    StateExited,
 )
-from penstock.runtime.scheduler import Scheduler, Timer
+from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call
 from penstock.statemachines import (
     ActivityTaken,
@@ -35,16 +31,15 @@ from penstock.statemachines import (
     CancelTimer,
     ChildFinished,
     Command,
-    Execution,
     Finished,
     Happening,
     ItemsRead,
     Machine,
     ReadItems,
+    Redriven,
     RunTask,
     SetTimer,
     StartChild,
-    Status,
     Step,
     Stopped,
     StopReading,
@@ -57,75 +52,6 @@ from penstock.statemachines import (
     start,
     start_child,
 )
-from penstock.statemachines.values import JSON, compact
-
-
-@dataclass(slots=True)
-class _Asked:
-    """What an execution waits for: by the ids of its commands."""
-
-    tasks: dict[int, RunTask] = field(default_factory=dict)
-    submitted: dict[int, object] = field(default_factory=dict)
-    timers: dict[int, SetTimer] = field(default_factory=dict)
-    reads: dict[int, ReadItems] = field(default_factory=dict)
-    writes: dict[int, WriteResults] = field(default_factory=dict)
-    children: dict[int, Drive] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Drive:
-    """One execution, or one child of a Distributed Map, on its way.
-
-    Attributes:
-        parent: of a child: who is told of its end, and under which id.
-        on_end: called once, when it is over.
-    """
-
-    arn: str
-    name: str
-    state_machine: str
-    state_machine_arn: str
-    machine: Machine
-    execution: Execution
-    kind: str
-    started_at: float
-    readers: ItemReaders
-    writers: ResultWriters
-    parent: Drive | None = None
-    child: StartChild | None = None
-    ended_at: float | None = None
-    seen_events: int = 0
-    asked: _Asked = field(default_factory=_Asked)
-    alarms: dict[int, Timer] = field(default_factory=dict)
-    map_items: dict[str, int] = field(default_factory=dict)
-    on_end: list[Callable[[Drive], None]] = field(default_factory=list)
-
-    @property
-    def running(self) -> bool:
-        return self.execution.status is Status.RUNNING
-
-    def describe(self) -> dict[str, JSON]:
-        """What `.sync` gives of a nested execution: `DescribeExecution` with capital letters."""
-        execution = self.execution
-        described: dict[str, JSON] = {
-            "ExecutionArn": self.arn,
-            "Input": compact(execution.input),
-            "InputDetails": {"Included": True},
-            "Name": self.name,
-            "StartDate": int(self.started_at * 1000),
-            "StateMachineArn": self.state_machine_arn,
-            "Status": execution.status.value,
-        }
-        if self.ended_at is not None:
-            described["StopDate"] = int(self.ended_at * 1000)
-        if execution.status is Status.SUCCEEDED:
-            described["Output"] = compact(execution.output)
-            described["OutputDetails"] = {"Included": True}
-        if execution.error is not None:
-            described["Error"] = execution.error
-        if execution.cause is not None:
-            described["Cause"] = execution.cause
-        return described
 
 
 class Driver:
@@ -147,6 +73,8 @@ class Driver:
         self._told: deque[tuple[Drive, Happening]] = deque()
         self._busy = False
         self._live = True
+        self.map_runs = MapRuns()
+        self._reports = Reports(journal, self.map_runs)
         self.drives: dict[str, Drive] = {}
         self.tokens: dict[str, tuple[Drive, int]] = {}
 
@@ -201,6 +129,7 @@ class Driver:
             child=command,
         )
         self.drives[child.arn] = child
+        self._reports.child_started(parent, command)
         parent.asked.children[command.child_id] = child
         self._take(child, step)
 
@@ -225,6 +154,8 @@ class Driver:
             self._busy = False
 
     def _advance(self, drive: Drive, happening: Happening) -> None:
+        if isinstance(happening, Redriven):
+            drive.ended_at = None
         self._note_answer(drive, happening)
         self._take(drive, advance(drive.execution, happening))
 
@@ -242,12 +173,14 @@ class Driver:
                 asked.timers.pop(happening.timer_id, None)
             case ItemsRead():
                 asked.reads.pop(happening.read_id, None)
-                self._count_items(drive, happening)
+                if not self._live:
+                    drive.readers.count(happening.read_id, len(happening.items))
+                self._reports.items(drive, happening, live=self._live)
             case ChildFinished():
                 child = asked.children.pop(happening.child_id, None)
                 if child is not None:
                     self.drives.pop(child.arn, None)
-                    self._report_child(child, happening)
+                    self._reports.child_ended(drive, child, happening, live=self._live)
             case _:
                 read_id = getattr(happening, "read_id", None)
                 write_id = getattr(happening, "write_id", None)
@@ -264,7 +197,7 @@ class Driver:
 
     def _take(self, drive: Drive, step: Step) -> None:
         drive.execution = step.execution
-        self._report_states(drive)
+        self._reports.states(drive, live=self._live)
         for command in step.commands:
             self._do(drive, command)
 
@@ -350,6 +283,7 @@ class Driver:
 
     def _finish(self, drive: Drive, end: Finished) -> None:
         drive.ended_at = end.at
+        self.map_runs.abandon(drive.map_runs, end.at)
         for alarm in drive.alarms.values():
             alarm.cancel()
         drive.alarms.clear()
@@ -359,7 +293,7 @@ class Driver:
             self._when_live(lambda: self._tell_parent(drive, end))
             return
         if drive.child is None and self._live:
-            self._report_end(drive, end)
+            self._reports.end(drive, end)
         listeners, drive.on_end = drive.on_end, []
         for listener in listeners:
             listener(drive)
@@ -376,66 +310,6 @@ class Driver:
             at=end.at,
         )
         self._told.append((child.parent, told))
-
-    # --- Reporting ----------------------------------------------------------------------------------------
-
-    def _report_states(self, drive: Drive) -> None:
-        """Journal which states were entered and left: for readers of the journal, not for replay."""
-        history = drive.execution.history
-        first, drive.seen_events = drive.seen_events, len(history)
-        if drive.child is not None or not self._live:
-            return
-        for event in history[first:]:
-            details = event.details or {}
-            if event.type.endswith("StateEntered"):
-                name = str(details.get("name", ""))
-                self._journal.append(StateEntered(at=event.at, execution=drive.arn, state=name))
-            elif event.type.endswith("StateExited"):
-                name = str(details.get("name", ""))
-                self._journal.append(StateExited(at=event.at, execution=drive.arn, state=name))
-            elif event.type == "MapRunStarted":
-                map_run = str(details.get("mapRunArn", ""))
-                self._journal.append(
-                    MapRunStarted(at=event.at, execution=drive.arn, map_run=map_run, state="")
-                )
-
-    def _count_items(self, drive: Drive, happening: ItemsRead) -> None:
-        if not self._live:
-            drive.readers.count(happening.read_id, len(happening.items))
-        key = str(happening.read_id)
-        total = drive.map_items.get(key, 0) + len(happening.items)
-        drive.map_items[key] = total
-        if self._live:
-            self._journal.append(
-                MapItemsCounted(
-                    at=happening.at, map_run=f"{drive.arn}/{key}", total=total, complete=happening.done
-                )
-            )
-
-    def _report_child(self, child: Drive, happening: ChildFinished) -> None:
-        if self._live and child.child is not None:
-            self._journal.append(
-                MapItemDone(
-                    at=happening.at,
-                    map_run=child.child.map_run_arn,
-                    index=child.child.index,
-                    status=happening.status,
-                    error=happening.error,
-                )
-            )
-
-    def _report_end(self, drive: Drive, end: Finished) -> None:
-        self._journal.append(
-            ExecutionFinished(
-                at=end.at,
-                execution=drive.arn,
-                state_machine=drive.state_machine,
-                status=end.status,
-                output=end.output,
-                error=end.error,
-                cause=end.cause,
-            )
-        )
 
     # --- Resuming -----------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ a Standard execution that is started again with the same name and input while it
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 from collections import deque
@@ -14,9 +13,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
-from penstock.runtime.executions.driver import Drive, Driver
+from penstock.runtime.executions.answers import (
+    Answer,
+    Parameters,
+    decoded,
+    described,
+    moment,
+    page,
+    summary,
+)
+from penstock.runtime.executions.drive import Drive
+from penstock.runtime.executions.driver import Driver
+from penstock.runtime.executions.map_runs import MapRunRecord
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Event, ExecutionStarted, Happened
@@ -38,9 +46,6 @@ from penstock.statemachines.values import JSON, compact
 MAXIMUM_INPUT_BYTES: Final = 256 * 1024
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\s<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}\Z")
-
-Parameters = Mapping[str, object]
-Answer = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,7 @@ class StepFunctions:
     def start(self, parameters: Mapping[str, object]) -> Mapping[str, JSON]:
         """Start an execution for a state of another; see `Executions`."""
         given = parameters.get("Input", {})
-        value: JSON = _decoded(given) if isinstance(given, str) else given
+        value: JSON = decoded(given) if isinstance(given, str) else given
         name = parameters.get("Name")
         drive = self.start_execution(
             str(parameters.get("StateMachineArn", "")), None if name is None else str(name), value
@@ -161,7 +166,7 @@ class StepFunctions:
 
     def _start_execution(self, parameters: Parameters) -> Answer:
         drive = self._start_as_asked(parameters)
-        return {"executionArn": drive.arn, "startDate": _moment(drive.started_at)}
+        return {"executionArn": drive.arn, "startDate": moment(drive.started_at)}
 
     def _start_sync_execution(self, parameters: Parameters) -> Answer:
         if self._machine(str(parameters["stateMachineArn"])).kind != "EXPRESS":
@@ -171,7 +176,7 @@ class StepFunctions:
             )
         drive = self._start_as_asked(parameters)
         promise = AnswerLater(lambda: self._scheduler.run_until(lambda: promise.settled))
-        self.when_ended(drive.arn, lambda ended: promise.resolve(_described(ended)))
+        self.when_ended(drive.arn, lambda ended: promise.resolve(described(ended)))
         raise promise
 
     def _start_as_asked(self, parameters: Parameters) -> Drive:
@@ -180,11 +185,11 @@ class StepFunctions:
             raise ServiceError("InvalidExecutionInput", "Input is too long: 262144 bytes are allowed")
         name = parameters.get("name")
         return self.start_execution(
-            str(parameters["stateMachineArn"]), None if name is None else str(name), _decoded(text)
+            str(parameters["stateMachineArn"]), None if name is None else str(name), decoded(text)
         )
 
     def _describe_execution(self, parameters: Parameters) -> Answer:
-        return _described(self._drive(str(parameters["executionArn"])))
+        return described(self._drive(str(parameters["executionArn"])))
 
     def _describe_state_machine(self, parameters: Parameters) -> Answer:
         found = self._machine(str(parameters["stateMachineArn"]))
@@ -194,7 +199,7 @@ class StepFunctions:
             "status": "ACTIVE",
             "type": found.kind,
             "roleArn": found.role_arn,
-            "creationDate": _moment(0.0),
+            "creationDate": moment(0.0),
         }
 
     def _list_state_machines(self, _: Parameters) -> Answer:
@@ -204,39 +209,59 @@ class StepFunctions:
                     "stateMachineArn": one.arn,
                     "name": one.name,
                     "type": one.kind,
-                    "creationDate": _moment(0.0),
+                    "creationDate": moment(0.0),
                 }
                 for one in self._machines.values()
             ]
         }
 
     def _list_executions(self, parameters: Parameters) -> Answer:
-        machine = self._machine(str(parameters["stateMachineArn"]))
-        wanted = parameters.get("statusFilter")
-        found = [
-            drive
-            for drive in self._driver.drives.values()
-            if drive.child is None
-            and drive.state_machine == machine.name
-            and wanted in (None, drive.execution.status.value)
-        ]
+        map_run, wanted = parameters.get("mapRunArn"), parameters.get("statusFilter")
+        if map_run is None:
+            machine = self._machine(str(parameters.get("stateMachineArn", "")))
+            chosen = [
+                drive
+                for drive in self._driver.drives.values()
+                if drive.child is None and drive.state_machine == machine.name
+            ]
+        else:
+            self._map_run(str(map_run))
+            chosen = [
+                drive
+                for drive in self._driver.drives.values()
+                if drive.child is not None and drive.child.map_run_arn == map_run
+            ]
+        found = [drive for drive in chosen if wanted in (None, drive.execution.status.value)]
         found.sort(key=lambda drive: drive.started_at, reverse=True)
-        return {"executions": [_summary(drive) for drive in found]}
+        shown, token = page(found, parameters, most=1000)
+        return {"executions": [summary(drive) for drive in shown], **token}
+
+    # --- Map Runs -----------------------------------------------------------------------------------------
+
+    def _map_run(self, arn: str) -> MapRunRecord:
+        found = self._driver.map_runs.find(arn)
+        if found is None:
+            raise ServiceError("ResourceNotFound", f"Resource not found: '{arn}'")
+        return found
+
+    def _describe_map_run(self, parameters: Parameters) -> Answer:
+        return self._map_run(str(parameters["mapRunArn"])).describe()
+
+    def _list_map_runs(self, parameters: Parameters) -> Answer:
+        """The Map Runs of an execution; children that are over are counted by them, and not kept."""
+        drive = self._drive(str(parameters["executionArn"]))
+        shown, token = page(self._driver.map_runs.of(drive.arn), parameters, most=1000)
+        return {"mapRuns": [one.summary() for one in shown], **token}
 
     def _get_execution_history(self, parameters: Parameters) -> Answer:
         drive = self._drive(str(parameters["executionArn"]))
         events = [as_api(event) for event in drive.execution.history]
         for rendered, event in zip(events, drive.execution.history, strict=True):
-            rendered["timestamp"] = _moment(event.at)
+            rendered["timestamp"] = moment(event.at)
         if parameters.get("reverseOrder"):
             events.reverse()
-        most = parameters.get("maxResults")
-        begin = int(str(parameters.get("nextToken", 0)))
-        end = begin + (most if isinstance(most, int) and most else 1000)
-        answer: Answer = {"events": events[begin:end]}
-        if end < len(events):
-            answer["nextToken"] = str(end)
-        return answer
+        shown, token = page(events, parameters, most=1000)
+        return {"events": shown, **token}
 
     def _stop_execution(self, parameters: Parameters) -> Answer:
         drive = self._drive(str(parameters["executionArn"]))
@@ -247,7 +272,7 @@ class StepFunctions:
         )
         if drive.running:
             self._driver.tell(drive, stopped)
-        return {"stopDate": _moment(drive.ended_at if drive.ended_at is not None else now)}
+        return {"stopDate": moment(drive.ended_at if drive.ended_at is not None else now)}
 
     def _redrive_execution(self, parameters: Parameters) -> Answer:
         drive = self._drive(str(parameters["executionArn"]))
@@ -257,7 +282,7 @@ class StepFunctions:
             )
         now = self._scheduler.now()
         self._driver.tell(drive, Redriven(at=now))
-        return {"redriveDate": _moment(now)}
+        return {"redriveDate": moment(now)}
 
     def _send_task_success(self, parameters: Parameters) -> Answer:
         drive, task_id = self._token(parameters)
@@ -337,10 +362,12 @@ class StepFunctions:
 
 OPERATIONS: Final[Mapping[str, Callable[[StepFunctions, Parameters], Answer]]] = {
     "DescribeExecution": StepFunctions._describe_execution,
+    "DescribeMapRun": StepFunctions._describe_map_run,
     "DescribeStateMachine": StepFunctions._describe_state_machine,
     "GetActivityTask": StepFunctions._get_activity_task,
     "GetExecutionHistory": StepFunctions._get_execution_history,
     "ListExecutions": StepFunctions._list_executions,
+    "ListMapRuns": StepFunctions._list_map_runs,
     "ListStateMachines": StepFunctions._list_state_machines,
     "RedriveExecution": StepFunctions._redrive_execution,
     "SendTaskFailure": StepFunctions._send_task_failure,
@@ -350,42 +377,3 @@ OPERATIONS: Final[Mapping[str, Callable[[StepFunctions, Parameters], Answer]]] =
     "StartSyncExecution": StepFunctions._start_sync_execution,
     "StopExecution": StepFunctions._stop_execution,
 }
-
-
-def _decoded(text: str) -> JSON:
-    try:
-        decoded: JSON = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise ServiceError(
-            "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
-        ) from None
-    return decoded
-
-
-def _summary(drive: Drive) -> Answer:
-    answer: Answer = {
-        "executionArn": drive.arn,
-        "stateMachineArn": drive.state_machine_arn,
-        "name": drive.name,
-        "status": drive.execution.status.value,
-        "startDate": _moment(drive.started_at),
-    }
-    if drive.ended_at is not None:
-        answer["stopDate"] = _moment(drive.ended_at)
-    return answer
-
-
-def _described(drive: Drive) -> Answer:
-    execution = drive.execution
-    answer = {**_summary(drive), "input": compact(execution.input), "inputDetails": {"included": True}}
-    if execution.status is Status.SUCCEEDED:
-        answer |= {"output": compact(execution.output), "outputDetails": {"included": True}}
-    if execution.error is not None:
-        answer["error"] = execution.error
-    if execution.cause is not None:
-        answer["cause"] = execution.cause
-    return answer
-
-
-def _moment(at: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(at, dt.UTC)

@@ -27,7 +27,7 @@ from penstock.statemachines.protocol import (
 from penstock.statemachines.values import JSON, compact
 
 if TYPE_CHECKING:
-    from penstock.runtime.executions.driver import Drive
+    from penstock.runtime.executions.drive import Drive
 
 Tell = Callable[[Happening], None]
 
