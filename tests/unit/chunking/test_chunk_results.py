@@ -97,6 +97,25 @@ def test_an_object_that_changed_is_refused() -> None:
         list(CsvChunk(s3, chunk, columns=2, reject=lambda rejected: None))
 
 
+def test_a_gzip_object_that_changed_is_refused() -> None:
+    """Its pieces are those of the object that was announced, or none."""
+    s3 = FakeS3()
+    s3.objects["b", "k"] = gzip.compress(b"a,b\n")
+    with pytest.raises(ChunkingError, match="has changed since it was planned"):
+        list(
+            split_gzip(s3, "b", "k", piece_bytes=100, to_bucket="b", to_prefix="p/", etag='"another object"')
+        )
+
+
+def test_a_long_line_of_gzip_is_held_in_parts() -> None:
+    """A piece is written as it is unpacked, however long its lines are."""
+    s3 = FakeS3()
+    s3.objects["b", "k"] = gzip.compress(b"x" * (20 << 20) + b"\nlast\n", compresslevel=1)
+    long, last = split_gzip(s3, "b", "k", piece_bytes=100, to_bucket="b", to_prefix="p/")
+    assert (long.size_bytes, last.size_bytes, last.base) == ((20 << 20) + 1, 5, (20 << 20) + 1)
+    assert s3.calls.count("upload_part") == 3
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -9,13 +9,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, Protocol
+from typing import Final
 
 import msgspec
 
-from penstock.errors import ChunkingError
 from penstock.handlers.chunking.plan import ByteRange
-from penstock.handlers.chunking.s3_port import S3Port, error_code
+from penstock.handlers.chunking.s3_port import S3Port, open_body
 
 BLOCK_BYTES: Final = 1 << 20
 TAIL_BYTES: Final = 1 << 16
@@ -39,12 +38,6 @@ class Oversized(msgspec.Struct, frozen=True):
     offset: int
     size_bytes: int
     marked: bool = False
-
-
-class _Body(Protocol):
-    def read(self, amt: int | None = ..., /) -> bytes: ...
-
-    def close(self) -> None: ...
 
 
 def read_blocks(
@@ -123,7 +116,7 @@ def _pieces(s3: S3Port, chunk: ByteRange, begin: int, block_bytes: int) -> Itera
     until = chunk.stop if chunk.exact else min(chunk.stop + TAIL_BYTES, chunk.size_bytes)
     more = TAIL_BYTES
     while begin < until:
-        body = _open(s3, chunk, begin, until)
+        body = open_body(s3, chunk.bucket, chunk.key, etag=chunk.etag, Range=f"bytes={begin}-{until - 1}")
         try:
             while piece := body.read(block_bytes):
                 begin += len(piece)
@@ -134,21 +127,3 @@ def _pieces(s3: S3Port, chunk: ByteRange, begin: int, block_bytes: int) -> Itera
             return
         more = min(more * 4, 8 << 20)
         until = min(until + more, chunk.size_bytes)
-
-
-def _open(s3: S3Port, chunk: ByteRange, begin: int, until: int) -> _Body:
-    options: dict[str, Any] = {"IfMatch": chunk.etag} if chunk.etag else {}
-    try:
-        answer = s3.get_object(
-            Bucket=chunk.bucket, Key=chunk.key, Range=f"bytes={begin}-{until - 1}", **options
-        )
-    except Exception as error:
-        if error_code(error) in ("PreconditionFailed", "412", "NoSuchKey", "404", "InvalidRange"):
-            raise ChunkingError(
-                f"the object has changed since it was planned ({error_code(error)})",
-                at=f"s3://{chunk.bucket}/{chunk.key}",
-                fix="leave an object alone while it is processed; upload it again to start anew",
-            ) from error
-        raise
-    body: _Body = answer["Body"]
-    return body

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
+from penstock.errors import ChunkingError
+
 
 class S3Port(Protocol):
     """The methods of boto3's S3 client that are used here, with boto3's parameters and answers."""
@@ -38,6 +40,40 @@ def error_code(error: Exception) -> str:
     if not isinstance(response, Mapping):
         return ""
     return str(cast("Mapping[str, Any]", response.get("Error", {})).get("Code", ""))
+
+
+class Body(Protocol):
+    """The content of an object, read piece by piece."""
+
+    def read(self, amt: int | None = ..., /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+def open_body(s3: S3Port, bucket: str, key: str, *, etag: str = "", **options: Any) -> Body:
+    """Begin to read an object.
+
+    Args:
+        etag: of the object as it was planned; empty: any will do.
+        options: `Range`, as `GetObject` has it.
+
+    Raises:
+        ChunkingError: the object has changed since it was planned.
+    """
+    if etag:
+        options["IfMatch"] = etag
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key, **options)
+    except Exception as error:
+        if error_code(error) in ("PreconditionFailed", "412", "NoSuchKey", "404", "InvalidRange"):
+            raise ChunkingError(
+                f"the object has changed since it was planned ({error_code(error)})",
+                at=f"s3://{bucket}/{key}",
+                fix="leave an object alone while it is processed; upload it again to start anew",
+            ) from error
+        raise
+    body: Body = answer["Body"]
+    return body
 
 
 class MultipartWriter:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import csv
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 from penstock.errors import ChunkingError
 from penstock.handlers.chunking.csv_header import CsvFormat
 from penstock.handlers.chunking.lines import MAXIMUM_LINE_BYTES, Oversized, read_blocks
 from penstock.handlers.chunking.plan import ByteRange
-from penstock.handlers.chunking.s3_port import MultipartWriter, S3Port
+from penstock.handlers.chunking.s3_port import MultipartWriter, S3Port, open_body
 
 
 def plan_csv_exactly(
@@ -261,8 +260,7 @@ def _kept(lines: Iterator[bytes], pieces: _Pieces) -> Iterator[bytes]:
 
 def _unpacked(s3: S3Port, bucket: str, key: str, etag: str) -> Iterator[bytes]:
     """The content of all members of a gzip object."""
-    options: dict[str, Any] = {"IfMatch": etag} if etag else {}
-    body = s3.get_object(Bucket=bucket, Key=key, **options)["Body"]
+    body = open_body(s3, bucket, key, etag=etag)
     member = zlib.decompressobj(wbits=31)
     begun = False
     try:
