@@ -318,6 +318,16 @@ class StepFunctions:
 
     # --- Activities ---------------------------------------------------------------------------------------
 
+    def _create_activity(self, parameters: Parameters) -> Answer:
+        """An activity is its name: creating it again gives the same one, and a worker may ask for any."""
+        name = str(parameters["name"])
+        if _NAME.match(name) is None:
+            raise ServiceError("InvalidName", f"Invalid Name: '{name}'")
+        return {
+            "activityArn": f"arn:aws:states:us-east-1:123456789012:activity:{name}",
+            "creationDate": moment(0.0),
+        }
+
     def _get_activity_task(self, parameters: Parameters) -> Answer:
         """A worker asks for a task of an activity; it waits up to a minute for one."""
         arn = str(parameters["activityArn"])
@@ -361,6 +371,7 @@ class StepFunctions:
 
 
 OPERATIONS: Final[Mapping[str, Callable[[StepFunctions, Parameters], Answer]]] = {
+    "CreateActivity": StepFunctions._create_activity,
     "DescribeExecution": StepFunctions._describe_execution,
     "DescribeMapRun": StepFunctions._describe_map_run,
     "DescribeStateMachine": StepFunctions._describe_state_machine,
