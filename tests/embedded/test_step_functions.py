@@ -129,16 +129,56 @@ def test_a_message_is_sent(tmp_path: Path) -> None:
     assert letter.body == '{"a":[1]}'
 
 
-def test_a_queue_that_does_not_exist_can_be_caught(tmp_path: Path) -> None:
-    """The error has the service's name before it."""
+KEY = {"id": {"S": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("resource", "parameters", "error"),
+    [
+        ("sqs:sendMessage", {"QueueUrl": "https://sqs/1/no", "MessageBody": "x"}, "SQS.QueueDoesNotExist"),
+        ("aws-sdk:sqs:getQueueUrl", {"QueueName": "no"}, "Sqs.QueueDoesNotExist"),
+        ("dynamodb:getItem", {"TableName": "no", "Key": KEY}, "DynamoDB.ResourceNotFound"),
+        ("aws-sdk:dynamodb:getItem", {"TableName": "no", "Key": KEY}, "DynamoDb.ResourceNotFound"),
+        ("dynamodb:getItem", {"TableName": "items"}, "DynamoDB.AmazonDynamoDB"),
+        ("aws-sdk:dynamodb:getItem", {"TableName": "items"}, "DynamoDb.DynamoDb"),
+        ("aws-sdk:s3:getObject", {"Bucket": "nowhere", "Key": "k"}, "S3.NoSuchBucket"),
+        (
+            "states:startExecution",
+            {"StateMachineArn.$": "$$.Execution.Id"},
+            "StepFunctions.StateMachineDoesNotExist",
+        ),
+        ("events:putEvents", {"Entries": [{"Detail": "x", "DetailType": "d"}]}, "EventBridge.FailedEntry"),
+    ],
+)
+def test_errors_have_the_names_that_aws_gives(
+    resource: str, parameters: dict[str, object], error: str, tmp_path: Path
+) -> None:
+    """As recorded on AWS: an optimized integration names its service otherwise than `aws-sdk` does."""
+    definition = one_state(Type="Task", Resource=f"arn:aws:states:::{resource}", Parameters=parameters)
+    expected = error if error.endswith("FailedEntry") else f"{error}Exception"
+    assert outcome(definition, tmp_path) == ("FAILED", expected)
+
+
+def test_an_object_becomes_text_where_the_service_wants_text(tmp_path: Path) -> None:
+    """An event's Detail, a topic's Message; the answer has the metadata of optimized integrations."""
+    entry = {"Detail": {"n": 1}, "DetailType": "d", "Source": "s"}
     definition = one_state(
-        Type="Task",
-        Resource="arn:aws:states:::sqs:sendMessage",
-        Parameters={"QueueUrl": "https://sqs/123456789012/nowhere", "MessageBody": "x"},
+        Type="Task", Resource="arn:aws:states:::events:putEvents", Parameters={"Entries": [entry]}
     )
-    status, error = outcome(definition, tmp_path)
-    assert status == "FAILED"
-    assert str(error).startswith("Sqs.")
+    status, output = outcome(definition, tmp_path)
+    assert status == "SUCCEEDED"
+    assert isinstance(output, dict)
+    assert output["FailedEntryCount"] == 0
+    assert output["SdkHttpMetadata"]["HttpStatusCode"] == 200
+
+
+def test_answers_are_in_pascal_case_at_every_depth(tmp_path: Path) -> None:
+    """Step Functions' own API has small letters; `aws-sdk:sfn` gives capital ones."""
+    definition = one_state(Type="Task", Resource="arn:aws:states:::aws-sdk:sfn:listStateMachines")
+    status, output = outcome(definition, tmp_path)
+    assert status == "SUCCEEDED"
+    assert isinstance(output, dict)
+    assert {machine["Name"] for machine in output["StateMachines"]} == {"inner", "machine"}
 
 
 def test_any_service_through_its_api(tmp_path: Path) -> None:

@@ -1,17 +1,20 @@
-"""The `aws-sdk` integrations: any API call of any service, through boto3's own models.
+"""API calls of tasks through boto3's own models: the `aws-sdk` integrations and the optimized ones.
 
 Source: Step Functions, "Learning to use AWS service SDK integrations": the action is the API's name with a
-small first letter, parameters are in PascalCase, errors are `<Service>.<Error>Exception`.
+small first letter, parameters and answers are in PascalCase. Errors are those that were recorded on AWS:
+`aws-sdk` names them as the AWS SDK for Java 2 does (`DynamoDb.ResourceNotFoundException`), the optimized
+integrations as its first version (`DynamoDB.AmazonDynamoDBException`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol, cast
 
-from penstock.statemachines.values import JSON
+from penstock.statemachines.values import JSON, compact
 
 CLIENT_NAMES: Final = {
     "sfn": "stepfunctions",
@@ -21,19 +24,20 @@ CLIENT_NAMES: Final = {
     "eventbridgescheduler": "scheduler",
 }
 
-_ERROR_PREFIXES: Final = {
-    "dynamodb": "DynamoDb",
-    "lambda": "Lambda",
-    "s3": "S3",
-    "sns": "Sns",
-    "sqs": "Sqs",
-    "sfn": "Sfn",
-    "ssm": "Ssm",
-    "kinesis": "Kinesis",
-    "secretsmanager": "SecretsManager",
-    "eventbridge": "EventBridge",
-    "cloudwatchlogs": "CloudWatchLogs",
+_OPTIMIZED: Final = {
+    "dynamodb": ("DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
+    "events": ("EventBridge", "AmazonCloudWatchEvents", "AmazonCloudWatchEventsException"),
+    "lambda": ("Lambda", "AWSLambda", "AWSLambdaException"),
+    "sns": ("SNS", "AmazonSNS", "AmazonSNSException"),
+    "sqs": ("SQS", "AmazonSQS", "AmazonSQSException"),
+    "states": ("StepFunctions", "AWSStepFunctions", "AWSStepFunctionsException"),
 }
+"""Of each optimized integration: the prefix of its errors, its name in causes, an error that has no name."""
+
+_OLD_CODES: Final = {"NonExistentQueue": "QueueDoesNotExist", "QueueAlreadyExists": "QueueNameExists"}
+"""Errors of SQS whose code is still that of its query protocol (`AWS.SimpleQueueService.NonExistentQueue`)."""
+
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|[0-9]+")
 
 
 class Client(Protocol):
@@ -55,11 +59,11 @@ class SdkRefusedError(Exception):
         self.cause = cause
 
 
-def call_api(make_client: MakeClient, service: str, action: str, parameters: object) -> JSON:
+def call_api(make_client: MakeClient, resource_type: str, action: str, parameters: object) -> JSON:
     """Make one API call as Step Functions would.
 
     Args:
-        service: as the resource ARN has it after `aws-sdk:`, `dynamodb`; or an optimized integration's.
+        resource_type: as the resource ARN has it: `aws-sdk:dynamodb`, or `dynamodb`.
         action: `putItem`.
 
     Raises:
@@ -67,29 +71,77 @@ def call_api(make_client: MakeClient, service: str, action: str, parameters: obj
         UnansweredOperationError: the target does not answer it.
     """
     from botocore import xform_name
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-    client = make_client(CLIENT_NAMES.get(service, service))
-    method = getattr(client, xform_name(f"{action[:1].upper()}{action[1:]}"), None)
+    optimized = not resource_type.startswith("aws-sdk:")
+    client = client_of(make_client, resource_type)
+    name = _pascal(action)
+    method = getattr(client, xform_name(name), None)
     if method is None:
+        service = resource_type.removeprefix("aws-sdk:")
         raise SdkRefusedError("States.Runtime", f"{service} has no API action called {action}")
-    given = cast("Mapping[str, object]", parameters or {})
+    operation = cast("_Meta", client.meta).service_model.operation_model(name)
+    given = _to_boto(operation.input_shape, parameters or {}, texts=optimized)
     try:
-        answer = method(**_boto_names(client, action, given))
+        answer = method(**cast("Mapping[str, object]", given))
     except ClientError as error:
         detail = error.response["Error"]
-        raise SdkRefusedError(error_name(service, detail["Code"]), _cause(service, error)) from error
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        raise refusal(client, resource_type, detail["Code"], detail.get("Message", ""), status) from error
+    except ParamValidationError as error:
+        raise refusal(client, resource_type, "ValidationException", str(error), 400) from error
     except BotoCoreError as error:
-        raise SdkRefusedError(error_name(service, "Sdk"), str(error)) from error
+        raise SdkRefusedError(f"{_prefix(client, resource_type)}.SdkClientException", str(error)) from error
     answer.pop("ResponseMetadata", None)
-    return {_pascal(name): as_json(value) for name, value in answer.items()}
+    output = cast("dict[str, JSON]", _from_boto(operation.output_shape, answer))
+    if not optimized:
+        return output
+    if output.get("FailedEntryCount"):
+        raise SdkRefusedError(f"{_prefix(client, resource_type)}.FailedEntry", compact(output))
+    return {**output, **sdk_metadata("penstock")}
 
 
-def error_name(service: str, code: str) -> str:
-    """`NoSuchKey` of S3 as Step Functions names it: `S3.NoSuchKeyException`."""
-    prefix = _ERROR_PREFIXES.get(service, f"{service[:1].upper()}{service[1:]}")
+def client_of(make_client: MakeClient, resource_type: str) -> Client:
+    """The boto3 client of an integration."""
+    service = resource_type.removeprefix("aws-sdk:")
+    return make_client(CLIENT_NAMES.get(service, service))
+
+
+def sdk_metadata(request_id: str, *, status: int = 200) -> dict[str, JSON]:
+    """What an optimized integration adds to every answer."""
+    return {
+        "SdkHttpMetadata": {"AllHttpHeaders": {}, "HttpHeaders": {}, "HttpStatusCode": status},
+        "SdkResponseMetadata": {"RequestId": request_id},
+    }
+
+
+def refusal(client: Client, resource_type: str, code: str, message: str, status: int) -> SdkRefusedError:
+    """What a Task state fails with when its service has refused the call."""
+    model = cast("_Meta", client.meta).service_model
+    shapes = {shape.error_code: shape.name for shape in model.error_shapes}
     bare = code.rpartition(".")[2]
-    return f"{prefix}.{bare if bare.endswith('Exception') else f'{bare}Exception'}"
+    bare = _OLD_CODES.get(bare, bare)
+    known = shapes.get(code) or (bare if bare in shapes.values() else None)
+    named = None if known is None else known if known.endswith("Exception") else f"{known}Exception"
+    optimized = _OPTIMIZED.get(resource_type)
+    prefix = _prefix(client, resource_type)
+    if optimized is None:
+        about = f"Service: {prefix}, Status Code: {status}, Request ID: penstock"
+        return SdkRefusedError(f"{prefix}.{named or f'{prefix}Exception'}", f"{message} ({about})")
+    _, service, unnamed = optimized
+    about = (
+        f"Service: {service}; Status Code: {status}; Error Code: {code}; Request ID: penstock; Proxy: null"
+    )
+    return SdkRefusedError(f"{prefix}.{named or unnamed}", f"{message} ({about})")
+
+
+def _prefix(client: Client, resource_type: str) -> str:
+    """`DynamoDB` becomes `DynamoDb`, `Secrets Manager` becomes `SecretsManager`, `SQS` becomes `Sqs`."""
+    optimized = _OPTIMIZED.get(resource_type)
+    if optimized is not None:
+        return optimized[0]
+    service_id = str(cast("_Meta", client.meta).service_model.service_id)
+    return "".join(word.capitalize() for word in _WORD.findall(service_id))
 
 
 def as_json(value: object) -> JSON:
@@ -113,40 +165,96 @@ def as_json(value: object) -> JSON:
             return str(value)
 
 
-def _boto_names(client: Client, action: str, given: Mapping[str, object]) -> dict[str, object]:
-    """Parameters under the names of the service's model; Step Functions' own begin with a small letter."""
-    meta = cast("_Meta", client.meta)
-    model = meta.service_model.operation_model(f"{action[:1].upper()}{action[1:]}")
-    members = {} if model.input_shape is None else model.input_shape.members
-    by_lower = {name.lower(): name for name in members}
-    return {by_lower.get(name.lower(), name): value for name, value in given.items()}
+def _to_boto(shape: _Shape | None, value: object, *, texts: bool) -> object:
+    """Parameters under the names of the service's model; Step Functions' own begin with a capital letter.
+
+    Args:
+        texts: a value that is no text becomes JSON text where the service wants a text (an event's Detail).
+    """
+    if shape is None:
+        return value
+    match shape.type_name, value:
+        case "structure", Mapping():
+            by_lower = {name.lower(): name for name in shape.members}
+            named = {by_lower.get(str(name).lower(), str(name)): part for name, part in value.items()}
+            return {
+                name: _to_boto(shape.members.get(name), part, texts=texts) for name, part in named.items()
+            }
+        case "list", list():
+            return [_to_boto(shape.member, part, texts=texts) for part in value]
+        case "map", Mapping():
+            return {name: _to_boto(shape.value, part, texts=texts) for name, part in value.items()}
+        case "blob", _:
+            return (value if isinstance(value, str) else compact(value)).encode()
+        case "string", Mapping() | list() if texts:
+            return compact(value)
+        case _:
+            return value
+
+
+def _from_boto(shape: _Shape | None, value: object) -> JSON:
+    """An answer with the members of its structures in PascalCase; a map's keys are data."""
+    if shape is None:
+        return as_json(value)
+    match shape.type_name, value:
+        case "structure", Mapping():
+            return {
+                _pascal(str(name)): _from_boto(shape.members.get(str(name)), part)
+                for name, part in value.items()
+            }
+        case "list", list():
+            return [_from_boto(shape.member, part) for part in value]
+        case "map", Mapping():
+            return {str(name): _from_boto(shape.value, part) for name, part in value.items()}
+        case _:
+            return as_json(value)
 
 
 class _Shape(Protocol):
+    """A shape of botocore's models; which of its parts it has depends on `type_name`."""
+
     @property
-    def members(self) -> Mapping[str, object]: ...
+    def type_name(self) -> str: ...
+
+    @property
+    def members(self) -> Mapping[str, _Shape]: ...
+
+    @property
+    def member(self) -> _Shape: ...
+
+    @property
+    def value(self) -> _Shape: ...
+
+
+class _ErrorShape(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def error_code(self) -> str: ...
 
 
 class _Operation(Protocol):
     @property
     def input_shape(self) -> _Shape | None: ...
 
+    @property
+    def output_shape(self) -> _Shape | None: ...
+
 
 class _ServiceModel(Protocol):
+    @property
+    def service_id(self) -> str: ...
+
+    @property
+    def error_shapes(self) -> Sequence[_ErrorShape]: ...
+
     def operation_model(self, operation_name: str) -> _Operation: ...
 
 
 class _Meta(Protocol):
     @property
     def service_model(self) -> _ServiceModel: ...
-
-
-def _cause(service: str, error: object) -> str:
-    response = cast("Mapping[str, Mapping[str, object]]", getattr(error, "response", {}))
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-    name = _ERROR_PREFIXES.get(service, f"{service[:1].upper()}{service[1:]}")
-    message = response.get("Error", {}).get("Message", "")
-    return f"{message} (Service: {name}, Status Code: {status}, Request ID: penstock)"
 
 
 def _pascal(name: str) -> str:

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from penstock.errors import UnansweredOperationError
-from penstock.runtime.executions.sdk import MakeClient, SdkRefusedError, call_api, error_name
+from penstock.runtime.executions.sdk import (
+    MakeClient,
+    SdkRefusedError,
+    call_api,
+    client_of,
+    refusal,
+    sdk_metadata,
+)
 from penstock.runtime.functions import THROTTLED, Functions
 from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
@@ -30,12 +37,6 @@ if TYPE_CHECKING:
     from penstock.runtime.executions.drive import Drive
 
 Tell = Callable[[Happening], None]
-
-_HTTP: Final[Mapping[str, JSON]] = {
-    "AllHttpHeaders": {},
-    "HttpHeaders": {},
-    "HttpStatusCode": 200,
-}
 
 
 class Executions(Protocol):
@@ -88,7 +89,7 @@ class TaskRunner:
         try:
             output = self._answer(task, tell)
         except ServiceError as error:
-            self._fail(task, tell, error_name(task.resource_type, error.code), _cause(task, error))
+            self._refuse(task, tell, error)
         except SdkRefusedError as error:
             self._fail(task, tell, error.error, error.cause)
         except UnansweredOperationError as error:
@@ -104,8 +105,7 @@ class TaskRunner:
             started = self._executions.start(parameters)
             self._watch_nested(task, str(started["ExecutionArn"]), tell)
             return dict(started)
-        service = task.resource_type.removeprefix("aws-sdk:")
-        return call_api(self._make_client, service, task.action, parameters)
+        return call_api(self._make_client, task.resource_type, task.action, parameters)
 
     def _answered(self, task: RunTask, tell: Tell, output: JSON) -> None:
         now = self._scheduler.now()
@@ -116,6 +116,12 @@ class TaskRunner:
 
     def _fail(self, task: RunTask, tell: Tell, error: str, cause: str) -> None:
         tell(TaskFailed(task_id=task.task_id, error=error, cause=cause, at=self._scheduler.now()))
+
+    def _refuse(self, task: RunTask, tell: Tell, error: ServiceError, *, service: str | None = None) -> None:
+        service = service or task.resource_type
+        client = client_of(self._make_client, service)
+        refused = refusal(client, service, error.code, error.message, error.status)
+        self._fail(task, tell, refused.error, refused.cause)
 
     # --- Lambda -------------------------------------------------------------------------------------------
 
@@ -143,7 +149,7 @@ class TaskRunner:
                 return
             self._functions.run(name, payload, done, source=execution_arn)
         except ServiceError as refused:
-            self._fail(task, tell, f"Lambda.{refused.code}", _cause(task, refused))
+            self._refuse(task, tell, refused, service="lambda")
 
     # --- SQS ----------------------------------------------------------------------------------------------
 
@@ -155,11 +161,7 @@ class TaskRunner:
         if isinstance(attributes, Mapping):
             given["MessageAttributes"] = {name: _attribute(value) for name, value in attributes.items()}
         answer = self._router.answer(Call(service="sqs", operation="SendMessage", parameters=given))
-        return {
-            **answer,
-            "SdkHttpMetadata": dict(_HTTP),
-            "SdkResponseMetadata": {"RequestId": str(answer["MessageId"])},
-        }
+        return {**answer, **sdk_metadata(str(answer["MessageId"]))}
 
     # --- Nested executions --------------------------------------------------------------------------------
 
@@ -191,8 +193,7 @@ def _lambda_output(outcome: InvocationOutcome, *, direct: bool) -> JSON:
     return {
         "ExecutedVersion": "$LATEST",
         "Payload": answer,
-        "SdkHttpMetadata": dict(_HTTP),
-        "SdkResponseMetadata": {"RequestId": outcome.request_id},
+        **sdk_metadata(outcome.request_id),
         "StatusCode": 200,
     }
 
@@ -200,8 +201,7 @@ def _lambda_output(outcome: InvocationOutcome, *, direct: bool) -> JSON:
 def _accepted(request_id: str) -> JSON:
     return {
         "Payload": {},
-        "SdkHttpMetadata": {**_HTTP, "HttpStatusCode": 202},
-        "SdkResponseMetadata": {"RequestId": request_id},
+        **sdk_metadata(request_id, status=202),
         "StatusCode": 202,
     }
 
@@ -211,8 +211,3 @@ def _attribute(value: object) -> object:
         text = value["StringValue"]
         return {**value, "StringValue": text if isinstance(text, str) else compact(text)}
     return value
-
-
-def _cause(task: RunTask, error: ServiceError) -> str:
-    service = task.resource_type[:1].upper() + task.resource_type[1:]
-    return f"{error.message} (Service: {service}, Status Code: {error.status}, Request ID: penstock)"
