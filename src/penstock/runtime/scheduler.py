@@ -146,7 +146,7 @@ class Scheduler:
             if done():
                 return
         self._collect_due(jump=not self._ready)
-        if self._virtual is None and not done():
+        if self._virtual is None and not done() and not self.idle:
             self._poll(0.0 if self._ready else self._until_next_timer())
 
     def _run(self, action: Action) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -205,3 +207,25 @@ def test_an_interrupted_run_says_how_to_go_on(
     resumed = run(state, "--resume")
     assert resumed.exit_code == 0
     assert "file-processing done: run-0001" in resumed.output
+
+
+def test_a_finished_run_that_is_resumed_ends_at_once(state: Path, orders: Path) -> None:
+    """With worker processes too: nothing is left to wait for, nothing is done again."""
+    command = [
+        sys.executable,
+        "-m",
+        "penstock.cli.main",
+        "run",
+        "file-processing",
+        "--json",
+        "--workers",
+        "1",
+    ]
+    folders = ["--state", str(state), "--output", str(state.parent / "results")]
+    first, second = (
+        json.loads(subprocess.check_output([*command, *folders, *more], cwd=PROJECT, timeout=60))
+        for more in (["--input", str(orders), "--option", "sum=amount"], ["--resume"])
+    )
+    assert second["resumptions"] == 1
+    for fact in ("succeeded", "chunks", "invocations", "dead_letters", "results"):
+        assert second[fact] == first[fact]

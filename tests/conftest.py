@@ -1,0 +1,32 @@
+"""What every test is given: the reference project's modules, whatever project another test imported from."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from penstock.pipelines.imports import PROJECT_PACKAGES
+
+
+@pytest.fixture(autouse=True)
+def _projects_stay_apart() -> Iterator[None]:
+    """A test may enter another project, as the command does; the next test finds its own modules again.
+
+    Names in annotations are looked up in `sys.modules` when they are first needed, so a module that was imported
+    at the top of a test file has to be there whenever one of its tests runs.
+    """
+    modules, path = _project_modules(), list(sys.path)
+    yield
+    for name in _project_modules():
+        del sys.modules[name]
+    sys.modules.update(modules)
+    sys.path[:] = path
+
+
+def _project_modules() -> dict[str, ModuleType]:
+    return {
+        name: module for name, module in sys.modules.items() if name.partition(".")[0] in PROJECT_PACKAGES
+    }
