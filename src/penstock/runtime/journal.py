@@ -47,10 +47,17 @@ class Journal:
         self.path = path
         self._descriptor: int | None = None
         self._lines: list[bytes] = []
+        self._end = 0
         self._readers: dict[type, list[Reader[Event]]] = {}
         self._every: list[Reader[Event]] = []
         if path is not None:
             self._descriptor = _open_for_append(path)
+            self._end = os.fstat(self._descriptor).st_size
+
+    @property
+    def end(self) -> int | None:
+        """The byte offset of the next event's line; None if nothing is kept."""
+        return None if self._descriptor is None else self._end
 
     def append(self, event: Event) -> None:
         """Add an event to this turn and tell the subscribers, who may append in turn.
@@ -59,7 +66,9 @@ class Journal:
             StateFolderError: the journal was closed, or an earlier flush failed.
         """
         if self._descriptor is not None:
-            self._lines.append(_encode(event))
+            line = _encode(event)
+            self._lines.append(line)
+            self._end += len(line) + len(_MORE_FOLLOWS)
         elif self.path is not None:
             raise StateFolderError(
                 "the journal can no longer be written", at=str(self.path), fix="resume the run with --resume"
@@ -81,6 +90,7 @@ class Journal:
             return
         turn = _MORE_FOLLOWS.join(self._lines) + _TURN_ENDS
         self._lines.clear()
+        self._end -= len(_MORE_FOLLOWS) - len(_TURN_ENDS)
         try:
             written = os.write(self._descriptor, turn)
             while written < len(turn):
@@ -88,6 +98,25 @@ class Journal:
         except OSError as error:
             self._abandon()
             raise state_folder_error(error, self.path or "") from error
+
+    def read(self, offset: int) -> Event:
+        """The event whose line begins at `offset`, as `end` told it before the event was appended.
+
+        Raises:
+            StateFolderError: the journal was closed or cannot be read.
+        """
+        self.flush()
+        if self._descriptor is None or self.path is None:
+            raise StateFolderError(
+                "the journal is closed", fix="keep the run open while its records are read"
+            )
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(offset)
+                line = file.readline()
+        except OSError as error:
+            raise state_folder_error(error, self.path) from error
+        return _decoder.decode(line)
 
     def subscribe(self, reader: Reader[EventT], *kinds: type[EventT]) -> Callable[[], None]:
         """Have `reader` called with every event of these kinds (of all kinds, if none is given).

@@ -142,6 +142,18 @@ class RecordsPut(_Event, frozen=True, kw_only=True, tag=True):
     records: tuple[StreamRecord, ...]
 
 
+class ShardsChanged(_Event, frozen=True, kw_only=True, tag=True):
+    """A stream was resharded: `closed` take no more records, `opened` follow them.
+
+    Attributes:
+        opened: for each new shard its id, its parents' ids, and the hash keys it begins and ends with.
+    """
+
+    stream: str
+    closed: tuple[str, ...]
+    opened: tuple[tuple[str, tuple[str, ...], str, str], ...]
+
+
 class BatchDelivered(_Event, frozen=True, kw_only=True, tag=True):
     """A mapping gave a batch to its function.
 
@@ -178,6 +190,20 @@ class Checkpointed(_Event, frozen=True, kw_only=True, tag=True):
     sequence_number: str
 
 
+class WindowAdvanced(_Event, frozen=True, kw_only=True, tag=True):
+    """A tumbling window of a shard has a new state, or is over (`state` is None).
+
+    Attributes:
+        start: when the window begins, epoch seconds.
+        state: what the function returned, JSON text.
+    """
+
+    mapping: str
+    shard: str
+    start: float
+    state: str | None
+
+
 class BatchBisected(_Event, frozen=True, kw_only=True, tag=True):
     """A failing batch was split: `first`..`middle` is tried before what follows it, up to `last`."""
 
@@ -189,7 +215,13 @@ class BatchBisected(_Event, frozen=True, kw_only=True, tag=True):
 
 
 class RecordsDiscarded(_Event, frozen=True, kw_only=True, tag=True):
-    """A mapping gave records up. `condition` is `RetryAttemptsExhausted` or `RecordAgeExceeded`."""
+    """A mapping gave records up.
+
+    Attributes:
+        condition: `RetryAttemptsExhausted`, `RecordAgeExceeded`, or `Expired` where the stream's retention
+            ended first.
+        destination: where their metadata went, by name.
+    """
 
     mapping: str
     shard: str
@@ -378,9 +410,11 @@ Event = (
     | MessagesExpired
     | QueuePurged
     | RecordsPut
+    | ShardsChanged
     | BatchDelivered
     | BatchSettled
     | Checkpointed
+    | WindowAdvanced
     | BatchBisected
     | RecordsDiscarded
     | InvocationQueued

@@ -1,0 +1,121 @@
+"""What becomes of records that a stream mapping gives up: their metadata goes to the on-failure destination.
+
+Source: Lambda, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda" (and the page
+for DynamoDB). A queue is sent the metadata alone; an object in a bucket has the whole event as well.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.runtime.ids import Ids
+from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.journal_events import StreamRecord
+from penstock.runtime.mappings.stream_records import event_payload
+from penstock.runtime.queues.queues import Queues
+from penstock.runtime.streams.streams import StreamSettings
+from penstock.runtime.timestamps import milliseconds_text
+
+Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "Expired"]
+
+PutObject = Callable[[str, str, bytes], object]
+"""Puts an object: bucket, key, content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """Records that are not tried again, and why.
+
+    Attributes:
+        invocations: how often the function was given them.
+        outcome: of the last of those; None if they were given up for their age.
+    """
+
+    shard: str
+    records: Sequence[StreamRecord]
+    condition: Condition
+    invocations: int
+    request_id: str
+    outcome: InvocationOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureDestination:
+    """Where a mapping's discarded records are told of: a queue or a bucket, by name.
+
+    Attributes:
+        mapping_id: the mapping's UUID, which begins the keys of the objects.
+    """
+
+    queue: str | None
+    bucket: str | None
+    mapping_id: str
+    queues: Queues
+    put_object: PutObject
+    ids: Ids
+
+    @property
+    def name(self) -> str | None:
+        return self.queue or self.bucket
+
+    def tell(self, given_up: GivenUp, *, stream: StreamSettings, function_arn: str, now: float) -> None:
+        """Send the document about these records."""
+        document = failure_document(given_up, stream=stream, function_arn=function_arn, now=now)
+        if self.queue is not None:
+            self.queues.send(self.queue, json.dumps(document), sender=function_arn)
+        elif self.bucket is not None:
+            event = event_payload(given_up.records, stream, given_up.shard)
+            document["payload"] = json.loads(event)
+            self.put_object(self.bucket, self._key(given_up.shard, now), json.dumps(document).encode())
+
+    def _key(self, shard: str, now: float) -> str:
+        moment = dt.datetime.fromtimestamp(now, dt.UTC)
+        return (
+            f"aws/lambda/{self.mapping_id}/{shard}/{moment:%Y/%m/%d}/"
+            f"{moment:%Y-%m-%dT%H.%M.%S}-{self.ids.uuid()}"
+        )
+
+
+def failure_document(
+    given_up: GivenUp, *, stream: StreamSettings, function_arn: str, now: float
+) -> dict[str, object]:
+    """The metadata of discarded records, as Lambda writes it."""
+    first, last = given_up.records[0], given_up.records[-1]
+    document: dict[str, object] = {
+        "requestContext": {
+            "requestId": given_up.request_id,
+            "functionArn": function_arn,
+            "condition": given_up.condition,
+            "approximateInvokeCount": max(1, given_up.invocations),
+        },
+    }
+    if given_up.outcome is not None:
+        document["responseContext"] = {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": None if given_up.outcome.error is None else "Unhandled",
+        }
+    kinesis = stream.kind == "kinesis"
+    arrival = milliseconds_text if kinesis else _seconds_text
+    return {
+        **document,
+        "version": "1.0",
+        "timestamp": milliseconds_text(now),
+        "KinesisBatchInfo" if kinesis else "DDBStreamBatchInfo": {
+            "shardId": given_up.shard,
+            "startSequenceNumber": first.sequence_number,
+            "endSequenceNumber": last.sequence_number,
+            "approximateArrivalOfFirstRecord": arrival(first.arrived_at),
+            "approximateArrivalOfLastRecord": arrival(last.arrived_at),
+            "batchSize": len(given_up.records),
+            "streamArn": stream.arn,
+        },
+    }
+
+
+def _seconds_text(at: float) -> str:
+    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

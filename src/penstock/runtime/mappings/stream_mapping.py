@@ -1,0 +1,149 @@
+"""Lambda's event source mapping for a stream: one reader for each shard, parents before children.
+
+Source: Lambda, "Using Lambda to process records from Amazon Kinesis Data Streams", "Polling and batching
+streams"; Kinesis, "Resharding a stream".
+
+1. A shard that follows others is read once those are exhausted, from its first record.
+2. Where a mapping stands is the fold of its journal events; a run that was cut off goes on from there, and
+   what was given to the function but not checkpointed is given to it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from penstock.runtime.functions import Functions
+from penstock.runtime.ids import Ids
+from penstock.runtime.journal import Journal
+from penstock.runtime.journal_events import Checkpointed, Event, WindowAdvanced
+from penstock.runtime.mappings.shard_reader import ReaderPorts, ShardReader
+from penstock.runtime.mappings.stream_failures import FailureDestination, PutObject
+from penstock.runtime.mappings.stream_records import Window
+from penstock.runtime.mappings.stream_settings import StreamMappingSettings
+from penstock.runtime.queues.queues import Queues
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.streams.shards import Shard
+from penstock.runtime.streams.streams import Streams
+
+
+class StreamMapping:
+    """One mapping at work.
+
+    Args:
+        put_object: puts the documents of an on-failure bucket.
+    """
+
+    def __init__(
+        self,
+        settings: StreamMappingSettings,
+        *,
+        streams: Streams,
+        functions: Functions,
+        queues: Queues,
+        scheduler: Scheduler,
+        journal: Journal,
+        ids: Ids,
+        put_object: PutObject,
+    ) -> None:
+        self.settings = settings
+        self._streams = streams
+        self._journal = journal
+        self._scheduler = scheduler
+        self._ports = ReaderPorts(
+            streams=streams,
+            functions=functions,
+            scheduler=scheduler,
+            journal=journal,
+            destination=FailureDestination(
+                queue=settings.on_failure_queue,
+                bucket=settings.on_failure_bucket,
+                mapping_id=mapping_id(settings.name),
+                queues=queues,
+                put_object=put_object,
+                ids=ids,
+            ),
+        )
+        self._readers: dict[str, ShardReader] = {}
+        self._checkpoints: dict[str, int] = {}
+        self._windows: dict[str, Window] = {}
+        self._exhausted: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to read the stream, or go on where the journal says."""
+        stream = self._streams.find(self.settings.stream)
+        if not self._checkpoints:
+            for shard in stream.shards.values():
+                self._begin_at(shard, self._starting_position(shard))
+        self._streams.listen(self.settings.stream, self._look)
+        self._open_readers()
+
+    def checkpoint(self, shard: str) -> int:
+        """The position of the first record of the shard that is not done with."""
+        reader = self._readers.get(shard)
+        return self._checkpoints.get(shard, 0) if reader is None else reader.checkpoint
+
+    def apply(self, event: Event) -> None:
+        """Do the change of one journal event."""
+        match event:
+            case Checkpointed(mapping=self.settings.name):
+                shard = self._streams.find(self.settings.stream).shards[event.shard]
+                self._checkpoints[shard.id] = shard.position(event.sequence_number) + 1
+            case WindowAdvanced(mapping=self.settings.name, state=None):
+                self._windows.pop(event.shard, None)
+            case WindowAdvanced(mapping=self.settings.name, state=str() as state):
+                window = self.settings.window_of(event.start)
+                self._windows[event.shard] = Window(start=window.start, end=window.end, state=state)
+            case _:
+                return
+
+    def _starting_position(self, shard: Shard) -> int:
+        match self.settings.starting_position:
+            case "LATEST":
+                return shard.end
+            case "AT_TIMESTAMP":
+                return shard.first_since(self.settings.starting_timestamp)
+            case "TRIM_HORIZON":
+                return self._streams.horizon(self.settings.stream, shard.id)
+
+    def _begin_at(self, shard: Shard, position: int) -> None:
+        """Journal where reading begins, so that a resumed run begins there too."""
+        if position > 0:
+            event = Checkpointed(
+                at=self._scheduler.now(),
+                mapping=self.settings.name,
+                shard=shard.id,
+                sequence_number=shard.sequence_number(position - 1),
+            )
+            self._journal.append(event)
+            self.apply(event)
+
+    def _open_readers(self) -> None:
+        """Read every shard whose parents are exhausted."""
+        shards = self._streams.find(self.settings.stream).shards
+        for shard in tuple(shards.values()):
+            if shard.id in self._readers or any(parent not in self._exhausted for parent in shard.parents):
+                continue
+            reader = self._readers[shard.id] = ShardReader(
+                self.settings,
+                self._ports,
+                shard,
+                self._checkpoints.get(shard.id, 0),
+                window=self._windows.get(shard.id),
+                on_exhausted=self._on_exhausted,
+            )
+            self._scheduler.call_soon(reader.look)
+
+    def _on_exhausted(self, shard: Shard) -> None:
+        self._exhausted.add(shard.id)
+        self._open_readers()
+
+    def _look(self, shard: str) -> None:
+        reader = self._readers.get(shard)
+        if reader is not None:
+            reader.look()
+
+
+def mapping_id(name: str) -> str:
+    """The mapping's UUID, which follows from its name."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"

@@ -1,0 +1,139 @@
+"""The event that Lambda makes of a shard's records, as JSON.
+
+Sources: Lambda, "Using Lambda to process records from Amazon Kinesis Data Streams" (example event), and
+"Implementing stateful Kinesis Data Streams processing" (time windows).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from penstock.runtime.aws_calls import REGION
+from penstock.runtime.journal_events import StreamRecord
+from penstock.runtime.streams.streams import StreamSettings
+
+PAYLOAD_LIMIT_BYTES: Final = 6 * 1024 * 1024 - 4096
+"""Of a batch's JSON without its window; Lambda's limit for a synchronous invocation is 6 MB."""
+
+STATE_LIMIT_BYTES: Final = 1_048_576
+"""Of a window's state (Lambda, "Tumbling windows"); a larger one ends the window early."""
+
+_ROLE: Final = "arn:aws:iam::123456789012:role/lambda-role"
+_ENVELOPE_BYTES: Final = 640
+"""What a record's JSON has besides its data and twice its partition key, at most."""
+
+
+class _Kinesis(msgspec.Struct, gc=False):
+    partitionKey: str
+    sequenceNumber: str
+    data: bytes
+    approximateArrivalTimestamp: float
+    kinesisSchemaVersion: str = "1.0"
+
+
+class _Record(msgspec.Struct, gc=False):
+    kinesis: _Kinesis
+    eventID: str
+    eventSourceARN: str
+    eventSource: str = "aws:kinesis"
+    eventVersion: str = "1.0"
+    eventName: str = "aws:kinesis:record"
+    invokeIdentityArn: str = _ROLE
+    awsRegion: str = REGION
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """A tumbling window of one shard: `[start, end)` in epoch seconds, and the state it has come to."""
+
+    start: float
+    end: float
+    state: str = "{}"
+
+
+class _Event(msgspec.Struct):
+    Records: list[_Record] | list[msgspec.Raw]
+
+
+class _Span(msgspec.Struct):
+    start: str
+    end: str
+
+
+class _WindowEvent(msgspec.Struct):
+    Records: list[_Record] | list[msgspec.Raw]
+    window: _Span
+    state: msgspec.Raw
+    shardId: str
+    eventSourceARN: str
+    isFinalInvokeForWindow: bool
+    isWindowTerminatedEarly: bool
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def event_payload(
+    records: Sequence[StreamRecord],
+    stream: StreamSettings,
+    shard: str,
+    *,
+    window: Window | None = None,
+    final: bool = False,
+    early: bool = False,
+) -> bytes:
+    """The JSON of an invocation with `records`.
+
+    Args:
+        final: the window's last invocation.
+        early: the window ends because its state grew too large.
+    """
+    entries = _entries(records, stream, shard)
+    if window is None:
+        return _encode(_Event(entries))
+    return _encode(
+        _WindowEvent(
+            entries,
+            _Span(_seconds_text(window.start), _seconds_text(window.end)),
+            msgspec.Raw(window.state.encode()),
+            shard,
+            stream.arn,
+            final,
+            early,
+        )
+    )
+
+
+def event_record(record: StreamRecord, stream: StreamSettings, shard: str) -> Mapping[str, object]:
+    """One record of the event as a dict: what filter criteria look at."""
+    (entry,) = _entries([record], stream, shard)
+    found: dict[str, object] = msgspec.json.decode(_encode(entry))
+    return found
+
+
+def record_bytes(record: StreamRecord) -> int:
+    """How large the record's JSON may be, at most."""
+    return _ENVELOPE_BYTES + len(record.data) * 4 // 3 + 2 * len(record.partition_key)
+
+
+def _entries(
+    records: Sequence[StreamRecord], stream: StreamSettings, shard: str
+) -> list[_Record] | list[msgspec.Raw]:
+    if stream.kind == "dynamodb":
+        return [msgspec.Raw(record.data) for record in records]
+    arn, prefix = stream.arn, f"{shard}:"
+    return [
+        _Record(_Kinesis(key, number, data, arrived_at), prefix + number, arn)
+        for number, key, data, arrived_at in map(_fields, records)
+    ]
+
+
+def _fields(record: StreamRecord) -> tuple[str, str, bytes, float]:
+    return record.sequence_number, record.partition_key, record.data, record.arrived_at
+
+
+def _seconds_text(at: float) -> str:
+    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,1 @@
+"""Streams of the embedded target: Kinesis data streams, and the streams of DynamoDB tables."""
