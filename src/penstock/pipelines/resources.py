@@ -275,6 +275,7 @@ class StreamMapping(Part):
     """Lambda reads a Kinesis stream's or a table stream's shards and invokes a function with batches.
 
     (Lambda, "Using Lambda with Kinesis", "Using Lambda with DynamoDB".) -1 means without limit.
+    `starting_timestamp` (epoch seconds) belongs to `starting_position="AT_TIMESTAMP"`.
     `report_batch_item_failures` is on by default here, since handlers settle each record; AWS's is off.
     """
 
@@ -284,6 +285,7 @@ class StreamMapping(Part):
     batch_size: int = 100
     batching_window_seconds: float = 0.0
     starting_position: StartingPosition = "TRIM_HORIZON"
+    starting_timestamp: float | None = None
     parallelization_factor: int = 1
     maximum_retry_attempts: int = -1
     maximum_record_age_seconds: int = -1

@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
 
 from penstock.errors import TargetError, UsageError
-from penstock.pipelines import Bucket, Pipeline, QueueMapping, Stream, StreamMapping, Table
+from penstock.pipelines import Bucket, Pipeline, QueueMapping, StreamMapping, Table
 from penstock.pipelines.imports import enter_project
 from penstock.pipelines.resolve import name_of
 from penstock.runtime import settings
@@ -39,6 +39,7 @@ from penstock.runtime.journal_events import (
     RunStarted,
 )
 from penstock.runtime.mappings.queue_mapping import QueueMapping as RunningQueueMapping
+from penstock.runtime.mappings.stream_mapping import StreamMapping as RunningStreamMapping
 from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.notifications import Notifications
 from penstock.runtime.queues.queues import Queues
@@ -56,6 +57,10 @@ from penstock.runtime.s3.store import S3Store, notification_of
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, CallRecord, HttpRequest, Router, Service
 from penstock.runtime.state_folder import StateFolder
+from penstock.runtime.streams.service import KinesisService
+from penstock.runtime.streams.streams import Streams
+from penstock.runtime.streams.table_changes import TableChanges
+from penstock.runtime.streams.table_service import TableStreamsService
 from penstock.runtime.workers.inline import InlineInvoker
 from penstock.runtime.workers.pool import PoolInvoker
 
@@ -76,6 +81,7 @@ class Embedded:
         folder: the run's state folder, held by this process; it is released at the end.
         clock: a `VirtualClock` makes a simulation, a `RealClock` (the default) a real run.
         workers: how many invocations run at once under the real clock; all processors by default.
+        invoker: makes what runs functions, instead of this process or its workers (a simulation's own functions).
         seed: of ids and random numbers; the same seed, input and pipeline give the same journal under the
             virtual clock.
 
@@ -91,12 +97,14 @@ class Embedded:
         *,
         clock: Clock | None = None,
         workers: int | None = None,
+        invoker: Callable[[Scheduler], Invoker] | None = None,
         seed: int = 0,
     ) -> None:
         _check_known(pipeline)
         self.pipeline = pipeline
         self.folder = folder
         self.clock = clock or RealClock()
+        self._given_invoker = invoker
         self.workers = workers or os.cpu_count() or 1
         self.past = tuple(read_journal(folder.journal)) if folder.journal.exists() else ()
         started = next((event for event in self.past if isinstance(event, RunStarted)), None)
@@ -119,7 +127,7 @@ class Embedded:
         self.queues = Queues(
             settings.queue_settings(pipeline), scheduler=scheduler, journal=self.journal, ids=ids
         )
-        self._bridge = MotoBridge(self._note_change)
+        self._bridge = MotoBridge(self._note_change, lambda: self._table_changes.forget())
         self.router = Router(fallback=self._bridge, observers=[self._note_call])
         self._invoker = self._make_invoker(virtual=virtual)
         self._exit.callback(self._invoker.close)
@@ -131,6 +139,9 @@ class Embedded:
             ids=ids,
             queues=self.queues,
         )
+        self.streams = Streams(settings.stream_settings(pipeline), scheduler=scheduler, journal=self.journal)
+        table_streams = tuple(settings.table_stream_settings(pipeline))
+        self._table_changes = TableChanges(table_streams, streams=self.streams, scheduler=scheduler)
         self._notifications = Notifications(
             settings.notification_rules(pipeline), queues=self.queues, functions=self.functions
         )
@@ -156,9 +167,24 @@ class Embedded:
             "s3": self.s3,
             "sqs": SqsService(self.queues, scheduler),
             "lambda": LambdaService(self.functions, scheduler),
+            "kinesis": KinesisService(self.streams, scheduler),
+            "dynamodbstreams": TableStreamsService(table_streams, streams=self.streams, scheduler=scheduler),
             "stepfunctions": self.step_functions,
         }
         self.router.services.update(services)
+        self._stream_mappings = [
+            RunningStreamMapping(
+                one,
+                streams=self.streams,
+                functions=self.functions,
+                queues=self.queues,
+                scheduler=scheduler,
+                journal=self.journal,
+                ids=ids,
+                put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
+            )
+            for one in settings.stream_mapping_settings(pipeline)
+        ]
         self._mappings = [
             RunningQueueMapping(
                 one, queues=self.queues, functions=self.functions, scheduler=scheduler, journal=self.journal
@@ -171,6 +197,8 @@ class Embedded:
 
     def _make_invoker(self, *, virtual: bool) -> Invoker:
         enter_project(self.pipeline.root)
+        if self._given_invoker is not None:
+            return self._given_invoker(self.scheduler)
         if virtual:
             return InlineInvoker(self.scheduler)
         return PoolInvoker(
@@ -228,6 +256,7 @@ class Embedded:
             self.s3.create_bucket(name_of(bucket))
         for table in self.pipeline.of(Table):
             _create_table(self._client("dynamodb"), table)
+        self._table_changes.attach()
 
     def _resume(self) -> None:
         if isinstance(self.clock, VirtualClock):
@@ -254,6 +283,7 @@ class Embedded:
         for table in self.pipeline.of(Table):
             if name_of(table) not in made:
                 _create_table(self._client("dynamodb"), table)
+        self._table_changes.attach()
 
     def _apply(self, event: Event) -> None:
         match event:
@@ -266,12 +296,17 @@ class Embedded:
                 self._bridge.redo(event.service, event.operation, request)
             case _:
                 self.queues.apply(event)
+                self.streams.apply(event)
+                for mapping in self._stream_mappings:
+                    mapping.apply(event)
                 self.functions.apply(event)
                 self.step_functions.apply(event)
 
     def _start_mappings(self) -> None:
         for mapping in self._mappings:
             mapping.start()
+        for stream_mapping in self._stream_mappings:
+            stream_mapping.start()
 
     # --- What a user does ---------------------------------------------------------------------------------
 
@@ -395,15 +430,16 @@ class Embedded:
                     body=request.body,
                 )
             )
+        self._table_changes.publish()
 
 
 def _check_known(pipeline: Pipeline) -> None:
     for mapping in pipeline.of(QueueMapping):
         if mapping.filter_criteria:
             raise _unknown(f"filter criteria ({mapping.queue.name})", str(mapping.declared_at))
-    for kind in (Stream, StreamMapping):
-        for part in pipeline.of(kind):
-            raise _unknown(f"a {kind.__name__}", str(part.declared_at))
+    for stream_mapping in pipeline.of(StreamMapping):
+        if stream_mapping.filter_criteria:
+            raise _unknown(f"filter criteria ({stream_mapping.stream.name})", str(stream_mapping.declared_at))
 
 
 def _unknown(what: str, at: str) -> TargetError:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from penstock.errors import UnansweredOperationError
 from penstock.runtime.services import Call, HttpRequest, ServiceError, unanswered
 
 if TYPE_CHECKING:
@@ -48,10 +49,14 @@ class MotoBridge:
 
     Args:
         on_change: told of every call that may have changed something, after moto has answered it.
+        on_failure: told that a call was refused: nothing of it is kept.
     """
 
-    def __init__(self, on_change: OnChange = lambda call: None) -> None:
+    def __init__(
+        self, on_change: OnChange = lambda call: None, on_failure: Callable[[], None] = lambda: None
+    ) -> None:
         self.on_change = on_change
+        self.on_failure = on_failure
         self._moto: _Moto | None = None
         self._random: _Random | None = None
         self._changes = 0
@@ -61,7 +66,11 @@ class MotoBridge:
         """Answer one call; see `Service.answer`."""
         if call.request is None:
             raise unanswered(call.service, call.operation, because="its wire form is missing")
-        answer = self._ask(call.service, call.operation, call.request)
+        try:
+            answer = self._ask(call.service, call.operation, call.request)
+        except (ServiceError, UnansweredOperationError):
+            self.on_failure()
+            raise
         if READ_ONLY.match(call.operation) is None:
             self._changes += 1
             self.on_change(call)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from penstock.pipelines import (
+    Bucket,
     BucketNotification,
     Function,
     Named,
@@ -14,6 +15,9 @@ from penstock.pipelines import (
     QueueMapping,
     Resource,
     StateMachine,
+    Stream,
+    StreamMapping,
+    Table,
 )
 from penstock.pipelines.resolve import (
     arn_of,
@@ -26,8 +30,11 @@ from penstock.pipelines.resolve import (
 from penstock.runtime.executions.service import MachineSettings
 from penstock.runtime.functions import FunctionSettings
 from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
+from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.notifications import NotificationRule
 from penstock.runtime.queues.queue import QueueSettings
+from penstock.runtime.streams.streams import StreamSettings
+from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
 from penstock.statemachines import load_definition
 
 DEAD_LETTER_VARIABLE: Final = "PENSTOCK_DEAD_LETTER_QUEUE_URL"
@@ -114,6 +121,61 @@ def mapping_settings(pipeline: Pipeline, *, concurrency: int) -> Iterator[QueueM
             report_batch_item_failures=mapping.report_batch_item_failures,
             concurrency=mapping.maximum_concurrency or concurrency,
         )
+
+
+def stream_settings(pipeline: Pipeline) -> Iterator[StreamSettings]:
+    """Every stream of the pipeline, those of its tables included."""
+    for stream in pipeline.of(Stream):
+        yield StreamSettings(
+            name=name_of(stream),
+            arn=arn_of(stream),
+            shard_count=stream.shard_count,
+            retention_hours=stream.retention_hours,
+        )
+    for table in table_stream_settings(pipeline):
+        yield StreamSettings(name=table.stream, arn=table.arn, kind="dynamodb")
+
+
+def table_stream_settings(pipeline: Pipeline) -> Iterator[TableStreamSettings]:
+    """Every table of the pipeline that has a stream."""
+    for table in pipeline.of(Table):
+        if table.stream_view_type is not None:
+            keys = (table.partition_key, *([] if table.sort_key is None else [table.sort_key]))
+            yield TableStreamSettings(
+                table=name_of(table),
+                stream=_stream_name(table),
+                arn=f"{arn_of(table)}/stream/{STREAM_LABEL}",
+                view_type=table.stream_view_type,
+                keys=tuple(key if isinstance(key, str) else key.name for key in keys),
+            )
+
+
+def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSettings]:
+    """Every stream mapping of the pipeline."""
+    for mapping in pipeline.of(StreamMapping):
+        target = _followed(pipeline, mapping.on_failure)
+        yield StreamMappingSettings(
+            name=f"{name_of(mapping.stream)}->{name_of(mapping.function)}",
+            stream=_stream_name(mapping.stream),
+            function=name_of(mapping.function),
+            batch_size=mapping.batch_size,
+            batching_window_seconds=mapping.batching_window_seconds,
+            starting_position=mapping.starting_position,
+            starting_timestamp=mapping.starting_timestamp or 0.0,
+            parallelization_factor=mapping.parallelization_factor,
+            maximum_retry_attempts=mapping.maximum_retry_attempts,
+            maximum_record_age_seconds=mapping.maximum_record_age_seconds,
+            bisect_batch_on_function_error=mapping.bisect_batch_on_function_error,
+            report_batch_item_failures=mapping.report_batch_item_failures,
+            tumbling_window_seconds=mapping.tumbling_window_seconds,
+            on_failure_queue=name_of(target) if isinstance(target, Queue) else None,
+            on_failure_bucket=name_of(target) if isinstance(target, Bucket) else None,
+        )
+
+
+def _stream_name(source: Stream | Table) -> str:
+    """Table streams stand beside Kinesis streams, under a name that no Kinesis stream can have."""
+    return name_of(source) if isinstance(source, Stream) else f"table/{name_of(source)}"
 
 
 def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:

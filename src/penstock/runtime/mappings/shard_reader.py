@@ -10,7 +10,7 @@ Kinesis Data Streams processing", and the same pages for DynamoDB streams.
 3. What fails is tried until it succeeds, its attempts are used up, or its records are too old; a batch may be
    cut in two, which uses up no attempt. A throttled invocation uses up none either.
 4. A partial batch response makes progress: what lies before the lowest failure is done, and the rest has all
-   its attempts again.
+   its attempts again. One that names the first record makes none: it counts as a failed invocation does.
 """
 
 from __future__ import annotations
@@ -317,7 +317,7 @@ class ShardReader:
 
     def _failed(self, lane: Lane, batch: Batch, outcome: InvocationOutcome) -> None:
         settings = self.settings
-        if settings.bisect_batch_on_function_error and outcome.error is not None and len(batch.records) > 1:
+        if settings.bisect_batch_on_function_error and len(batch.records) > 1:
             self._bisect(lane, batch)
             return
         batch.failures += 1

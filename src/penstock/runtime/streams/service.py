@@ -1,0 +1,303 @@
+"""Answers the Kinesis API from `Streams`: parameters in, answers as boto3 gives them.
+
+Source: the Kinesis Data Streams API reference; error codes are those that boto3 raises. Streams are those that
+the pipeline declares: they are not created or deleted here. There is no limit on the throughput of a shard.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, cast
+
+from penstock.runtime.journal_events import StreamRecord
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import Call, ServiceError, unanswered
+from penstock.runtime.streams.iterators import ShardIterator, iterator_text, read_iterator
+from penstock.runtime.streams.shards import Shard
+from penstock.runtime.streams.streams import NewRecord, Stream, Streams, checked
+
+MAXIMUM_RECORDS: Final = 500
+MAXIMUM_REQUEST_BYTES: Final = 5 * 1_048_576
+MOST_READ: Final = 10_000
+"""Of records that one `GetRecords` returns."""
+
+_READ_BYTES: Final = 10 * 1_048_576
+
+Parameters = Mapping[str, object]
+Answer = dict[str, object]
+
+
+class KinesisService:
+    """Kinesis for one run. See `OPERATIONS` for what it answers."""
+
+    def __init__(self, streams: Streams, scheduler: Scheduler) -> None:
+        self.streams = streams
+        self._scheduler = scheduler
+        self._consumers: dict[str, Answer] = {}
+
+    def answer(self, call: Call) -> Answer:
+        """Answer one call; see `Service.answer`."""
+        operation = OPERATIONS.get(call.operation)
+        if operation is None:
+            raise unanswered("kinesis", call.operation)
+        return operation(self, call.parameters)
+
+    def _stream(self, parameters: Parameters) -> Stream:
+        name = parameters.get("StreamName") or parameters.get("StreamARN")
+        if not name:
+            raise ServiceError("InvalidArgumentException", "Either StreamName or StreamARN must be given.")
+        return self.streams.find(str(name))
+
+    # --- Writing ------------------------------------------------------------------------------------------
+
+    def _put_record(self, parameters: Parameters) -> Answer:
+        stream = self._stream(parameters)
+        ((shard, number),) = self.streams.put(stream.settings.name, [checked(_record(parameters))])
+        return {"ShardId": shard, "SequenceNumber": number, "EncryptionType": "NONE"}
+
+    def _put_records(self, parameters: Parameters) -> Answer:
+        stream = self._stream(parameters)
+        given = cast("Sequence[Parameters]", parameters["Records"])
+        if not 1 <= len(given) <= MAXIMUM_RECORDS:
+            raise ServiceError(
+                "ValidationException",
+                f"1 validation error detected: Value at 'records' has {len(given)} members; "
+                f"it may have 1 to {MAXIMUM_RECORDS}",
+            )
+        records = [checked(_record(one)) for one in given]
+        if sum(len(one.data) + len(one.partition_key.encode()) for one in records) > MAXIMUM_REQUEST_BYTES:
+            raise ServiceError(
+                "InvalidArgumentException", f"Records size exceeds {MAXIMUM_REQUEST_BYTES >> 20} MB limit"
+            )
+        placed = self.streams.put(stream.settings.name, records)
+        return {
+            "FailedRecordCount": 0,
+            "Records": [{"SequenceNumber": number, "ShardId": shard} for shard, number in placed],
+            "EncryptionType": "NONE",
+        }
+
+    # --- Reading ------------------------------------------------------------------------------------------
+
+    def _get_shard_iterator(self, parameters: Parameters) -> Answer:
+        stream = self._stream(parameters)
+        shard = _shard(stream, str(parameters["ShardId"]))
+        name = stream.settings.name
+        match parameters["ShardIteratorType"]:
+            case "TRIM_HORIZON":
+                position = self.streams.horizon(name, shard.id)
+            case "LATEST":
+                position = shard.end
+            case "AT_TIMESTAMP":
+                position = shard.first_since(_seconds(parameters.get("Timestamp")))
+            case "AT_SEQUENCE_NUMBER":
+                position = shard.position(_sequence_number(parameters))
+            case _:
+                position = shard.position(_sequence_number(parameters)) + 1
+        if position < 0 or position > shard.end:
+            raise ServiceError(
+                "InvalidArgumentException",
+                f"StartingSequenceNumber used in GetShardIterator on shard {shard.id} in stream {name} "
+                "is invalid: the shard has no such record.",
+            )
+        return {"ShardIterator": self._iterator(stream, shard, position)}
+
+    def _get_records(self, parameters: Parameters) -> Answer:
+        now = self._scheduler.now()
+        iterator = read_iterator(str(parameters["ShardIterator"]), now)
+        limit = int(str(parameters.get("Limit", MOST_READ)))
+        if not 1 <= limit <= MOST_READ:
+            raise ServiceError("InvalidArgumentException", f"Limit may be 1 to {MOST_READ}.")
+        stream = self.streams.find(iterator.stream)
+        shard = _shard(stream, iterator.shard)
+        position = max(iterator.position, self.streams.horizon(iterator.stream, shard.id))
+        records = _within(self.streams.read(iterator.stream, shard.id, position, limit))
+        after = position + len(records)
+        answer: Answer = {"Records": [_described(record) for record in records], "MillisBehindLatest": 0}
+        if after < shard.end:
+            behind = self.streams.read(iterator.stream, shard.id, after, 1)[0]
+            answer["MillisBehindLatest"] = max(0, int((now - behind.arrived_at) * 1000))
+        if shard.closed and after >= shard.end:
+            answer["ChildShards"] = [
+                {
+                    "ShardId": one.id,
+                    "ParentShards": list(one.parents),
+                    "HashKeyRange": _hash_key_range(one),
+                }
+                for one in stream.shards.values()
+                if shard.id in one.parents
+            ]
+        else:
+            answer["NextShardIterator"] = self._iterator(stream, shard, after)
+        return answer
+
+    def _iterator(self, stream: Stream, shard: Shard, position: int) -> str:
+        made = ShardIterator(stream.settings.name, shard.id, position, self._scheduler.now())
+        return iterator_text(made)
+
+    # --- Streams and shards -------------------------------------------------------------------------------
+
+    def _list_streams(self, parameters: Parameters) -> Answer:
+        names = [name for name in self.streams.names if self.streams.find(name).settings.kind == "kinesis"]
+        return {"StreamNames": names, "HasMoreStreams": False}
+
+    def _describe_stream(self, parameters: Parameters) -> Answer:
+        stream = self._stream(parameters)
+        described = self._summary(stream)
+        described.pop("OpenShardCount")
+        described.pop("ConsumerCount")
+        shards = [_described_shard(shard) for shard in stream.shards.values()]
+        return {"StreamDescription": {**described, "Shards": shards, "HasMoreShards": False}}
+
+    def _describe_stream_summary(self, parameters: Parameters) -> Answer:
+        return {"StreamDescriptionSummary": self._summary(self._stream(parameters))}
+
+    def _summary(self, stream: Stream) -> Answer:
+        settings = stream.settings
+        return {
+            "StreamName": settings.name,
+            "StreamARN": settings.arn,
+            "StreamStatus": "ACTIVE",
+            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+            "RetentionPeriodHours": settings.retention_hours,
+            "StreamCreationTimestamp": dt.datetime.fromtimestamp(self._scheduler.now(), dt.UTC),
+            "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
+            "EncryptionType": "NONE",
+            "OpenShardCount": sum(not shard.closed for shard in stream.shards.values()),
+            "ConsumerCount": len(self._consumers),
+        }
+
+    def _list_shards(self, parameters: Parameters) -> Answer:
+        return {"Shards": [_described_shard(shard) for shard in self._stream(parameters).shards.values()]}
+
+    def _split_shard(self, parameters: Parameters) -> Answer:
+        self.streams.split(
+            self._stream(parameters).settings.name,
+            str(parameters["ShardToSplit"]),
+            int(str(parameters["NewStartingHashKey"])),
+        )
+        return {}
+
+    def _merge_shards(self, parameters: Parameters) -> Answer:
+        self.streams.merge(
+            self._stream(parameters).settings.name,
+            str(parameters["ShardToMerge"]),
+            str(parameters["AdjacentShardToMerge"]),
+        )
+        return {}
+
+    def _register_stream_consumer(self, parameters: Parameters) -> Answer:
+        """Enhanced fan-out is accepted; mappings read shards directly in any case."""
+        stream, name = str(parameters["StreamARN"]), str(parameters["ConsumerName"])
+        now = self._scheduler.now()
+        consumer: Answer = {
+            "ConsumerName": name,
+            "ConsumerARN": f"{stream}/consumer/{name}:{int(now)}",
+            "ConsumerStatus": "ACTIVE",
+            "ConsumerCreationTimestamp": dt.datetime.fromtimestamp(now, dt.UTC),
+        }
+        self.streams.find(stream)
+        if name in self._consumers:
+            raise ServiceError("ResourceInUseException", f"Consumer {name} already exists.")
+        self._consumers[name] = consumer
+        return {"Consumer": consumer}
+
+
+def _record(parameters: Parameters) -> NewRecord:
+    data = parameters["Data"]
+    explicit = parameters.get("ExplicitHashKey")
+    return NewRecord(
+        data.encode() if isinstance(data, str) else bytes(cast("bytes", data)),
+        str(parameters["PartitionKey"]),
+        None if explicit is None else _hash_key(str(explicit)),
+    )
+
+
+def _hash_key(text: str) -> int:
+    if not text.isdecimal():
+        raise ServiceError("InvalidArgumentException", f"Invalid ExplicitHashKey {text}.")
+    return int(text)
+
+
+def _sequence_number(parameters: Parameters) -> str:
+    number = parameters.get("StartingSequenceNumber")
+    if not isinstance(number, str) or not number.isdecimal():
+        raise ServiceError(
+            "InvalidArgumentException",
+            "Must either specify (1) AT_SEQUENCE_NUMBER and StartingSequenceNumber or "
+            "(2) AFTER_SEQUENCE_NUMBER and StartingSequenceNumber",
+        )
+    return number
+
+
+def _seconds(moment: object) -> float:
+    if isinstance(moment, dt.datetime):
+        return moment.timestamp()
+    if isinstance(moment, int | float):
+        return float(moment)
+    raise ServiceError(
+        "InvalidArgumentException", "Must specify timestamp parameter for iterator of type AT_TIMESTAMP"
+    )
+
+
+def _shard(stream: Stream, identifier: str) -> Shard:
+    shard = stream.shards.get(identifier)
+    if shard is None:
+        raise ServiceError(
+            "ResourceNotFoundException",
+            f"Shard {identifier} in stream {stream.settings.name} under account 123456789012 does not exist",
+        )
+    return shard
+
+
+def _within(records: list[StreamRecord]) -> list[StreamRecord]:
+    total = 0
+    for index, record in enumerate(records):
+        total += len(record.data)
+        if total > _READ_BYTES and index:
+            return records[:index]
+    return records
+
+
+def _described(record: StreamRecord) -> Answer:
+    return {
+        "SequenceNumber": record.sequence_number,
+        "ApproximateArrivalTimestamp": dt.datetime.fromtimestamp(record.arrived_at, dt.UTC),
+        "Data": record.data,
+        "PartitionKey": record.partition_key,
+        "EncryptionType": "NONE",
+    }
+
+
+def _described_shard(shard: Shard) -> Answer:
+    numbers: Answer = {"StartingSequenceNumber": shard.sequence_number(0)}
+    if shard.closed:
+        numbers["EndingSequenceNumber"] = shard.sequence_number(shard.end)
+    described: Answer = {
+        "ShardId": shard.id,
+        "HashKeyRange": _hash_key_range(shard),
+        "SequenceNumberRange": numbers,
+    }
+    for name, parent in zip(("ParentShardId", "AdjacentParentShardId"), shard.parents, strict=False):
+        described[name] = parent
+    return described
+
+
+def _hash_key_range(shard: Shard) -> Answer:
+    return {"StartingHashKey": str(shard.first_hash_key), "EndingHashKey": str(shard.last_hash_key)}
+
+
+OPERATIONS: Final[Mapping[str, Callable[[KinesisService, Parameters], Answer]]] = {
+    "PutRecord": KinesisService._put_record,
+    "PutRecords": KinesisService._put_records,
+    "GetShardIterator": KinesisService._get_shard_iterator,
+    "GetRecords": KinesisService._get_records,
+    "ListStreams": KinesisService._list_streams,
+    "DescribeStream": KinesisService._describe_stream,
+    "DescribeStreamSummary": KinesisService._describe_stream_summary,
+    "ListShards": KinesisService._list_shards,
+    "SplitShard": KinesisService._split_shard,
+    "MergeShards": KinesisService._merge_shards,
+    "RegisterStreamConsumer": KinesisService._register_stream_consumer,
+}
+"""What is answered, by AWS's operation name."""

@@ -1,0 +1,162 @@
+"""The stream of a DynamoDB table: what changed in moto's table becomes a record of ours.
+
+Source: DynamoDB, "Change data capture for DynamoDB Streams": images hold the item as it was and as it is; a write
+that changes nothing has no record.
+
+1. moto tells a table's shard of every write; the shard that is put in its place keeps old and new item until the
+   call has succeeded. What a failed transaction wrote is forgotten with it.
+2. A table has one shard here, so all its changes are in order; AWS promises that for each item only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, Self, cast
+
+from penstock.runtime.aws_calls import REGION
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.streams.streams import NewRecord, Streams
+
+if TYPE_CHECKING:
+    from moto.dynamodb.models.table import StreamShard
+
+STREAM_LABEL: Final = "2026-01-01T00:00:00.000"
+"""The end of every table stream's ARN, which on AWS is the time when it was made."""
+
+Item = Mapping[str, Mapping[str, object]]
+"""Attribute values by name, as DynamoDB's JSON writes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableStreamSettings:
+    """A table whose changes are recorded.
+
+    Attributes:
+        stream: the name of the stream among `Streams`.
+        keys: the names of the key attributes.
+    """
+
+    table: str
+    stream: str
+    arn: str
+    view_type: str
+    keys: tuple[str, ...]
+
+
+class _MotoItem(Protocol):
+    def to_json(self) -> Mapping[str, Item]: ...
+
+
+@dataclass(slots=True)
+class _ChangeCollector:
+    """Stands where moto has a table's `StreamShard`."""
+
+    table: str
+    pending: list[tuple[str, Item | None, Item | None]]
+    items: list[object] = field(default_factory=list)
+
+    def add(self, old: _MotoItem | None, new: _MotoItem | None) -> None:
+        """moto wrote an item: `old` is what it was, `new` what it is; None where there is none."""
+        images = [
+            None if one is None else json.loads(json.dumps(one.to_json()["Attributes"])) for one in (old, new)
+        ]
+        if images[0] != images[1]:
+            self.pending.append((self.table, images[0], images[1]))
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class TableChanges:
+    """Collects the changes of the tables that have a stream, and puts them into it."""
+
+    def __init__(
+        self, settings: Iterable[TableStreamSettings], *, streams: Streams, scheduler: Scheduler
+    ) -> None:
+        self._settings = {one.table: one for one in settings}
+        self._streams = streams
+        self._scheduler = scheduler
+        self._pending: list[tuple[str, Item | None, Item | None]] = []
+
+    def attach(self) -> None:
+        """Have moto's tables tell of their changes from now on; they exist already."""
+        if not self._settings:
+            return
+        from moto.dynamodb.models import dynamodb_backends
+
+        tables = dynamodb_backends["123456789012"][REGION].tables
+        for name in self._settings:
+            tables[name].stream_shard = cast("StreamShard", _ChangeCollector(name, self._pending))
+            tables[name].latest_stream_label = STREAM_LABEL
+
+    def forget(self) -> None:
+        """The call that made the pending changes has failed."""
+        self._pending.clear()
+
+    def publish(self) -> None:
+        """The call has succeeded: put its changes into the tables' streams."""
+        changes = self._pending[:]
+        self._pending.clear()
+        for table, old, new in changes:
+            self._put(self._settings[table], old, new)
+
+    def _put(self, settings: TableStreamSettings, old: Item | None, new: Item | None) -> None:
+        stream = self._streams.find(settings.stream)
+        (shard,) = stream.shards.values()
+        number = shard.sequence_number(shard.end)
+        item = new if new is not None else old or {}
+        keys = {name: item[name] for name in settings.keys}
+        record = {
+            "eventID": hashlib.md5(number.encode(), usedforsecurity=False).hexdigest(),
+            "eventName": "INSERT" if old is None else "REMOVE" if new is None else "MODIFY",
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": REGION,
+            "dynamodb": {
+                "ApproximateCreationDateTime": int(self._scheduler.now()),
+                "Keys": keys,
+                **_images(settings.view_type, old, new),
+                "SequenceNumber": number,
+                "SizeBytes": sum(map(_size, (keys, *_images(settings.view_type, old, new).values()))),
+                "StreamViewType": settings.view_type,
+            },
+            "eventSourceARN": settings.arn,
+        }
+        data = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
+        self._streams.put(settings.stream, [NewRecord(data, json.dumps(keys, sort_keys=True))])
+
+
+def _images(view_type: str, old: Item | None, new: Item | None) -> dict[str, Item]:
+    images: dict[str, Item] = {}
+    if new is not None and view_type in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
+        images["NewImage"] = new
+    if old is not None and view_type in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES"):
+        images["OldImage"] = old
+    return images
+
+
+def _size(item: Item) -> int:
+    """An item's size (DynamoDB, "DynamoDB item sizes and formats")."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Mapping[str, object]) -> int:
+    ((kind, content),) = value.items()
+    match kind, content:
+        case "N", str():
+            return len(content.strip("-").replace(".", "")) // 2 + 1
+        case "B", str():
+            return len(content) * 3 // 4
+        case "L", list():
+            return 3 + sum(1 + _value_size(one) for one in content)
+        case "M", dict():
+            return 3 + _size(content) + len(content)
+        case "NS" | "SS" | "BS", list():
+            return sum(_value_size({kind[0]: one}) for one in content)
+        case "S", str():
+            return len(content.encode())
+        case _:
+            return 1

@@ -1,0 +1,130 @@
+"""Answers the DynamoDB Streams API (`boto3.client("dynamodbstreams")`) from the tables' streams.
+
+Source: the Amazon DynamoDB Streams API reference.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import Call, ServiceError, unanswered
+from penstock.runtime.streams.iterators import ShardIterator, iterator_text, read_iterator
+from penstock.runtime.streams.streams import Streams
+from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
+
+MOST_READ: Final = 1000
+
+Parameters = Mapping[str, object]
+Answer = dict[str, object]
+
+
+class TableStreamsService:
+    """DynamoDB Streams for one run. See `OPERATIONS` for what it answers."""
+
+    def __init__(
+        self, settings: Iterable[TableStreamSettings], *, streams: Streams, scheduler: Scheduler
+    ) -> None:
+        self._tables = {one.arn: one for one in settings}
+        self._streams = streams
+        self._scheduler = scheduler
+
+    def answer(self, call: Call) -> Answer:
+        """Answer one call; see `Service.answer`."""
+        operation = OPERATIONS.get(call.operation)
+        if operation is None:
+            raise unanswered("dynamodbstreams", call.operation)
+        return operation(self, call.parameters)
+
+    def _table(self, parameters: Parameters) -> TableStreamSettings:
+        found = self._tables.get(str(parameters.get("StreamArn")))
+        if found is None:
+            raise ServiceError("ResourceNotFoundException", "Requested resource not found: Stream not found")
+        return found
+
+    def _list_streams(self, parameters: Parameters) -> Answer:
+        wanted = parameters.get("TableName")
+        return {
+            "Streams": [
+                {"StreamArn": one.arn, "TableName": one.table, "StreamLabel": STREAM_LABEL}
+                for one in self._tables.values()
+                if wanted in (None, one.table)
+            ]
+        }
+
+    def _describe_stream(self, parameters: Parameters) -> Answer:
+        table = self._table(parameters)
+        shards = self._streams.find(table.stream).shards.values()
+        kinds = ("HASH", "RANGE")
+        return {
+            "StreamDescription": {
+                "StreamArn": table.arn,
+                "StreamLabel": STREAM_LABEL,
+                "StreamStatus": "ENABLED",
+                "StreamViewType": table.view_type,
+                "TableName": table.table,
+                "KeySchema": [
+                    {"AttributeName": name, "KeyType": kind}
+                    for name, kind in zip(table.keys, kinds, strict=False)
+                ],
+                "Shards": [
+                    {
+                        "ShardId": shard.id,
+                        "SequenceNumberRange": {"StartingSequenceNumber": shard.sequence_number(0)},
+                    }
+                    for shard in shards
+                ],
+            }
+        }
+
+    def _get_shard_iterator(self, parameters: Parameters) -> Answer:
+        table = self._table(parameters)
+        shard = self._streams.find(table.stream).shards.get(str(parameters["ShardId"]))
+        if shard is None:
+            raise ServiceError("ResourceNotFoundException", "Requested resource not found: Shard not found")
+        match parameters["ShardIteratorType"]:
+            case "TRIM_HORIZON":
+                position = self._streams.horizon(table.stream, shard.id)
+            case "LATEST":
+                position = shard.end
+            case kind:
+                number = str(parameters.get("SequenceNumber"))
+                if not number.isdecimal() or not 0 <= shard.position(number) < shard.end:
+                    raise ServiceError("ValidationException", f"Invalid SequenceNumber: {number}")
+                position = shard.position(number) + (kind == "AFTER_SEQUENCE_NUMBER")
+        made = ShardIterator(table.stream, shard.id, position, self._scheduler.now())
+        return {"ShardIterator": iterator_text(made)}
+
+    def _get_records(self, parameters: Parameters) -> Answer:
+        now = self._scheduler.now()
+        iterator = read_iterator(str(parameters["ShardIterator"]), now)
+        limit = min(int(str(parameters.get("Limit", MOST_READ))), MOST_READ)
+        position = max(iterator.position, self._streams.horizon(iterator.stream, iterator.shard))
+        records = self._streams.read(iterator.stream, iterator.shard, position, limit)
+        after = ShardIterator(iterator.stream, iterator.shard, position + len(records), now)
+        return {
+            "Records": [_described(record.data) for record in records],
+            "NextShardIterator": iterator_text(after),
+        }
+
+
+def _described(data: bytes) -> Answer:
+    record: Answer = json.loads(data)
+    record.pop("eventSourceARN")
+    change = record["dynamodb"]
+    if isinstance(change, dict):
+        moment = change["ApproximateCreationDateTime"]
+        change["ApproximateCreationDateTime"] = dt.datetime.fromtimestamp(moment, dt.UTC)
+    return record
+
+
+OPERATIONS: Final[Mapping[str, Callable[[TableStreamsService, Parameters], Answer]]] = {
+    "ListStreams": TableStreamsService._list_streams,
+    "DescribeStream": TableStreamsService._describe_stream,
+    "GetShardIterator": TableStreamsService._get_shard_iterator,
+    "GetRecords": TableStreamsService._get_records,
+}
+"""What is answered, by AWS's operation name."""
