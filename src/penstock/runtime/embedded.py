@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -81,7 +81,6 @@ class Embedded:
         folder: the run's state folder, held by this process; it is released at the end.
         clock: a `VirtualClock` makes a simulation, a `RealClock` (the default) a real run.
         workers: how many invocations run at once under the real clock; all processors by default.
-        invoker: makes what runs functions, instead of this process or its workers (a simulation's own functions).
         seed: of ids and random numbers; the same seed, input and pipeline give the same journal under the
             virtual clock.
 
@@ -97,14 +96,12 @@ class Embedded:
         *,
         clock: Clock | None = None,
         workers: int | None = None,
-        invoker: Callable[[Scheduler], Invoker] | None = None,
         seed: int = 0,
     ) -> None:
         _check_known(pipeline)
         self.pipeline = pipeline
         self.folder = folder
         self.clock = clock or RealClock()
-        self._given_invoker = invoker
         self.workers = workers or os.cpu_count() or 1
         self.past = tuple(read_journal(folder.journal)) if folder.journal.exists() else ()
         started = next((event for event in self.past if isinstance(event, RunStarted)), None)
@@ -197,8 +194,6 @@ class Embedded:
 
     def _make_invoker(self, *, virtual: bool) -> Invoker:
         enter_project(self.pipeline.root)
-        if self._given_invoker is not None:
-            return self._given_invoker(self.scheduler)
         if virtual:
             return InlineInvoker(self.scheduler)
         return PoolInvoker(

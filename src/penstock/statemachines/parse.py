@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from penstock.errors import DefinitionError
-from penstock.statemachines import model
+from penstock.statemachines import failures, model
 from penstock.statemachines.choice_rules import parse_choice
 from penstock.statemachines.fields import Fields
 from penstock.statemachines.jsonpath import ReferencePath
@@ -146,9 +146,32 @@ def working(fields: Fields, *, parameters: bool = True) -> Working:
         selector=None if jsonata else fields.template("ResultSelector"),
         result_path=None if jsonata else fields.reference_path("ResultPath"),
         discards_result=not jsonata and "ResultPath" in fields and fields.value("ResultPath") is None,
-        retriers=tuple(_retrier(item) for item in fields.objects("Retry")),
-        catchers=tuple(_catcher(item) for item in fields.objects("Catch")),
+        retriers=tuple(_retrier(item) for item in _all_last(fields.objects("Retry"))),
+        catchers=tuple(_catcher(item) for item in _all_last(fields.objects("Catch"))),
     )
+
+
+def _all_last(handlers: Sequence[Fields]) -> Iterator[Fields]:
+    """Retriers or Catchers; `States.ALL` stands alone in its array and in the last of them.
+
+    (States Language, "Retrying after error", "Fallback states".)
+    """
+    for number, handler in enumerate(handlers, 1):
+        names = handler.texts("ErrorEquals")
+        if failures.ALL in names:
+            if len(names) > 1:
+                raise handler.fault(
+                    "States.ALL stands beside other names",
+                    "ErrorEquals",
+                    fix='write "ErrorEquals": ["States.ALL"]: it stands for the other names as well',
+                )
+            if number < len(handlers):
+                raise handler.fault(
+                    "States.ALL is not in the last one",
+                    "ErrorEquals",
+                    fix="put it last: what follows would never be looked at",
+                )
+        yield handler
 
 
 def _retrier(fields: Fields) -> model.Retrier:
@@ -229,6 +252,13 @@ def _task(name: str, fields: Fields, _flows: dict[str, Flow]) -> State:
     credentials = fields.object("Credentials")
     if credentials is not None and not {"RoleArn", "RoleArn.$"} & credentials.members.keys():
         raise credentials.fault("RoleArn is missing", fix='add "RoleArn"')
+    timeout, heartbeat = fields.value("TimeoutSeconds"), fields.value("HeartbeatSeconds")
+    if isinstance(timeout, int) and isinstance(heartbeat, int) and heartbeat >= timeout:
+        raise fields.fault(
+            f"HeartbeatSeconds is {heartbeat}, TimeoutSeconds is {timeout}",
+            "HeartbeatSeconds",
+            fix="a heartbeat is expected more often than the timeout: make it smaller than TimeoutSeconds",
+        )
     return model.Task(
         **common(name, fields),
         **working(fields),

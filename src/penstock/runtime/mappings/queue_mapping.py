@@ -130,7 +130,15 @@ class QueueMapping:
     def _receive(self) -> list[Message]:
         settings = self.settings
         return self._queues.receive(
-            settings.queue, settings.batch_size, consumer=settings.name, most_bytes=BATCH_LIMIT_BYTES
+            settings.queue,
+            settings.batch_size,
+            visibility_timeout_seconds=visibility_timeout_seconds(
+                self._queues.find(settings.queue).settings.visibility_timeout_seconds,
+                batching_window_seconds=settings.batching_window_seconds,
+                function_timeout_seconds=self._functions.find(settings.function).timeout_seconds,
+            ),
+            consumer=settings.name,
+            most_bytes=BATCH_LIMIT_BYTES,
         )
 
     def _filter(
@@ -165,6 +173,21 @@ class QueueMapping:
             )
         )
         self._look()
+
+
+def visibility_timeout_seconds(
+    configured: float, *, batching_window_seconds: float, function_timeout_seconds: float
+) -> float:
+    """For how long Lambda hides the messages that it receives.
+
+    That is the queue's own visibility timeout, unless a batching window and the function's timeout together are
+    longer: then it is their sum and 30 seconds (Lambda, "Creating and configuring an Amazon SQS event source
+    mapping").
+    """
+    needed = batching_window_seconds + function_timeout_seconds
+    if batching_window_seconds and needed > configured:
+        return needed + 30
+    return configured
 
 
 def event_record(message: Message, queue_arn: str) -> dict[str, object]:

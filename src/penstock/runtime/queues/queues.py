@@ -37,6 +37,9 @@ MAXIMUM_VISIBILITY_SECONDS: Final = 43_200
 
 Listener = Callable[[], None]
 
+Forgets = Callable[[str, str], bool]
+"""Does the queue of this name acknowledge that it deleted this message, and deliver it once more?"""
+
 
 class Queues:
     """The queues of one run.
@@ -44,11 +47,20 @@ class Queues:
     Args:
         settings: every queue; a dead-letter queue that they name is among them.
         ids: draws message ids.
+        forgets: which deletions of a standard queue get lost, so that the message is delivered again (SQS,
+            "At-least-once delivery"); none by default.
     """
 
     def __init__(
-        self, settings: Iterable[QueueSettings], *, scheduler: Scheduler, journal: Journal, ids: Ids
+        self,
+        settings: Iterable[QueueSettings],
+        *,
+        scheduler: Scheduler,
+        journal: Journal,
+        ids: Ids,
+        forgets: Forgets = lambda queue, message_id: False,
     ) -> None:
+        self._forgets = forgets
         self._scheduler = scheduler
         self._journal = journal
         self._ids = ids
@@ -205,7 +217,12 @@ class Queues:
     ) -> None:
         """Acknowledge messages; those that are gone already do not matter."""
         queue = self.find(name)
-        alive = tuple(message_id for message_id in message_ids if message_id in queue.messages)
+        alive = tuple(
+            message_id
+            for message_id in message_ids
+            if message_id in queue.messages
+            and not (not queue.settings.fifo and self._forgets(name, message_id))
+        )
         if alive:
             self._change(
                 MessagesDeleted(
