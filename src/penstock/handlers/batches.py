@@ -71,17 +71,45 @@ def record_id_of(source: Source, record: Record) -> str:
     return str(part.get("sequenceNumber" if source is Source.KINESIS else "SequenceNumber", ""))
 
 
-def settle_each(rules: BatchRules, records: Sequence[Record], act: Act, context: LambdaContext) -> Verdict:
-    """Give `act` each record's payloads, and return the partial batch response."""
+def settle_each(
+    rules: BatchRules,
+    records: Sequence[Record],
+    give: Callable[[object], object],
+    context: LambdaContext,
+    *,
+    around: Act | None = None,
+) -> Verdict:
+    """Give `give` each record's payloads, and return the partial batch response.
+
+    Args:
+        around: what gives it a payload instead, if more is done than that.
+    """
     failed: list[str] = []
     ordered = _is_ordered(rules.source, records)
     margin_millis = rules.stop_margin_seconds * 1000
+    remaining_millis, open_record = context.get_remaining_time_in_millis, rules.open
     for index, record in enumerate(records):
-        if index and context.get_remaining_time_in_millis() < margin_millis:
+        if index and remaining_millis() < margin_millis:
             _log().warning("the invocation is nearly out of time: %s records go back", len(records) - index)
             failed += _handed_back(rules, records[index:])
             break
-        if _succeeds(rules, record, act):
+        try:
+            payloads = open_record(record)
+        except DecodeError as error:
+            succeeded = _put_aside(rules, record, error)
+        else:
+            try:
+                if around is None:
+                    for payload in payloads:
+                        give(payload)
+                else:
+                    for number, payload in enumerate(payloads):
+                        around(payload, record, number)
+                continue
+            except Exception:  # noqa: BLE001  # whatever the handler raises fails its record, and only that
+                _log().exception("record %s failed", record_id_of(rules.source, record))
+                succeeded = False
+        if succeeded:
             continue
         if ordered:
             failed += _handed_back(rules, records[index:])
@@ -141,20 +169,6 @@ def _owner(owners: Sequence[int], index: int, name: str) -> int:
             fix="name places in the list that the handler was given, beginning with 0",
         )
     return owners[index]
-
-
-def _succeeds(rules: BatchRules, record: Record, act: Act) -> bool:
-    try:
-        payloads = rules.open(record)
-    except DecodeError as error:
-        return _put_aside(rules, record, error)
-    try:
-        for number, payload in enumerate(payloads):
-            act(payload, record, number)
-    except Exception:  # noqa: BLE001  # whatever the handler raises fails its record, and only that
-        _log().exception("record %s failed", record_id_of(rules.source, record))
-        return False
-    return True
 
 
 def _has_dead_letters(rules: BatchRules) -> bool:

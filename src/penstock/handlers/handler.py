@@ -102,14 +102,14 @@ class Handler(Generic[P, R]):
                 self._rules, records, lambda payloads: _around(tools, give, payloads, batch_id)
             )
         elif tools is None:
-            verdict = settle_each(self._rules, records, lambda payload, *_: give(payload), context)
+            verdict = settle_each(self._rules, records, give, context)
         else:
 
-            def act(payload: object, record: Mapping[str, Any], number: int) -> object:
+            def with_tools(payload: object, record: Mapping[str, Any], number: int) -> object:
                 record_id = record_id_of(source, record)
                 return _around(tools, give, payload, f"{record_id}/{number}" if number else record_id)
 
-            verdict = settle_each(self._rules, records, act, context)
+            verdict = settle_each(self._rules, records, give, context, around=with_tools)
         if tools is not None:
             failed = len(verdict["batchItemFailures"])
             tools.end(succeeded=len(records) - failed, failed=failed)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_origin
 
+import msgspec
+
 from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.attribute_values import image
 from penstock.handlers.base64_data import base64_bytes
-from penstock.handlers.packing import GZIPPED, UserRecord, gunzipped, user_records
+from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, gunzipped, user_records
 from penstock.handlers.payloads import (
     Text,
     check_payload_type,
@@ -123,7 +125,22 @@ def _kinesis(annotation: object, at: str) -> Open:
     decode = decode_text if payload is bytes else lambda data: decode_text(_plain(data))
     if wrapped:
         return lambda record: [_kinesis_record(record, part, decode(part.data)) for part in _parts(record)]
-    return lambda record: [decode(part.data) for part in _parts(record)]
+
+    def opened(record: Record) -> list[object]:
+        """Open plain data at once; everything else takes the long way, which knows what is wrong."""
+        try:
+            data: bytes = msgspec.convert(record["kinesis"]["data"], bytes)
+        except (KeyError, TypeError, msgspec.ValidationError):
+            data = AGGREGATED
+        if data and data[0] in _PACKED:
+            return [decode(part.data) for part in _parts(record)]
+        return [decode_text(data)]
+
+    return opened
+
+
+_PACKED = (AGGREGATED[0], GZIPPED[0])
+"""What packed data begins with."""
 
 
 def _parts(record: Record) -> list[UserRecord]:

@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from penstock.runtime.functions import Functions
 from penstock.runtime.invocation import InvocationOutcome
@@ -106,7 +107,7 @@ class QueueMapping:
             if not messages:
                 return True
         self._running += 1
-        payload = json.dumps({"Records": records}, ensure_ascii=False).encode()
+        payload = msgspec.json.encode({"Records": records})
         request_id = self._functions.run(
             settings.function,
             payload,

@@ -39,9 +39,9 @@ from penstock.runtime.mappings.stream_records import (
     PAYLOAD_LIMIT_BYTES,
     STATE_LIMIT_BYTES,
     Window,
+    count_that_fits,
     event_payload,
     event_record,
-    record_bytes,
 )
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.scheduler import Scheduler
@@ -207,11 +207,6 @@ class ShardReader:
             end = lane.window.end
             within = next((index for index in range(count) if waiting[index].arrived_at >= end), count)
             is_full, count = is_full or within < count, within
-        total = 0
-        for index in range(count):
-            total += record_bytes(waiting[index])
-            if total > PAYLOAD_LIMIT_BYTES and index:
-                return index, True
         return count, is_full
 
     def _may_end_window(self, lane: Lane) -> bool:
@@ -236,16 +231,22 @@ class ShardReader:
 
         lane.wake = self._ports.scheduler.call_at(when, woken)
 
+    def _payload(self, lane: Lane, batch: Batch) -> bytes:
+        """The invocation's JSON; what does not fit into it waits for the next batch."""
+        stream, shard, window = self._stream, self.shard.id, lane.window
+        payload = event_payload(
+            batch.records, stream, shard, window=window, final=batch.final, early=batch.early
+        )
+        if len(payload) <= PAYLOAD_LIMIT_BYTES or len(batch.records) < 2:
+            return payload
+        count = count_that_fits(batch.records)
+        lane.batches.insert(1, Batch(batch.records[count:]))
+        batch.records = batch.records[:count]
+        return event_payload(batch.records, stream, shard, window=window)
+
     def _deliver(self, lane: Lane, batch: Batch) -> None:
         settings, ports = self.settings, self._ports
-        payload = event_payload(
-            batch.records,
-            self._stream,
-            self.shard.id,
-            window=lane.window,
-            final=batch.final,
-            early=batch.early,
-        )
+        payload = self._payload(lane, batch)
         lane.busy = True
         batch.invocations += 1
         batch.request_id = ports.functions.run(
@@ -303,7 +304,7 @@ class ShardReader:
             return 0
         if lane.window is not None and _state_of(outcome.payload) is None:
             return 0
-        if not self.settings.report_batch_item_failures:
+        if not self.settings.report_batch_item_failures or outcome.payload in _ALL_SUCCEEDED:
             return None
         numbers = [record.sequence_number for record in batch.records]
         failed = failed_identifiers(outcome.payload, frozenset(numbers))
@@ -441,6 +442,10 @@ class ShardReader:
                 state=None if window is None else window.state,
             )
         )
+
+
+_ALL_SUCCEEDED: Final = (b"null", b"{}", b'{"batchItemFailures": []}')
+"""What most answers are, known without being read."""
 
 
 def _state_of(payload: bytes | None) -> str | None:

@@ -114,9 +114,14 @@ def event_record(record: StreamRecord, stream: StreamSettings, shard: str) -> Ma
     return found
 
 
-def record_bytes(record: StreamRecord) -> int:
-    """How large the record's JSON may be, at most."""
-    return _ENVELOPE_BYTES + len(record.data) * 4 // 3 + 2 * len(record.partition_key)
+def count_that_fits(records: Sequence[StreamRecord]) -> int:
+    """How many of the records a batch may surely have; at least one."""
+    total = 0
+    for index, record in enumerate(records):
+        total += _ENVELOPE_BYTES + len(record.data) * 4 // 3 + 2 * len(record.partition_key)
+        if total > PAYLOAD_LIMIT_BYTES:
+            return max(1, index)
+    return len(records)
 
 
 def _entries(
@@ -126,13 +131,13 @@ def _entries(
         return [msgspec.Raw(record.data) for record in records]
     arn, prefix = stream.arn, f"{shard}:"
     return [
-        _Record(_Kinesis(key, number, data, arrived_at), prefix + number, arn)
-        for number, key, data, arrived_at in map(_fields, records)
+        _Record(
+            _Kinesis(one.partition_key, one.sequence_number, one.data, one.arrived_at),
+            prefix + one.sequence_number,
+            arn,
+        )
+        for one in records
     ]
-
-
-def _fields(record: StreamRecord) -> tuple[str, str, bytes, float]:
-    return record.sequence_number, record.partition_key, record.data, record.arrived_at
 
 
 def _seconds_text(at: float) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+import msgspec
+
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Event, RecordsPut, ShardsChanged, StreamRecord
 from penstock.runtime.scheduler import Scheduler
@@ -38,8 +40,7 @@ class StreamSettings:
     retention_hours: int = 24
 
 
-@dataclass(frozen=True, slots=True)
-class NewRecord:
+class NewRecord(msgspec.Struct, frozen=True, gc=False):
     """A record to be put. `arrived_at` is now, if None."""
 
     data: bytes

@@ -11,7 +11,8 @@ class LambdaContext:
     """What Lambda's Python runtime passes as the second argument.
 
     Args:
-        remaining_seconds: how long the invocation may still run.
+        now: tells the time.
+        deadline: when the invocation is over, by that time.
     """
 
     function_version = "$LATEST"
@@ -19,17 +20,18 @@ class LambdaContext:
     identity = None
     client_context = None
 
-    def __init__(self, invocation: Invocation, remaining_seconds: Callable[[], float]) -> None:
+    def __init__(self, invocation: Invocation, now: Callable[[], float], deadline: float) -> None:
         self.aws_request_id = invocation.request_id
         self.function_name = invocation.function
         self.invoked_function_arn = invocation.arn
         self.memory_limit_in_mb = str(invocation.memory_mb)
         self.log_group_name = f"/aws/lambda/{invocation.function}"
-        self._remaining_seconds = remaining_seconds
+        self._now = now
+        self._deadline = deadline
 
     def get_remaining_time_in_millis(self) -> int:
         """Whole milliseconds until the function's timeout; never negative."""
-        return max(0, int(self._remaining_seconds() * 1000))
+        return max(0, int((self._deadline - self._now()) * 1000))
 
 
 def lambda_variables(invocation: Invocation, region: str) -> dict[str, str]:

@@ -226,5 +226,5 @@ def _load(handler: str) -> Entry | FunctionError:
 
 
 def _run(entry: Entry, message: Run) -> bytes | FunctionError:
-    context = LambdaContext(message.invocation, lambda: message.until - time.monotonic())
+    context = LambdaContext(message.invocation, time.monotonic, message.until)
     return run_entry(entry, message.invocation.payload, context)

@@ -70,7 +70,7 @@ class InlineInvoker:
             entry = self._warm.get(invocation.function)
             if entry is None:
                 entry = self._warm[invocation.function] = self._load(invocation.handler)
-            context = LambdaContext(invocation, lambda: deadline - self._scheduler.now())
+            context = LambdaContext(invocation, self._scheduler.clock.now, deadline)
             return run_entry(entry, invocation.payload, context)
         except LoadFailedError as failed:
             return failed.error

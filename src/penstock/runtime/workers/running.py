@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from types import TracebackType
+from typing import Final
 
 import msgspec
 
@@ -30,6 +31,8 @@ from penstock.runtime.invocation import (
 from penstock.runtime.workers.context import LambdaContext
 
 Entry = Callable[[object, LambdaContext], object]
+
+_ALL_SUCCEEDED: Final[dict[str, list[object]]] = {"batchItemFailures": []}
 
 _with_exact_decimals = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -77,7 +80,7 @@ def load_entry(setting: str) -> Entry:
 def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | FunctionError:
     """Run a handler with a JSON event; return its JSON answer, or why there is none."""
     try:
-        event = json.loads(payload)
+        event = unmarshalled(payload)
     except ValueError as error:
         return FunctionError(error_type=UNMARSHAL_FAILED, error_message=f"Unable to unmarshal input: {error}")
     try:
@@ -100,12 +103,26 @@ def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | F
     return encoded
 
 
+def unmarshalled(payload: bytes) -> object:
+    """The event of an invocation's JSON, as Lambda's runtime reads it with `json.loads`, only faster.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return json.loads(payload)  # NaN, numbers that become infinite, lone surrogates; or what is wrong
+
+
 def marshalled(answer: object) -> bytes:
     """A handler's answer as JSON. Decimals (DynamoDB's numbers) become numbers, digit for digit, as on Lambda.
 
     Raises:
         TypeError, ValueError: it cannot be written as JSON.
     """
+    if answer in (None, _ALL_SUCCEEDED):
+        return b"null" if answer is None else b'{"batchItemFailures": []}'
     decimals: list[Decimal] = []
 
     def number(value: object) -> float:
