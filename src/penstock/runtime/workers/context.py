@@ -31,7 +31,8 @@ class LambdaContext:
 
     def get_remaining_time_in_millis(self) -> int:
         """Whole milliseconds until the function's timeout; never negative."""
-        return max(0, int((self._deadline - self._now()) * 1000))
+        seconds = self._deadline - self._now()
+        return int(seconds * 1000) if seconds > 0 else 0
 
 
 def lambda_variables(invocation: Invocation, region: str) -> dict[str, str]:
