@@ -7,6 +7,7 @@
     PenstockError
     ├── DeclarationError        a pipeline's declaration does not hold together
     ├── RuleError               one rule that a declaration or a definition breaks, with the rule's id
+    ├── EventPatternError       an event pattern or a filter is not valid
     ├── DefinitionError         a state machine's definition is not valid States Language
     │   └── ExpressionSyntaxError   a path, intrinsic function or JSONata expression cannot be read
     ├── EvaluationError         an expression cannot be evaluated with the data at hand (a state fails with it)
@@ -82,6 +83,10 @@ class RuleError(PenstockError):
     def __str__(self) -> str:
         first, *rest = super().__str__().split("\n")
         return "\n".join([f"{self.rule} {first}", *rest])
+
+
+class EventPatternError(PenstockError):
+    """An event pattern, filter criteria or a filter policy that AWS would not take."""
 
 
 class DefinitionError(PenstockError):

@@ -1,0 +1,218 @@
+"""EventBridge's event patterns: compiled once, matched often.
+
+Sources: EventBridge, "Creating Amazon EventBridge event patterns" and "Comparison operators for use in event
+patterns"; the order and the array rules are those of AWS's open implementation, Event Ruler.
+
+1. An event is looked at as its leaves: the dotted path of each, its value, and which element of which array of
+   objects it lies in. Names that contain dots are therefore the same as nested objects.
+2. A pattern matches if for each of its paths a leaf can be chosen so that all of them lie in the same element
+   of every array that they share. Paths are taken in the order of their names.
+3. `exists: false` asks that there be no such leaf in the elements chosen so far.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import TypeAlias
+
+from penstock.errors import EventPatternError
+from penstock.pipelines.event_pattern_operators import ValueMatcher, value_matcher
+
+Membership: TypeAlias = tuple[tuple[int, int], ...]
+"""For each array around a leaf (but not the one that lists plain values): which it is, and the element's index."""
+
+Leaf: TypeAlias = tuple[object, Membership]
+Rule: TypeAlias = tuple[tuple[str, ValueMatcher], ...]
+"""One alternative of a pattern: its paths in order."""
+
+MAXIMUM_ALTERNATIVES = 1000
+"""What `$or` may multiply out to (EventBridge, "Event pattern considerations")."""
+
+
+class Pattern:
+    """A compiled pattern; `matches` tells whether an event is one of those that it describes."""
+
+    __slots__ = ("_paths", "_prefixes", "_rules")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._paths = frozenset(path for rule in rules for path, _ in rule)
+        self._prefixes = frozenset(
+            path[:index] for path in self._paths for index, letter in enumerate(path) if letter == "."
+        )
+
+    def matches(self, event: Mapping[str, object]) -> bool:
+        """Whether the event matches; an event is a decoded JSON object."""
+        leaves: dict[str, list[Leaf]] = {}
+        grouped = _collect(event, "", (), self._paths, self._prefixes, leaves, [0])
+        if grouped:
+            return any(_consistent(rule, leaves, 0, ()) for rule in self._rules)
+        return any(_flat(rule, leaves) for rule in self._rules)
+
+
+def compile_pattern(pattern: object) -> Pattern:
+    """Compile a pattern: its JSON text, or what that decodes to.
+
+    Raises:
+        EventPatternError: AWS would refuse it (`InvalidEventPatternException`); `at` is a JSON pointer.
+    """
+    if isinstance(pattern, str | bytes):
+        try:
+            pattern = json.loads(pattern)
+        except ValueError as error:
+            raise EventPatternError(
+                f"the event pattern is not JSON: {error}", fix="write a JSON object"
+            ) from error
+    if not isinstance(pattern, Mapping):
+        raise EventPatternError("an event pattern is an object", fix='for example {"source": ["aws.s3"]}')
+    if not pattern:
+        raise EventPatternError("the event pattern is empty", fix='for example {"source": ["aws.s3"]}')
+    rules = [tuple(sorted(rule.items(), key=lambda item: item[0])) for rule in _alternatives(pattern, "", "")]
+    return Pattern(rules)
+
+
+# --- Compiling --------------------------------------------------------------------------------------------
+
+
+def _alternatives(members: Mapping[str, object], path: str, pointer: str) -> list[dict[str, ValueMatcher]]:
+    """The pattern without `$or`: several patterns, of which one has to match."""
+    if not members:
+        raise EventPatternError("empty objects are not allowed", at=pointer, fix="leave the member out")
+    parts = [list(_member(name, value, path, pointer)) for name, value in members.items()]
+    total = 1
+    for part in parts:
+        total *= len(part)
+    if total > MAXIMUM_ALTERNATIVES:
+        raise EventPatternError(
+            f"$or multiplies out to {total} rules; {MAXIMUM_ALTERNATIVES} are allowed",
+            at=pointer,
+            fix="divide it into several rules",
+        )
+    merged: list[dict[str, ValueMatcher]] = []
+    for combination in product(*parts):
+        rule: dict[str, ValueMatcher] = {}
+        for one in combination:
+            rule.update(one)
+        merged.append(rule)
+    return merged
+
+
+def _member(name: str, value: object, path: str, pointer: str) -> Iterator[dict[str, ValueMatcher]]:
+    here = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+    if name == "$or" and _is_or(value):
+        assert isinstance(value, Sequence)
+        for index, one in enumerate(value):
+            yield from _alternatives(one, path, f"{here}/{index}")
+        return
+    inner = f"{path}.{name}" if path else name
+    if isinstance(value, Mapping):
+        yield from _alternatives(value, inner, here)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        yield {inner: value_matcher(value, here)}
+    else:
+        raise EventPatternError(
+            f'"{name}" must be an object or an array', at=here, fix=f"write [{json.dumps(value)}]"
+        )
+
+
+def _is_or(value: object) -> bool:
+    """`$or` is an operator if it has an array of two objects or more; it is a name otherwise."""
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and len(value) > 1
+        and all(isinstance(one, Mapping) for one in value)
+    )
+
+
+# --- Matching ---------------------------------------------------------------------------------------------
+
+
+def _collect(
+    members: Mapping[str, object],
+    path: str,
+    membership: Membership,
+    paths: frozenset[str],
+    prefixes: frozenset[str],
+    leaves: dict[str, list[Leaf]],
+    arrays: list[int],
+) -> bool:
+    """Gather the leaves that the pattern asks about; true if some lie in an array of objects."""
+    grouped = False
+    for name, value in members.items():
+        inner = f"{path}.{name}" if path else name
+        if isinstance(value, dict):
+            if inner in prefixes:
+                grouped |= _collect(value, inner, membership, paths, prefixes, leaves, arrays)
+        elif isinstance(value, list):
+            if inner in paths or inner in prefixes:
+                grouped |= _collect_array(value, inner, membership, paths, prefixes, leaves, arrays)
+        elif inner in paths:
+            leaves.setdefault(inner, []).append((value, membership))
+    return grouped
+
+
+def _collect_array(
+    array: list[object],
+    path: str,
+    membership: Membership,
+    paths: frozenset[str],
+    prefixes: frozenset[str],
+    leaves: dict[str, list[Leaf]],
+    arrays: list[int],
+) -> bool:
+    number = arrays[0]
+    arrays[0] += 1
+    grouped = False
+    for index, value in enumerate(array):
+        within = (*membership, (number, index))
+        if isinstance(value, dict):
+            _collect(value, path, within, paths, prefixes, leaves, arrays)
+            grouped = True
+        elif isinstance(value, list):
+            _collect_array(value, path, within, paths, prefixes, leaves, arrays)
+            grouped = True
+        elif path in paths:
+            leaves.setdefault(path, []).append((value, membership))
+    return grouped
+
+
+def _flat(rule: Rule, leaves: Mapping[str, list[Leaf]]) -> bool:
+    """Whether every path has a leaf that matches, where no leaf lies in an array of objects."""
+    for path, matcher in rule:
+        found = leaves.get(path)
+        if found is None:
+            if not matcher.absent:
+                return False
+        elif not any(matcher.matches(value) for value, _ in found):
+            return False
+    return True
+
+
+def _consistent(rule: Rule, leaves: Mapping[str, list[Leaf]], index: int, chosen: Membership) -> bool:
+    """Whether leaves can be chosen for the paths from `index` on that fit those chosen before."""
+    if index == len(rule):
+        return True
+    path, matcher = rule[index]
+    present = False
+    for value, membership in leaves.get(path, ()):
+        together = _together(chosen, membership)
+        if together is None:
+            continue
+        present = True
+        if matcher.matches(value) and _consistent(rule, leaves, index + 1, together):
+            return True
+    return not present and matcher.absent and _consistent(rule, leaves, index + 1, chosen)
+
+
+def _together(chosen: Membership, membership: Membership) -> Membership | None:
+    """Both choices of elements, or None if they differ about an array."""
+    if not membership or chosen == membership:
+        return chosen
+    known = dict(chosen)
+    for array, element in membership:
+        if known.setdefault(array, element) != element:
+            return None
+    return tuple(known.items())
