@@ -18,7 +18,7 @@ class S3Upload(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: decoded: S3 sends it URL-encoded.
         etag: without quotation marks; empty where the event has none.
-        sequencer: hexadecimal; of two events of one key, the later one has the greater.
+        sequencer: hexadecimal; see `is_later_than`. Empty for changes of tags and access control lists.
         event_time: as S3 writes it, `2026-01-01T00:00:00.000Z`.
     """
 
@@ -31,6 +31,15 @@ class S3Upload(msgspec.Struct, frozen=True, kw_only=True):
     event_name: str = ""
     event_time: str = ""
     region: str = ""
+
+    def is_later_than(self, other: S3Upload) -> bool:
+        """Whether this event of an object happened after another one of the same object.
+
+        Events may arrive in any order; their sequencers tell. They are hexadecimal texts, compared after the
+        shorter one was filled up with zeros on its right (S3, "Event message structure").
+        """
+        width = max(len(self.sequencer), len(other.sequencer))
+        return self.sequencer.upper().ljust(width, "0") > other.sequencer.upper().ljust(width, "0")
 
 
 class SQSMessage(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
 
-from penstock.errors import TargetError, UsageError
-from penstock.pipelines import Bucket, Pipeline, QueueMapping, StreamMapping, Table
+from penstock.errors import UsageError
+from penstock.pipelines import Bucket, Pipeline, Table
 from penstock.pipelines.imports import enter_project
 from penstock.pipelines.resolve import name_of
 from penstock.runtime import settings
@@ -86,7 +86,6 @@ class Embedded:
 
     Raises:
         StateFolderError: the folder cannot be used, or (when resuming) its journal cannot be read.
-        TargetError: the pipeline has a part that this target does not know.
     """
 
     def __init__(
@@ -98,7 +97,6 @@ class Embedded:
         workers: int | None = None,
         seed: int = 0,
     ) -> None:
-        _check_known(pipeline)
         self.pipeline = pipeline
         self.folder = folder
         self.clock = clock or RealClock()
@@ -426,21 +424,6 @@ class Embedded:
                 )
             )
         self._table_changes.publish()
-
-
-def _check_known(pipeline: Pipeline) -> None:
-    for mapping in pipeline.of(QueueMapping):
-        if mapping.filter_criteria:
-            raise _unknown(f"filter criteria ({mapping.queue.name})", str(mapping.declared_at))
-    for stream_mapping in pipeline.of(StreamMapping):
-        if stream_mapping.filter_criteria:
-            raise _unknown(f"filter criteria ({stream_mapping.stream.name})", str(stream_mapping.declared_at))
-
-
-def _unknown(what: str, at: str) -> TargetError:
-    return TargetError(
-        f"the embedded target does not know {what} yet", at=at, fix="run this pipeline against an endpoint"
-    )
 
 
 def _create_table(client: Client, table: Table) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from penstock.pipelines import (
@@ -19,6 +19,7 @@ from penstock.pipelines import (
     StreamMapping,
     Table,
 )
+from penstock.pipelines.filter_criteria import FilterCriteria, FilterSource
 from penstock.pipelines.resolve import (
     arn_of,
     definition,
@@ -120,6 +121,7 @@ def mapping_settings(pipeline: Pipeline, *, concurrency: int) -> Iterator[QueueM
             batching_window_seconds=mapping.batching_window_seconds,
             report_batch_item_failures=mapping.report_batch_item_failures,
             concurrency=mapping.maximum_concurrency or concurrency,
+            wanted=_wanted(mapping.filter_criteria, "sqs"),
         )
 
 
@@ -170,7 +172,16 @@ def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSetting
             tumbling_window_seconds=mapping.tumbling_window_seconds,
             on_failure_queue=name_of(target) if isinstance(target, Queue) else None,
             on_failure_bucket=name_of(target) if isinstance(target, Bucket) else None,
+            wanted=_wanted(
+                mapping.filter_criteria, "kinesis" if isinstance(mapping.stream, Stream) else "dynamodb"
+            ),
         )
+
+
+def _wanted(
+    criteria: Sequence[Mapping[str, object]], source: FilterSource
+) -> Callable[[Mapping[str, object]], bool] | None:
+    return FilterCriteria(criteria, source=source).accepts if criteria else None
 
 
 def _stream_name(source: Stream | Table) -> str:

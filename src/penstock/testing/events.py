@@ -60,10 +60,9 @@ def s3_event(
 def _s3_record(
     key: str, number: int, bucket: str, size_bytes: int, event_name: str, version_id: str | None
 ) -> Event:
-    described: Event = {
-        "key": quote_plus(key, safe="/"),
-        "sequencer": f"{0x0055AED6DCD90281E5 + number:018X}",
-    }
+    described: Event = {"key": quote_plus(key, safe="/")}
+    if not event_name.startswith(("ObjectTagging", "ObjectAcl")):
+        described["sequencer"] = f"{0x0055AED6DCD90281E5 + number:018X}"
     if event_name.startswith("ObjectCreated"):
         described |= {"size": size_bytes, "eTag": _md5(key.encode())}
     if version_id is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from penstock.errors import EventPatternError
 from penstock.pipelines.checks.rule import Finding, Rule
+from penstock.pipelines.filter_criteria import FilterCriteria, FilterSource
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.resources import Bucket, Queue, QueueMapping, StreamMapping, Table
 
@@ -93,6 +95,26 @@ def _failure_destinations(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _filters(graph: Graph) -> Iterator[Finding]:
+    sources: list[tuple[QueueMapping | StreamMapping, FilterSource]] = [
+        *((mapping, "sqs") for mapping in graph.of(QueueMapping)),
+        *(
+            (mapping, "dynamodb" if isinstance(mapping.stream, Table) else "kinesis")
+            for mapping in graph.of(StreamMapping)
+        ),
+    ]
+    for mapping, source in sources:
+        try:
+            FilterCriteria(mapping.filter_criteria, source=source)
+        except EventPatternError as error:
+            yield Finding(
+                what=f"Lambda refuses the filter: {error.what}",
+                part=mapping,
+                within=f"filter_criteria{error.at or ''}",
+                fix=error.fix or "write an event pattern",
+            )
+
+
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest"
 
 RULES = (
@@ -137,5 +159,11 @@ RULES = (
         title="the on-failure destination of a stream mapping is a standard queue or a bucket",
         source=f"{_LAMBDA}/dg/kinesis-on-failure-destination.html",
         check=_failure_destinations,
+    ),
+    Rule(
+        id="PL308",
+        title="a filter is a valid event pattern",
+        source=f"{_LAMBDA}/dg/invocation-eventfiltering.html",
+        check=_filters,
     ),
 )

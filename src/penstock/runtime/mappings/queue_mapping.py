@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +27,7 @@ from penstock.runtime.scheduler import Scheduler, Timer
 BATCH_LIMIT_BYTES: Final = 5 * 1024 * 1024
 """Of message bodies; with their attributes, a batch stays under Lambda's 6 MB."""
 
-Filter = Callable[[dict[str, object]], bool]
+Filter = Callable[[Mapping[str, object]], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
