@@ -8,6 +8,7 @@ handler           the decorated function: plain for tests, Lambda's entry for ev
 records           what a record is with its metadata: S3Upload, SQSMessage[T], KinesisRecord[T], ...
 payloads          decoding into dataclasses, TypedDicts, Structs, Pydantic models, str, bytes, dict
 opening           opening the records of each source
+windows           tumbling windows and their state
 batches           partial batch responses, order, early stop
 dead_letters      what becomes of a record that cannot be decoded
 observability     Powertools for Lambda, loaded if it is used
@@ -40,6 +41,7 @@ from penstock.handlers.records import (
     SQSMessage,
 )
 from penstock.handlers.spec import HandlerSpec, Source
+from penstock.handlers.windows import TumblingWindow
 
 __all__ = [
     "DynamoDBChange",
@@ -54,6 +56,7 @@ __all__ = [
     "SNSMessage",
     "SQSMessage",
     "Source",
+    "TumblingWindow",
     "Undecodable",
     "on_dynamodb_change",
     "on_event",

@@ -28,6 +28,7 @@ from penstock.handlers.observability import Powertools, check_powertools
 from penstock.handlers.opening import opener
 from penstock.handlers.payloads import check_payload_type, value_decoder
 from penstock.handlers.spec import HandlerSpec, Source
+from penstock.handlers.windows import is_window, window_opener
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -184,7 +185,19 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
             at=at,
             fix="annotate it with the type of the payload; dict takes any JSON object",
         )
-    takes_context = len(parameters) == 2
+    open_window = None
+    if len(parameters) > 1 and is_window(hints.get(parameters[1])):
+        if source not in (Source.KINESIS, Source.DYNAMODB) or not _batch_of(annotation)[0]:
+            raise HandlerError(
+                f"{function.__qualname__} takes a window, but not a batch of stream records",
+                at=at,
+                fix="annotate the payloads with list[...] under @on_kinesis_record or @on_dynamodb_change",
+            )
+        open_window = window_opener(hints[parameters[1]], at=at)
+        parameters = (parameters[0], *parameters[2:])
+    elif len(parameters) > 2:
+        raise _too_many(function, parameters, at)
+    takes_context = len(parameters) > 1
     if takes_context and not is_context_parameter(parameters[1], hints.get(parameters[1])):
         raise HandlerError(
             f"{function.__qualname__} takes {parameters[1]!r} besides the payload",
@@ -199,6 +212,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
         module=function.__module__,
         qualname=function.__qualname__,
         fails_partially=source in _PARTIAL,
+        windowed=open_window is not None,
     )
     if options.powertools is not None:
         check_powertools(options.powertools, spec, at)
@@ -219,6 +233,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
         takes_context=takes_context,
         check_result=_result_check(hints.get("return", object), at) if source is Source.TASK else _as_it_is,
         powertools=options.powertools,
+        open_window=open_window,
     )
 
 
@@ -271,7 +286,7 @@ def _hints(function: Callable[..., Any], at: str) -> dict[str, Any]:
 
 
 def _parameters(function: Callable[..., Any], at: str) -> tuple[str, ...]:
-    """The names of the parameters that have to be given: the payload's, and perhaps the context's."""
+    """The names of the parameters that have to be given: the payload's, perhaps the window's and the context's."""
     code = getattr(function, "__code__", None)
     if code is None:
         raise HandlerError(f"{function!r} is not a function", at=at, fix="decorate a plain function")
@@ -285,10 +300,14 @@ def _parameters(function: Callable[..., Any], at: str) -> tuple[str, ...]:
     by_name_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     missing = [name for name in by_name_only if name not in (function.__kwdefaults__ or {})]
     required = len(names) - len(function.__defaults__ or ())
-    if not names or required > 2 or missing:
-        raise HandlerError(
-            f"{function.__qualname__} takes {', '.join([*names, *missing]) or 'no arguments'}",
-            at=at,
-            fix="take the payload, and (if it is needed) Lambda's context",
-        )
+    if not names or required > 3 or missing:
+        raise _too_many(function, (*names, *missing), at)
     return names[: max(1, required)]
+
+
+def _too_many(function: Callable[..., Any], names: Sequence[str], at: str) -> HandlerError:
+    return HandlerError(
+        f"{function.__qualname__} takes {', '.join(names) or 'no arguments'}",
+        at=at,
+        fix="take the payload, and (if it is needed) Lambda's context",
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
-from penstock.errors import DecodeError, EventError
+from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.batches import BatchRules, Verdict, record_id_of, settle_batch, settle_each
 from penstock.handlers.context import LambdaContext, is_context
 from penstock.handlers.observability import Powertools, Tools
@@ -18,6 +18,7 @@ from penstock.handlers.opening import Open
 from penstock.handlers.payloads import encoded, is_raw
 from penstock.handlers.s3_events import uploads_in
 from penstock.handlers.spec import HandlerSpec, Source
+from penstock.handlers.windows import OpenWindow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -48,6 +49,7 @@ class Handler(Generic[P, R]):
         takes_context: bool,
         check_result: Callable[[object], object],
         powertools: Powertools | None,
+        open_window: OpenWindow | None = None,
     ) -> None:
         self.function = function
         self.spec = spec
@@ -62,6 +64,7 @@ class Handler(Generic[P, R]):
         self._check_result = check_result
         self._powertools = powertools
         self._tools: Tools | None = None
+        self._open_window = open_window
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself; or, with Lambda's context as the second argument, `invoke` it."""
@@ -81,6 +84,8 @@ class Handler(Generic[P, R]):
         if self._powertools is not None:
             self._tools = self._tools or Tools(self._powertools, self._rules.name)
             self._tools.begin(context)
+        if self._open_window is not None:
+            return self._settle_window(event, context, self._open_window)
         if self.spec.source in _BATCHED:
             return self._settle(event, context)
         if self.spec.source is Source.TASK:
@@ -115,6 +120,39 @@ class Handler(Generic[P, R]):
             tools.end(succeeded=len(records) - failed, failed=failed)
         state = cast("dict[str, Any]", event).get("state")
         return verdict if state is None else {**verdict, "state": state}
+
+    def _settle_window(
+        self, event: object, context: LambdaContext, open_window: OpenWindow
+    ) -> Verdict | dict[str, Any]:
+        """The verdict and the window's new state; where the function returned none, the state is as it was."""
+        records = _records(event, self.spec)
+        opened = cast("Mapping[str, Any]", event)
+        window, function = open_window(opened), cast("Callable[..., object]", self.function)
+        rest = (window, context) if self._takes_context else (window,)
+        states: list[object] = [opened.get("state") or {}]
+
+        def give(payloads: object) -> None:
+            result = function(payloads, *rest)
+            if result is None:
+                raise HandlerError(
+                    f"{self.spec.qualname} returned no state",
+                    at=self._rules.name,
+                    fix="return the window's state; Lambda takes an answer without one for a failure",
+                )
+            states.append(encoded(result))
+
+        tools, batch_id = self._tools, context.aws_request_id
+        if records:
+            verdict = settle_batch(
+                self._rules, records, lambda payloads: _around(tools, give, payloads, batch_id)
+            )
+        else:
+            _around(tools, give, [], batch_id)
+            verdict = {"batchItemFailures": []}
+        if tools is not None:
+            failed = len(verdict["batchItemFailures"])
+            tools.end(succeeded=len(records) - failed, failed=failed)
+        return {**verdict, "state": states[-1]}
 
     def _run_task(self, event: object, context: LambdaContext) -> object:
         try:

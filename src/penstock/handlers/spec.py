@@ -36,6 +36,7 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
         qualname: the function's own name there; `module.qualname` is Lambda's handler setting.
         fails_partially: the verdict names the records that failed, so that the mapping must have
             `report_batch_item_failures`.
+        windowed: it is given a tumbling window, so that the mapping must have one.
     """
 
     source: Source
@@ -44,3 +45,4 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
     module: str
     qualname: str
     fails_partially: bool = False
+    windowed: bool = False

@@ -122,6 +122,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     ],
     "PL307": lambda: [streamed(on_failure=fifo)],
     "PL308": lambda: [mapped(queue, filter_criteria=[{"body": "text"}])],
+    "PL309": lambda: [streamed(tumbling_window_seconds=60)],
     "PL401": lambda: [BucketNotification(bucket, to=queue, events=("s3:ObjectMade:*",))],
     "PL402": lambda: [BucketNotification(bucket, to=fifo)],
     "PL403": lambda: [

@@ -95,6 +95,29 @@ def _failure_destinations(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _windows(graph: Graph) -> Iterator[Finding]:
+    for mapping in graph.of(StreamMapping):
+        spec = getattr(mapping.function.handler, "spec", None)
+        windowed = bool(getattr(spec, "windowed", False))
+        if spec is not None and windowed != bool(mapping.tumbling_window_seconds):
+            name = mapping.function.name
+            yield Finding(
+                what=f'"{name}" takes a window, which the mapping does not have'
+                if windowed
+                else f'"{name}" keeps no state, which every answer in a tumbling window must have',
+                part=mapping,
+                fix="set tumbling_window_seconds (1 to 900)"
+                if windowed
+                else "let the handler take a TumblingWindow[...] and return its state, or leave the window out",
+            )
+        elif mapping.tumbling_window_seconds and mapping.parallelization_factor > 1:
+            yield Finding(
+                what="a tumbling window with several batches of a shard at once",
+                part=mapping,
+                fix="leave parallelization_factor out: a window's state belongs to its shard",
+            )
+
+
 def _filters(graph: Graph) -> Iterator[Finding]:
     sources: list[tuple[QueueMapping | StreamMapping, FilterSource]] = [
         *((mapping, "sqs") for mapping in graph.of(QueueMapping)),
@@ -165,5 +188,11 @@ RULES = (
         title="a filter is a valid event pattern",
         source=f"{_LAMBDA}/dg/invocation-eventfiltering.html",
         check=_filters,
+    ),
+    Rule(
+        id="PL309",
+        title="a handler that keeps the state of a window has a mapping with a window, and no other has one",
+        source=f"{_LAMBDA}/dg/services-kinesis-windows.html",
+        check=_windows,
     ),
 )
