@@ -19,6 +19,8 @@ from penstock.pipelines.resources import (
     Bucket,
     BucketNotification,
     Entry,
+    EventBus,
+    EventRule,
     Function,
     Named,
     Part,
@@ -60,6 +62,7 @@ def references(part: Part) -> Iterator[Reference]:
 
 
 @references.register(Bucket)
+@references.register(EventBus)
 @references.register(Stream)
 @references.register(Table)
 @references.register(Named)
@@ -97,6 +100,14 @@ def _of_state_machine(part: StateMachine) -> Iterator[Reference]:
 def _of_notification(part: BucketNotification) -> Iterator[Reference]:
     yield Reference("bucket", part.bucket)
     yield Reference("to", part.to)
+
+
+@references.register(EventRule)
+def _of_rule(part: EventRule) -> Iterator[Reference]:
+    if part.bus is not None:
+        yield Reference("bus", part.bus)
+    for target in part.to:
+        yield Reference("to", target)
 
 
 @references.register(QueueMapping)

@@ -18,6 +18,8 @@ from penstock.pipelines.graph import Graph
 from penstock.pipelines.resources import (
     Arn,
     Bucket,
+    EventBus,
+    EventRule,
     Function,
     Named,
     Queue,
@@ -106,6 +108,17 @@ def _(resource: Table, target: Target) -> str:
 @_arn.register(Function)
 def _(resource: Function, target: Target) -> str:
     return _regional("lambda", f"function:{name_of(resource, target)}", target)
+
+
+@_arn.register(EventBus)
+def _(resource: EventBus, target: Target) -> str:
+    return _regional("events", f"event-bus/{name_of(resource, target)}", target)
+
+
+@_arn.register(EventRule)
+def _(resource: EventRule, target: Target) -> str:
+    bus = "" if resource.bus is None else f"{name_of(resource.bus, target)}/"
+    return _regional("events", f"rule/{bus}{name_of(resource, target)}", target)
 
 
 @_arn.register(StateMachine)

@@ -242,6 +242,26 @@ class StateMachine(Resource):
 
 
 @dataclass(frozen=True, slots=True)
+class EventBus(Resource):
+    """An EventBridge event bus. The account's default bus exists without being declared."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule(Resource):
+    """A rule on an event bus: what matches `pattern` goes to every target (EventBridge, "Rules").
+
+    Args:
+        pattern: an event pattern, as EventBridge writes it.
+        bus: the default bus, if it is left out.
+    """
+
+    _: KW_ONLY
+    pattern: Mapping[str, object] = field(hash=False)
+    to: Sequence[Queue | Function | StateMachine]
+    bus: EventBus | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BucketNotification(Part):
     """S3 tells a queue or a function of what happens to a bucket's objects (S3, "Event notifications")."""
 

@@ -22,6 +22,8 @@ from penstock.pipelines.resolve import name_of
 from penstock.runtime import settings
 from penstock.runtime.aws_calls import REGION, answering, settled
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
+from penstock.runtime.events.buses import Buses
+from penstock.runtime.events.service import EventBridgeService
 from penstock.runtime.executions.driver import Driver
 from penstock.runtime.executions.sdk import Client
 from penstock.runtime.executions.service import StepFunctions
@@ -158,7 +160,18 @@ class Embedded:
             make_client=self._client,
             executions=self.step_functions,
         )
+        buses = Buses(
+            names=settings.bus_names(pipeline),
+            rules=settings.rule_settings(pipeline),
+            scheduler=scheduler,
+            journal=self.journal,
+            ids=ids,
+            queues=self.queues,
+            functions=self.functions,
+            executions=self.step_functions,
+        )
         services: dict[str, Service] = {
+            "events": EventBridgeService(buses),
             "s3": self.s3,
             "sqs": SqsService(self.queues, scheduler),
             "lambda": LambdaService(self.functions, scheduler),

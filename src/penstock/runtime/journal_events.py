@@ -232,6 +232,19 @@ class RecordsDiscarded(_Event, frozen=True, kw_only=True, tag=True):
     destination: str | None = None
 
 
+# --- Event buses ------------------------------------------------------------------------------------------
+
+
+class EventPut(_Event, frozen=True, kw_only=True, tag=True):
+    """An event was put on a bus, and given to the targets of these rules."""
+
+    bus: str
+    event_id: str
+    source: str
+    detail_type: str
+    rules: tuple[str, ...] = ()
+
+
 # --- Functions --------------------------------------------------------------------------------------------
 
 
@@ -417,6 +430,7 @@ Event = (
     | WindowAdvanced
     | BatchBisected
     | RecordsDiscarded
+    | EventPut
     | InvocationQueued
     | InvocationStarted
     | InvocationFinished

@@ -8,6 +8,8 @@ from typing import Final
 from penstock.pipelines import (
     Bucket,
     BucketNotification,
+    EventBus,
+    EventRule,
     Function,
     Named,
     Pipeline,
@@ -19,6 +21,7 @@ from penstock.pipelines import (
     StreamMapping,
     Table,
 )
+from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.filter_criteria import FilterCriteria, FilterSource
 from penstock.pipelines.resolve import (
     arn_of,
@@ -28,6 +31,7 @@ from penstock.pipelines.resolve import (
     name_of,
     url_of,
 )
+from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.executions.service import MachineSettings
 from penstock.runtime.functions import FunctionSettings
 from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
@@ -187,6 +191,30 @@ def _wanted(
 def _stream_name(source: Stream | Table) -> str:
     """Table streams stand beside Kinesis streams, under a name that no Kinesis stream can have."""
     return name_of(source) if isinstance(source, Stream) else f"table/{name_of(source)}"
+
+
+def bus_names(pipeline: Pipeline) -> frozenset[str]:
+    """Every event bus of the pipeline besides the default one."""
+    return frozenset(name_of(bus) for bus in pipeline.of(EventBus))
+
+
+def rule_settings(pipeline: Pipeline) -> Iterator[RuleSettings]:
+    """Every rule of the pipeline."""
+    for rule in pipeline.of(EventRule):
+        yield RuleSettings(
+            name=name_of(rule),
+            bus=DEFAULT_BUS if rule.bus is None else name_of(rule.bus),
+            pattern=compile_pattern(rule.pattern),
+            targets=tuple(_rule_target(target) for target in rule.to),
+        )
+
+
+def _rule_target(target: Queue | Function | StateMachine) -> RuleTarget:
+    if isinstance(target, Queue):
+        return RuleTarget(kind="queue", name=name_of(target))
+    if isinstance(target, Function):
+        return RuleTarget(kind="function", name=name_of(target))
+    return RuleTarget(kind="state machine", name=arn_of(target))
 
 
 def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:

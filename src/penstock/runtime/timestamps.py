@@ -5,6 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 
+def seconds_text(at: float) -> str:
+    """`2026-01-01T00:00:00Z`."""
+    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def milliseconds_text(at: float) -> str:
     """`2026-01-01T00:00:00.000Z`."""
     moment = dt.datetime.fromtimestamp(at, dt.UTC)

@@ -21,6 +21,7 @@ from penstock.pipelines import (
     Bucket,
     BucketNotification,
     Entry,
+    EventRule,
     Function,
     Named,
     Part,
@@ -155,6 +156,8 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         machine({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, substitutions={"Unused": "x"})
     ],
     "PL604": lambda: [machine(one_task("arn:aws:lambda:us-east-1:123456789012:function:nowhere"))],
+    "PL701": lambda: [EventRule("r", pattern={"source": "text"}, to=(queue,))],
+    "PL702": lambda: [EventRule("r", pattern={"source": ["a"]}, to=())],
 }
 
 

@@ -8,12 +8,13 @@
     buckets      PL4xx  notifications, buckets that would trigger themselves
     functions    PL5xx  handlers and what invokes them
     definitions  PL6xx  state machines and their substitutions
+    rules        PL7xx  EventBridge's rules
 """
 
 from __future__ import annotations
 
 from penstock.errors import RuleError
-from penstock.pipelines.checks import buckets, definitions, functions, mappings, names, queues
+from penstock.pipelines.checks import buckets, definitions, functions, mappings, names, queues, rules
 from penstock.pipelines.checks.rule import Rule
 from penstock.pipelines.graph import Graph
 
@@ -26,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     *buckets.RULES,
     *functions.RULES,
     *definitions.RULES,
+    *rules.RULES,
 )
 
 

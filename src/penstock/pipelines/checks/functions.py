@@ -12,6 +12,7 @@ from penstock.pipelines.graph import Graph, references
 from penstock.pipelines.imports import handler_of
 from penstock.pipelines.resources import (
     BucketNotification,
+    EventRule,
     Function,
     Part,
     QueueMapping,
@@ -174,6 +175,9 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     for notification in graph.of(BucketNotification):
         if isinstance(notification.to, Function) and notification.to.name == function.name:
             yield notification, (Source.S3,)
+    for rule in graph.of(EventRule):
+        if any(isinstance(target, Function) and target.name == function.name for target in rule.to):
+            yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3)
     for machine in graph.of(StateMachine):
         if any(graph.follow(reference.to) == function for reference in references(machine)):
             yield machine, (Source.TASK,)
@@ -187,6 +191,8 @@ def _invoking(part: Part) -> str:
         return f'the {kind} "{part.stream.name}" is mapped to it'
     if isinstance(part, BucketNotification):
         return f'the bucket "{part.bucket.name}" notifies it'
+    if isinstance(part, EventRule):
+        return f'the rule "{part.name}" has it as a target'
     if isinstance(part, StateMachine):
         return f'the state machine "{part.name}" runs it as a task'
     return "something else invokes it"
@@ -198,6 +204,9 @@ def _told(spec: HandlerSpec) -> str:
         Source.SQS: "SQS messages",
         Source.KINESIS: "Kinesis records",
         Source.DYNAMODB: "table changes",
+        Source.SNS: "SNS notifications",
+        Source.EVENTBRIDGE: "EventBridge events",
+        Source.SCHEDULE: "scheduled events",
         Source.TASK: "a state machine's task input",
     }[spec.source]
 

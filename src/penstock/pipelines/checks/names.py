@@ -11,6 +11,8 @@ from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph, references
 from penstock.pipelines.resources import (
     Bucket,
+    EventBus,
+    EventRule,
     Function,
     Named,
     Part,
@@ -142,6 +144,16 @@ _FORMS = (
         words="3 to 255 letters, digits, hyphens, underscores and dots",
     ),
     _Form(
+        kind=EventBus,
+        pattern=re.compile(r"(?!aws)(?!default\Z)[A-Za-z0-9_.-]{1,256}"),
+        words='1 to 256 letters, digits, dots, hyphens and underscores; not "default", and not beginning with aws',
+    ),
+    _Form(
+        kind=EventRule,
+        pattern=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
+        words="1 to 64 letters, digits, dots, hyphens and underscores",
+    ),
+    _Form(
         kind=StateMachine,
         pattern=re.compile(r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}"""),
         words='1 to 80 characters, without white space, brackets and any of ? * " # % \\ ^ | ~ ` $ & , ; : /',
@@ -216,11 +228,12 @@ def _shown(part: Part) -> str:
 
 
 def _single(resource: Resource) -> str:
-    return "state machine" if isinstance(resource, StateMachine) else type(resource).__name__.lower()
+    spoken = {StateMachine: "state machine", EventBus: "event bus", EventRule: "rule"}
+    return spoken.get(type(resource), type(resource).__name__.lower())
 
 
 def _plural(resource: Resource) -> str:
-    return f"{_single(resource)}s"
+    return "event buses" if isinstance(resource, EventBus) else f"{_single(resource)}s"
 
 
 RULES = (
@@ -256,8 +269,8 @@ RULES = (
     ),
     Rule(
         id="PL106",
-        title="the name of a queue, function, stream, table or state machine is one that AWS takes",
-        source="Name in CreateQueue, CreateFunction, CreateStream, CreateTable and CreateStateMachine",
+        title="the name of any other resource is one that AWS takes",
+        source="the name in CreateQueue, CreateFunction, CreateStream, CreateTable, CreateEventBus, PutRule, ...",
         check=_other_names,
     ),
     Rule(

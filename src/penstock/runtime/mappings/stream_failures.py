@@ -18,7 +18,7 @@ from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.mappings.stream_records import event_payload
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.streams.streams import StreamSettings
-from penstock.runtime.timestamps import milliseconds_text
+from penstock.runtime.timestamps import milliseconds_text, seconds_text
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "Expired"]
 
@@ -100,7 +100,7 @@ def failure_document(
             "functionError": None if given_up.outcome.error is None else "Unhandled",
         }
     kinesis = stream.kind == "kinesis"
-    arrival = milliseconds_text if kinesis else _seconds_text
+    arrival = milliseconds_text if kinesis else seconds_text
     return {
         **document,
         "version": "1.0",
@@ -115,7 +115,3 @@ def failure_document(
             "streamArn": stream.arn,
         },
     }
-
-
-def _seconds_text(at: float) -> str:
-    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -6,7 +6,6 @@ Sources: Lambda, "Using Lambda to process records from Amazon Kinesis Data Strea
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -15,6 +14,7 @@ import msgspec
 from penstock.runtime.aws_calls import REGION
 from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.streams.streams import StreamSettings
+from penstock.runtime.timestamps import seconds_text
 
 PAYLOAD_LIMIT_BYTES: Final = 6 * 1024 * 1024 - 4096
 """Of a batch's JSON without its window; Lambda's limit for a synchronous invocation is 6 MB."""
@@ -97,7 +97,7 @@ def event_payload(
     return _encode(
         _WindowEvent(
             entries,
-            _Span(_seconds_text(window.start), _seconds_text(window.end)),
+            _Span(seconds_text(window.start), seconds_text(window.end)),
             msgspec.Raw(window.state.encode()),
             shard,
             stream.arn,
@@ -138,7 +138,3 @@ def _entries(
         )
         for one in records
     ]
-
-
-def _seconds_text(at: float) -> str:
-    return f"{dt.datetime.fromtimestamp(at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

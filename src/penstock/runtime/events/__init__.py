@@ -1,0 +1,1 @@
+"""EventBridge on the embedded target: event buses, rules, targets."""
