@@ -49,9 +49,11 @@ def run_pipeline(request: RunRequest) -> int:
     _check(request)
     aws_calls.install()  # before a handler's module makes a client
     pipeline = load_pipeline(request.pipeline, find_project(Path.cwd()))
-    if not request.inputs and not request.resume and pipeline.entry is not None and pipeline.demo is None:
+    takes_files = pipeline.entry is not None or pipeline.feed is not None
+    if not request.inputs and not request.resume and takes_files and pipeline.demo is None:
         raise UsageError("there is nothing to process", fix="name a file with --input")
-    clock: Clock = VirtualClock() if request.virtual else RealClock()
+    is_replay = pipeline.feed is not None  # a feed has times of its own, which nobody waits for
+    clock: Clock = VirtualClock() if request.virtual or is_replay else RealClock()
     summary = Summary(input_bucket="" if pipeline.entry is None else name_of(pipeline.entry.bucket))
     take = last_run if request.resume else new_run
     folder = take(request.pipeline, base=request.state)
@@ -74,6 +76,7 @@ def run_pipeline(request: RunRequest) -> int:
             summary=summary,
             results=_copy_results(pipeline, run, request.output),
             output=request.output,
+            report=None if pipeline.report is None else pipeline.report(run.client),
         )
         if request.as_json:
             show_json(shown)
@@ -94,6 +97,9 @@ def _check(request: RunRequest) -> None:
 
 
 def _upload(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
+    if pipeline.feed is not None:
+        _feed(request, pipeline, run)
+        return
     if not request.inputs and pipeline.demo is not None:
         with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
             run.upload_to_entry(pipeline.demo(Path(folder)), options=request.options, in_place=False)
@@ -104,6 +110,16 @@ def _upload(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
             run.upload_to_entry(source, name=name, options=request.options, in_place=in_place)
         else:
             run.upload_to_entry(Path(text), options=request.options, in_place=in_place)
+
+
+def _feed(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
+    if len(request.inputs) > 1 or request.options:
+        raise UsageError("a stream is fed by one file, without options", fix="give one --input")
+    for text in request.inputs:
+        run.feed(find_object(request.state, text)[0] if text.startswith("s3://") else Path(text))
+    if not request.inputs and pipeline.demo is not None:
+        with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+            run.feed(pipeline.demo(Path(folder)))
 
 
 def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 import time
@@ -23,7 +25,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from penstock.pipelines import Pipeline, Queue, QueueMapping, Results
+from penstock.errors import UsageError
+from penstock.pipelines import Pipeline, Queue, QueueMapping, Report, Results
 from penstock.pipelines.resolve import name_of
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal_events import Event
@@ -33,6 +36,7 @@ from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import RunFound
 
 PLAIN_LINE_SECONDS = 1.0
+REPORT_ROWS = 12
 LETTERS_SHOWN = 5
 
 
@@ -45,6 +49,7 @@ class Shown:
     summary: Summary
     results: Sequence[Path]
     output: Path
+    report: Report | None = None
 
 
 @contextmanager
@@ -80,7 +85,7 @@ def _bar(run: Embedded, reader: progress.Progress) -> Iterator[None]:
             if reader.read(event):
                 bar.update(
                     task,
-                    description=reader.state or "starting",
+                    description=reader.line() if reader.records_fed else reader.state or "starting",
                     total=reader.items_total or None,
                     completed=reader.items_done,
                 )
@@ -102,8 +107,7 @@ def _lines(run: Embedded, reader: progress.Progress) -> Iterator[None]:
             return
         if reader.state != state or time.monotonic() - at >= PLAIN_LINE_SECONDS:
             state, at = reader.state, time.monotonic()
-            chunks = f"  {reader.items_done}/{reader.items_total} chunks" if reader.items_total else ""
-            print(f"{reader.state}{chunks}", flush=True)
+            print(reader.line(), flush=True)
 
     end = run.journal.subscribe(show)
     try:
@@ -128,6 +132,8 @@ def show_summary(shown: Shown) -> None:
     for failure in summary.failures:
         console.print(Text(f"\nexecution {failure.execution} {failure.status}: {failure.error}", style="red"))
         console.print(Text(_cause(failure.cause)))
+    if shown.report is not None:
+        _show_report(console, shown, shown.report)
     _show_letters(console, shown)
     if shown.results:
         console.print("\nresults")
@@ -139,16 +145,67 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
     summary, cost = shown.summary, shown.summary.cost
     rate = summary.input_bytes / summary.seconds / 1e6 if summary.seconds else 0.0
     failed = f", {summary.chunks_failed} failed" if summary.chunks_failed else ""
+    if summary.records_fed:
+        given_up = f", {summary.discarded:,} given up" if summary.discarded else ""
+        taken = [
+            ("records", f"{summary.records_fed:,}{given_up}"),
+            ("windows", f"{summary.windows_closed:,}"),
+            ("virtual time", f"{summary.seconds / 86_400:,.2f} days"),
+        ]
+    else:
+        taken = [
+            ("input", f"{summary.input_bytes / 1e6:,.1f} MB"),
+            ("chunks", f"{summary.chunks_done}{failed}"),
+            ("wall time", f"{summary.seconds:.2f} s, {rate:,.1f} MB/s"),
+        ]
     return [
-        ("input", f"{summary.input_bytes / 1e6:,.1f} MB"),
-        ("chunks", f"{summary.chunks_done}{failed}"),
+        *taken,
         ("retries", str(summary.retries)),
         ("dead letters", str(sum(_letters(shown).values()))),
         ("invocations", f"{summary.invocations} on {summary.workers} workers"),
-        ("wall time", f"{summary.seconds:.2f} s, {rate:,.1f} MB/s"),
         ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}"),
         ("state folder", str(shown.run.folder.path)),
     ]
+
+
+def _show_report(console: Console, shown: Shown, report: Report) -> None:
+    """The table, its middle left out if it is long; the pictures go beside the results."""
+    table = Table(*report.columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
+    left_out = len(report.rows) - REPORT_ROWS
+    rows = list(report.rows)
+    if left_out > 0:
+        half = REPORT_ROWS // 2
+        rows = [*rows[:half], [f"... {left_out} more", *[""] * (len(report.columns) - 1)], *rows[-half:]]
+    for row in rows:
+        table.add_row(*row)
+    console.print(f"\n{report.title}")
+    console.print(table)
+    for path in report_files(shown, report):
+        console.print(Text(f"  {path}"))
+
+
+def report_files(shown: Shown, report: Report) -> list[Path]:
+    """Write the report's pictures, and its table as CSV, beside the results.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    folder = shown.output / shown.pipeline.name / shown.summary.run_id
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows([report.columns, *report.rows])
+    written: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in {**report.pictures, "table.csv": table.getvalue()}.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            written.append(folder / name)
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written: {error.strerror or error}",
+            at=str(folder),
+            fix="name a folder that can be written with --output; the run itself is done",
+        ) from error
+    return written
 
 
 def _letters(shown: Shown) -> dict[str, int]:
@@ -218,6 +275,9 @@ def show_json(shown: Shown) -> None:
         "run_id": summary.run_id,
         "succeeded": summary.succeeded,
         "input_bytes": summary.input_bytes,
+        "records": summary.records_fed,
+        "windows": summary.windows_closed,
+        "discarded": summary.discarded,
         "chunks": {"done": summary.chunks_done, "failed": summary.chunks_failed},
         "retries": summary.retries,
         "invocations": summary.invocations,
@@ -233,6 +293,7 @@ def show_json(shown: Shown) -> None:
             "lines": [asdict(line) for line in summary.cost.lines],
         },
         "results": [str(path) for path in shown.results],
+        "report": None if shown.report is None else [str(path) for path in report_files(shown, shown.report)],
         "state_folder": str(shown.run.folder.path),
     }
     print(json.dumps(document, indent=2))

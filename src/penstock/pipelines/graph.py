@@ -21,6 +21,7 @@ from penstock.pipelines.resources import (
     Entry,
     EventBus,
     EventRule,
+    Feed,
     Function,
     Named,
     Part,
@@ -122,6 +123,11 @@ def _of_stream_mapping(part: StreamMapping) -> Iterator[Reference]:
     yield Reference("function", part.function)
     if part.on_failure is not None:
         yield Reference("on_failure", part.on_failure)
+
+
+@references.register(Feed)
+def _of_feed(part: Feed) -> Iterator[Reference]:
+    yield Reference("stream", part.stream)
 
 
 @references.register(Entry)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from penstock.errors import DeclarationError
 from penstock.pipelines.checks import problems
 from penstock.pipelines.graph import Graph, unfold
-from penstock.pipelines.resources import Demo, Entry, Part, Resource, Results
+from penstock.pipelines.resources import Demo, Entry, Feed, Part, Reporter, Resource, Results
 
 Kind = TypeVar("Kind", bound=Part)
 
@@ -24,8 +24,10 @@ class Pipeline(Part):
         name: what `penstock run NAME` calls it: lower case, digits and hyphens.
         parts: notifications, mappings and any resource that these do not reach.
         entry: where an input file goes; None: the pipeline takes no file.
+        feed: the stream that an input file's records go to, one after another; instead of `entry`.
         results: what a run copies out; None: nothing.
         demo: makes the input that is used when none is given.
+        report: what a run shows besides its summary.
         root: where definitions and handlers are found; a relative path starts at the folder that holds
             `pipelines/`, or beside the declaration if it does not stand in such a folder.
 
@@ -37,13 +39,15 @@ class Pipeline(Part):
     parts: Sequence[Part]
     _: KW_ONLY
     entry: Entry | None = None
+    feed: Feed | None = None
     results: Results | None = None
     demo: Demo | None = field(default=None, compare=False, repr=False)
+    report: Reporter | None = field(default=None, compare=False, repr=False)
     root: Path = field(default=Path(), compare=False, repr=False)
     graph: Graph = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        ends = [end for end in (self.entry, self.results) if end is not None]
+        ends = [end for end in (self.entry, self.feed, self.results) if end is not None]
         graph = unfold([*self.parts, *ends], root=_project_folder(self.declared_at.file) / self.root)
         if re.fullmatch(r"[a-z][a-z0-9-]{0,62}", self.name) is None:
             raise DeclarationError(

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
@@ -342,6 +342,45 @@ class Results(Part):
     key_prefix: str = ""
     announced_in: Queue | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class TimedRecord:
+    """One record of a feed: when it arrives (epoch seconds, by the data's own calendar), its key and its data."""
+
+    at: float
+    partition_key: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Feed(Part):
+    """What is put into a stream when the pipeline runs here: the records of a file, each at its time.
+
+    The file is replayed in virtual time, from midnight of the day of its first record on.
+
+    Args:
+        records: reads a file; its records in the order of their arrival.
+    """
+
+    stream: Stream
+    _: KW_ONLY
+    records: Callable[[Path], Iterable[TimedRecord]] = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run shows besides its summary: a table, and pictures by their file names (SVG)."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    pictures: Mapping[str, str] = field(default_factory=dict)
+
+
+ClientOf: TypeAlias = "Callable[[str], object]"
+"""Gives a boto3 client for a service, answered by the run."""
+
+Reporter: TypeAlias = Callable[[ClientOf], Report]
 
 Demo: TypeAlias = Callable[[Path], Path]
 """Writes the demo input into the given folder and returns its path."""

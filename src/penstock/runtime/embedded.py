@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,6 +37,7 @@ from penstock.runtime.journal_events import (
     BridgedCall,
     CallMade,
     Event,
+    FeedAdvanced,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -59,6 +61,7 @@ from penstock.runtime.s3.store import S3Store, notification_of
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, CallRecord, HttpRequest, Router, Service
 from penstock.runtime.state_folder import StateFolder
+from penstock.runtime.streams.feeding import Feeder
 from penstock.runtime.streams.service import KinesisService
 from penstock.runtime.streams.streams import Streams
 from penstock.runtime.streams.table_changes import TableChanges
@@ -279,6 +282,7 @@ class Embedded:
         self.queues.after_resume()
         self.functions.after_resume()
         self._driver.after_resume()
+        self._go_on_feeding()
         self.journal.flush()
 
     def _make_resources_that_are_missing(self) -> None:
@@ -372,6 +376,47 @@ class Embedded:
         return self.upload(
             source, bucket=name_of(entry.bucket), key=key, metadata=metadata, in_place=in_place
         )
+
+    def feed(self, source: Path) -> None:
+        """Put the records of a file into the stream that the pipeline is fed by, each at its time.
+
+        The file is copied into the run's state folder, so that a resumed run goes on with it.
+
+        Raises:
+            UsageError: the pipeline is fed by no stream, or the file cannot be read.
+        """
+        if self.pipeline.feed is None:
+            raise UsageError(
+                f'the pipeline "{self.pipeline.name}" is fed by no stream', fix="run it without --input"
+            )
+        try:
+            shutil.copyfile(source, self._fed_file)
+        except OSError as error:
+            raise UsageError(
+                f"the input cannot be read: {error.strerror or error}",
+                at=str(source),
+                fix="name another file",
+            ) from error
+        self._go_on_feeding()
+
+    @property
+    def _fed_file(self) -> Path:
+        return self.folder.path / "feed"
+
+    def _go_on_feeding(self) -> None:
+        feed = self.pipeline.feed
+        if feed is None or not self._fed_file.exists():
+            return
+        began = next((event.at for event in self.past if isinstance(event, RunStarted)), self.scheduler.now())
+        Feeder(
+            name_of(feed.stream),
+            feed.records(self._fed_file),
+            streams=self.streams,
+            scheduler=self.scheduler,
+            journal=self.journal,
+            done=sum(event.count for event in self.past if isinstance(event, FeedAdvanced)),
+            began_at=began,
+        ).start()
 
     def run_until_idle(self) -> None:
         """Let the pipeline work until nothing is left to do."""

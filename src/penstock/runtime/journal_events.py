@@ -142,6 +142,13 @@ class RecordsPut(_Event, frozen=True, kw_only=True, tag=True):
     records: tuple[StreamRecord, ...]
 
 
+class FeedAdvanced(_Event, frozen=True, kw_only=True, tag=True):
+    """That many further records of the run's file were put into the stream that it feeds."""
+
+    stream: str
+    count: int
+
+
 class ShardsChanged(_Event, frozen=True, kw_only=True, tag=True):
     """A stream was resharded: `closed` take no more records, `opened` follow them.
 
@@ -423,6 +430,7 @@ Event = (
     | MessagesExpired
     | QueuePurged
     | RecordsPut
+    | FeedAdvanced
     | ShardsChanged
     | BatchDelivered
     | BatchSettled

@@ -8,11 +8,14 @@ from penstock.runtime.journal_events import (
     Event,
     ExecutionFinished,
     ExecutionStarted,
+    FeedAdvanced,
     InvocationFinished,
     MapItemDone,
     MapItemsCounted,
     MessageDeadLettered,
+    RecordsDiscarded,
     StateEntered,
+    WindowAdvanced,
 )
 
 
@@ -33,7 +36,18 @@ class Progress:
     invocations: int = 0
     failed_invocations: int = 0
     dead_lettered: int = 0
+    records_fed: int = 0
+    windows_closed: int = 0
+    records_discarded: int = 0
     _counted: dict[str, int] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The state in one line of plain text."""
+        if self.records_fed:
+            given_up = f", {self.records_discarded:,} given up" if self.records_discarded else ""
+            return f"{self.records_fed:,} records, {self.windows_closed:,} windows closed{given_up}"
+        chunks = f"  {self.items_done}/{self.items_total} chunks" if self.items_total else ""
+        return f"{self.state}{chunks}"
 
     def read(self, event: Event) -> bool:
         """Take one event; True if something changed that is worth showing."""
@@ -54,6 +68,12 @@ class Progress:
                 self.invocations += 1
                 self.failed_invocations += error is not None
                 return False
+            case FeedAdvanced(count=count):
+                self.records_fed += count
+            case WindowAdvanced(state=None):
+                self.windows_closed += 1
+            case RecordsDiscarded(count=count):
+                self.records_discarded += count
             case MessageDeadLettered():
                 self.dead_lettered += 1
             case _:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from penstock.runtime.journal_events import (
     Event,
     ExecutionFinished,
+    FeedAdvanced,
     Happened,
     InvocationFinished,
     InvocationSettled,
@@ -20,6 +21,7 @@ from penstock.runtime.journal_events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    WindowAdvanced,
 )
 from penstock.runtime.readers.cost import Cost
 from penstock.runtime.s3.objects import ObjectWritten
@@ -44,6 +46,7 @@ class Summary:
         input_bucket: where files enter.
         input_bytes: what the program that runs the pipeline put there.
         retries: attempts of tasks that failed, and asynchronous invocations that ran again.
+        discarded: stream records that were given up; `told_of` of them went to an on-failure destination.
         waiting: messages that lie in each queue.
         redriven: messages that their queue's redrive policy moved to a dead-letter queue.
         seconds: by the run's clock, without the time between a kill and a resumption.
@@ -62,7 +65,10 @@ class Summary:
     failures: list[Failure] = field(default_factory=list)
     waiting: Counter[str] = field(default_factory=Counter)
     redriven: int = 0
+    records_fed: int = 0
+    windows_closed: int = 0
     discarded: int = 0
+    told_of: int = 0
     given_up: int = 0
     resumptions: int = 0
     seconds: float = 0.0
@@ -102,8 +108,13 @@ class Summary:
                 self.redriven += 1
                 self.waiting[event.queue] -= 1
                 self.waiting[event.dead_letter_queue] += 1
+            case FeedAdvanced(count=count):
+                self.records_fed += count
+            case WindowAdvanced(state=None):
+                self.windows_closed += 1
             case RecordsDiscarded(count=count):
                 self.discarded += count
+                self.told_of += count if event.destination is not None else 0
             case _:
                 return
 
@@ -128,8 +139,8 @@ class Summary:
 
     @property
     def succeeded(self) -> bool:
-        """No execution failed, and nothing was given up."""
-        return not (self.failures or self.given_up or self.discarded)
+        """No execution failed, and nothing was given up without being told of."""
+        return not (self.failures or self.given_up or self.discarded > self.told_of)
 
     def dead_letters(self, queues: Collection[str]) -> dict[str, int]:
         """How many messages lie in each of these queues; those without any are left out."""
