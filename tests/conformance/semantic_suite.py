@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance import event_suite
-from tests.conformance.semantics import functions, machines, queues, streams, uploads
+from tests.conformance.semantics import buses, functions, machines, queues, streams, uploads
 
 Play = Callable[[Mapping[str, Any], Path], Iterator[str]]
 
@@ -21,6 +21,7 @@ AREAS: Mapping[str, Play] = {
     "dynamodb-esm": streams.complaints,
     "step-functions": machines.complaints,
     "lambda-async": functions.complaints,
+    "sns-eventbridge": buses.complaints,
     "s3-notifications": uploads.complaints,
 }
 

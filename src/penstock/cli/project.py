@@ -20,10 +20,13 @@ FILES: Final = (
     "handlers/file_processing.py",
     "handlers/jobs.py",
     "handlers/planning.py",
+    "handlers/stream_analytics.py",
     "handlers/totals.py",
     "pipelines/__init__.py",
+    "pipelines/departures.py",
     "pipelines/file_processing.py",
     "pipelines/flights.py",
+    "pipelines/stream_analytics.py",
     "statemachines/process_file.asl.yaml",
     "tests/test_file_processing.py",
 )

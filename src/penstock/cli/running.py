@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from penstock.runtime.embedded import Embedded
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
 from penstock.runtime.state_folder import last_run, new_run
+from penstock.runtime.streams.feeding import midnight
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
@@ -52,9 +54,14 @@ def run_pipeline(request: RunRequest) -> int:
     takes_files = pipeline.entry is not None or pipeline.feed is not None
     if not request.inputs and not request.resume and takes_files and pipeline.demo is None:
         raise UsageError("there is nothing to process", fix="name a file with --input")
-    is_replay = pipeline.feed is not None  # a feed has times of its own, which nobody waits for
-    clock: Clock = VirtualClock() if request.virtual or is_replay else RealClock()
+    with ExitStack() as until_fed:
+        fed = _fed_file(request, pipeline, until_fed)
+        return _run(request, pipeline, fed)
+
+
+def _run(request: RunRequest, pipeline: Pipeline, fed: Path | None) -> int:
     summary = Summary(input_bucket="" if pipeline.entry is None else name_of(pipeline.entry.bucket))
+    clock = _clock(request, pipeline, fed)
     take = last_run if request.resume else new_run
     folder = take(request.pipeline, base=request.state)
     run = Embedded(pipeline, folder, clock=clock, workers=request.workers, seed=request.seed)
@@ -64,7 +71,9 @@ def run_pipeline(request: RunRequest) -> int:
     with run:
         try:
             with watching(run, quiet=request.as_json):
-                if not request.resume:
+                if fed is not None:
+                    run.feed(fed)
+                elif not request.resume:
                     _upload(request, pipeline, run)
                 run.run_until_idle()
         except KeyboardInterrupt:
@@ -97,9 +106,6 @@ def _check(request: RunRequest) -> None:
 
 
 def _upload(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
-    if pipeline.feed is not None:
-        _feed(request, pipeline, run)
-        return
     if not request.inputs and pipeline.demo is not None:
         with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
             run.upload_to_entry(pipeline.demo(Path(folder)), options=request.options, in_place=False)
@@ -112,14 +118,26 @@ def _upload(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
             run.upload_to_entry(Path(text), options=request.options, in_place=in_place)
 
 
-def _feed(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
+def _fed_file(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> Path | None:
+    """The file whose records are replayed into the pipeline's stream; a resumed run has it already."""
+    if pipeline.feed is None or request.resume:
+        return None
     if len(request.inputs) > 1 or request.options:
         raise UsageError("a stream is fed by one file, without options", fix="give one --input")
     for text in request.inputs:
-        run.feed(find_object(request.state, text)[0] if text.startswith("s3://") else Path(text))
-    if not request.inputs and pipeline.demo is not None:
-        with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
-            run.feed(pipeline.demo(Path(folder)))
+        return find_object(request.state, text)[0] if text.startswith("s3://") else Path(text)
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-"))
+    return None if pipeline.demo is None else pipeline.demo(Path(folder))
+
+
+def _clock(request: RunRequest, pipeline: Pipeline, fed: Path | None) -> Clock:
+    """A feed has times of its own, which nobody waits for: the run begins on the day of its first record."""
+    if pipeline.feed is None:
+        return VirtualClock() if request.virtual else RealClock()
+    if fed is None:
+        return VirtualClock(0.0)  # a resumed run goes on at the time at which it was cut off
+    first = next(iter(pipeline.feed.records(fed)), None)
+    return VirtualClock() if first is None else VirtualClock(midnight(first.at))
 
 
 def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]:

@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.errors import UsageError
-from penstock.pipelines import Pipeline, Queue, QueueMapping, Report, Results
+from penstock.pipelines import EventRule, Pipeline, Queue, QueueMapping, Report, Results
 from penstock.pipelines.resolve import name_of
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal_events import Event
@@ -70,14 +70,8 @@ def watching(run: Embedded, *, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def _bar(run: Embedded, reader: progress.Progress) -> Iterator[None]:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("[bold]{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("chunks"),
-        TimeElapsedColumn(),
-    )
+    counted = (BarColumn(), MofNCompleteColumn(), TextColumn("chunks")) if run.pipeline.feed is None else ()
+    columns = (SpinnerColumn(), TextColumn("[bold]{task.description}"), *counted, TimeElapsedColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
@@ -215,6 +209,7 @@ def _letters(shown: Shown) -> dict[str, int]:
 
 def _dead_letter_queues(pipeline: Pipeline) -> list[str]:
     consumed = {name_of(mapping.queue) for mapping in pipeline.of(QueueMapping)}
+    consumed |= {name_of(target) for rule in pipeline.of(EventRule) for target in rule.to}
     told = {name_of(queue) for queue in _results_queues(pipeline)}
     return [
         name for queue in pipeline.of(Queue) if (name := name_of(queue)) not in consumed and name not in told

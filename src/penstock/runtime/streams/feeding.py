@@ -22,6 +22,11 @@ MOST_AT_ONCE: Final = 500
 """As many as one `PutRecords` call takes."""
 
 
+def midnight(at: float) -> float:
+    """When the day of that moment began."""
+    return at // DAY_SECONDS * DAY_SECONDS
+
+
 class Feeder:
     """Puts records into a stream, one moment after another.
 
@@ -58,7 +63,7 @@ class Feeder:
     def _shifted(self, records: Iterable[TimedRecord]) -> Iterator[TimedRecord]:
         for record in records:
             if self._shift is None:
-                self._shift = self._began_at - record.at // DAY_SECONDS * DAY_SECONDS
+                self._shift = self._began_at - midnight(record.at)
             yield TimedRecord(record.at + self._shift, record.partition_key, record.data)
 
     def _put(self) -> None:

@@ -1,0 +1,72 @@
+"""Scenarios of EventBridge: what a rule's target comes to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.pipelines.event_patterns import compile_pattern
+from penstock.runtime.events.buses import Buses, NewEvent, RuleSettings, RuleTarget
+from penstock.runtime.functions import FunctionSettings
+from penstock.runtime.scheduler import Scheduler
+from tests.conformance.semantics.scripted import ScriptedInvoker
+from tests.conformance.semantics.world import FUNCTION_ARN, World, queue
+
+Json = Any
+
+
+class NoExecutions:
+    """No state machine is a target here."""
+
+    def start_execution(self, arn: str, name: str | None, value: object) -> object:
+        raise AssertionError(f"{arn} is started with {value}, as {name}")
+
+
+def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
+    """Put the scenario's events and say what is not as expected."""
+    setup, expected, handler = scenario["setup"], scenario["expected"], scenario["handler"] or {}
+    if setup["source"]["kind"] != "eventbridge" or handler.get("unreachable"):
+        yield f"nothing plays {setup['source']['kind']} with {handler}"
+        return
+
+    def invoker(scheduler: Scheduler) -> ScriptedInvoker:
+        return ScriptedInvoker(scheduler, handler)
+
+    destination = setup.get("config", {}).get("OnFailure")
+    queues = [queue(name) for name in dict.fromkeys((setup["source"].get("dlq"), destination)) if name]
+    function = FunctionSettings(
+        name="consumer", arn=FUNCTION_ARN, handler="x.y", on_failure_queue=destination
+    )
+    world = World(folder, invoker, function, queues)
+    rule = RuleSettings(
+        name="rule",
+        bus="default",
+        pattern=compile_pattern({"source": ["scenario"]}),
+        targets=(RuleTarget(kind="function", name="consumer"),),
+    )
+    buses = Buses(
+        frozenset(),
+        [rule],
+        world.scheduler,
+        world.journal,
+        world.ids,
+        world.queues,
+        world.functions,
+        NoExecutions(),
+    )
+    for one in scenario["inputs"]:
+        buses.put(NewEvent(source="scenario", detail_type="test", detail=one["detail"]))
+    world.scheduler.run_until_idle()
+    assert isinstance(world.invoker, ScriptedInvoker)
+    actual = {
+        "attempts": len(world.invoker.deliveries),
+        "queues": {one.name: len(world.left_in(one.name)) for one in queues},
+        "events": [json.dumps(one.event) for one in world.invoker.deliveries],
+    }
+    for name, wanted in expected.items():
+        if name not in actual:
+            yield f'the expectation "{name}" is not understood'
+        elif actual[name] != wanted:
+            yield f"{name}: is {actual[name]}, not {wanted}"
