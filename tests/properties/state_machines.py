@@ -36,7 +36,7 @@ _templates: st.SearchStrategy[object] = st.fixed_dictionaries(
     {}, optional={"a.$": _paths, "n": json_values, "b": st.just({"c.$": "$"})}
 )
 
-_retriers: st.SearchStrategy[object] = st.fixed_dictionaries(
+_retriers: st.SearchStrategy[Document] = st.fixed_dictionaries(
     {"ErrorEquals": st.sampled_from([["E"], ["States.ALL"], ["States.Timeout"], ["States.TaskFailed"]])},
     optional={
         "IntervalSeconds": st.integers(1, 5),
@@ -47,11 +47,18 @@ _retriers: st.SearchStrategy[object] = st.fixed_dictionaries(
     },
 )
 
+_retry = (
+    st.lists(_retriers, max_size=2)
+    .map(lambda retriers: sorted(retriers, key=lambda one: one["ErrorEquals"] == ["States.ALL"]))
+    .filter(lambda retriers: [one["ErrorEquals"] for one in retriers].count(["States.ALL"]) < 2)
+)
+"""States.ALL may stand in the last one only."""
+
 _flowing: Fields = {"InputPath": st.just("$"), "Assign": _templates}
 _working: Fields = {
     **_flowing,
     "ResultSelector": st.just({"r.$": "$"}),
-    "Retry": st.lists(_retriers, max_size=2),
+    "Retry": _retry,
 }
 _result: Fields = {"ResultPath": st.sampled_from(["$.r", "$.a", "$.a.b", None])}
 
@@ -71,7 +78,7 @@ _simple = (
     | _state(
         "Task",
         {**_result, "Resource": st.sampled_from([INVOKE, TOKEN]), "TimeoutSeconds": st.integers(3, 9)},
-        {**_working, "Parameters": _templates, "HeartbeatSeconds": st.integers(1, 9)},
+        {**_working, "Parameters": _templates, "HeartbeatSeconds": st.integers(1, 2)},
     )
 )
 _ends = _state("Succeed", {}, {}) | _state("Fail", {}, {"Error": st.just("E"), "Cause": st.just("c")})
@@ -149,7 +156,7 @@ _jsonata_simple = (
             "TimeoutSeconds": st.integers(3, 9),
             "Output": _outputs,
         },
-        {**_jsonata_flowing, "Arguments": _outputs, "Retry": st.lists(_retriers, max_size=2)},
+        {**_jsonata_flowing, "Arguments": _outputs, "Retry": _retry},
     )
 )
 
