@@ -20,7 +20,7 @@ from penstock.pipelines import (
 )
 from pipelines.departures import records, report, write_departures
 
-departures = Stream("departures", shard_count=2)
+departures = Stream("departures", shard_count=2, retention_hours=336)
 poison_departures = Queue("poison-departures", message_retention_seconds=1_209_600)
 windows = Table(
     "departures-by-window",

@@ -25,9 +25,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from penstock.cli.dead_letters import dead_letter_queues
 from penstock.errors import UsageError
-from penstock.pipelines import EventRule, Pipeline, Queue, QueueMapping, Report, Results
-from penstock.pipelines.resolve import name_of
+from penstock.pipelines import Pipeline, Report
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal_events import Event
 from penstock.runtime.readers import progress
@@ -204,22 +204,7 @@ def report_files(shown: Shown, report: Report) -> list[Path]:
 
 def _letters(shown: Shown) -> dict[str, int]:
     """The messages that lie in queues which nothing consumes, but for the one that tells of results."""
-    return shown.summary.dead_letters(_dead_letter_queues(shown.pipeline))
-
-
-def _dead_letter_queues(pipeline: Pipeline) -> list[str]:
-    consumed = {name_of(mapping.queue) for mapping in pipeline.of(QueueMapping)}
-    consumed |= {name_of(target) for rule in pipeline.of(EventRule) for target in rule.to}
-    told = {name_of(queue) for queue in _results_queues(pipeline)}
-    return [
-        name for queue in pipeline.of(Queue) if (name := name_of(queue)) not in consumed and name not in told
-    ]
-
-
-def _results_queues(pipeline: Pipeline) -> list[Queue]:
-    results: Results | None = pipeline.results
-    queue = None if results is None else results.announced_in
-    return [] if queue is None else [queue]
+    return shown.summary.dead_letters(dead_letter_queues(shown.pipeline))
 
 
 def _show_letters(console: Console, shown: Shown) -> None:

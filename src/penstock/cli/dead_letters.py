@@ -1,0 +1,180 @@
+"""`penstock dlq`: looking at dead letters, sending them back, making tests of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.errors import EventPatternError, UsageError
+from penstock.pipelines import EventRule, Pipeline, Queue, QueueMapping
+from penstock.pipelines.event_patterns import compile_pattern
+from penstock.pipelines.load import find_project, load_pipeline
+from penstock.pipelines.resolve import name_of
+from penstock.runtime import aws_calls
+from penstock.runtime.clock import VirtualClock
+from penstock.runtime.dead_letters.letters import FromStream, Letter, letters_in
+from penstock.runtime.dead_letters.pulling import as_test
+from penstock.runtime.dead_letters.redrive import records_of, redrive, shown_record
+from penstock.runtime.embedded import Embedded
+from penstock.runtime.state_folder import last_run
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whose dead letters: those of a pipeline's last run here, or those at an endpoint."""
+
+    pipeline: str
+    state: Path
+    endpoint_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A place whose clients answer; `go_on` lets a run here work on what was sent back."""
+
+    pipeline: Pipeline
+    client_of: Callable[[str], Any]
+    go_on: Callable[[float], None]
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[Opened]:
+    """Open a place.
+
+    Raises:
+        PenstockError: there is no such pipeline, or no run of it.
+    """
+    aws_calls.install()
+    pipeline = load_pipeline(place.pipeline, find_project(Path.cwd()))
+    if place.endpoint_url is not None:
+        import boto3
+
+        session, url = boto3.session.Session(), place.endpoint_url
+        yield Opened(pipeline, lambda service: session.client(service, endpoint_url=url), time.sleep)  # type: ignore[call-overload]
+        return
+    run = Embedded(pipeline, last_run(pipeline.name, base=place.state), clock=VirtualClock(0.0))
+    with run:
+        yield Opened(pipeline, run.client, run.scheduler.run_for)
+
+
+def list_letters(place: Place, say: Say) -> None:
+    """Print how many letters lie in each queue that nothing consumes."""
+    with opened(place) as here:
+        sqs = here.client_of("sqs")
+        for queue in dead_letter_queues(here.pipeline):
+            url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+            say(f"{found['Attributes']['ApproximateNumberOfMessages']:>6}  {queue}")
+
+
+def show_letters(place: Place, queue: str, where: str | None, say: Say, *, records: bool) -> None:
+    """Print the letters of a queue; with `records`, what their failure documents tell of as well."""
+    with opened(place) as here, letters_in(here.client_of("sqs"), queue) as letters:
+        for letter in chosen(letters, where):
+            say(f"{letter.message_id}  from {letter.origin or 'nowhere that it tells of'}: {letter.reason()}")
+            if records and isinstance(letter.origin, FromStream):
+                for line in _records(letter.origin, here):
+                    say(f"  {line}")
+            else:
+                say(f"  {letter.body}")
+
+
+def _records(origin: FromStream, here: Opened) -> list[str]:
+    """The records as text; or why they cannot be shown, so that the letters behind this one can."""
+    try:
+        return [shown_record(record) for record in records_of(origin, here.client_of)]
+    except UsageError as error:
+        return [error.what]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedriveRequest:
+    """What `penstock dlq redrive` was asked for; `edit` changes a letter's body, or gives it up (None)."""
+
+    queue: str
+    where: str | None
+    dry_run: bool
+    rate: float | None
+    edit: Callable[[str], str | None] | None
+
+
+def redrive_letters(place: Place, request: RedriveRequest, say: Say) -> int:
+    """Send letters back where they came from; a run here works on them at once. Returns how many were sent."""
+    sent = 0
+    with opened(place) as here:
+        with letters_in(here.client_of("sqs"), request.queue) as letters:
+            for letter in chosen(letters, request.where):
+                body = None if request.edit is None else request.edit(letter.body)
+                if request.edit is not None and body is None:
+                    say(f"{letter.message_id}  left as it is")
+                    continue
+                word = "would go" if request.dry_run else "goes"
+                say(f"{letter.message_id}  {word} back to {letter.origin or 'nowhere that it tells of'}")
+                if request.dry_run:
+                    continue
+                redrive(letter, here.client_of, body=body)
+                sent += 1
+                if request.rate is not None:
+                    here.go_on(1.0 / request.rate)
+        if sent and place.endpoint_url is None:
+            here.go_on(WORKED_ON_SECONDS)
+    return sent
+
+
+WORKED_ON_SECONDS = 3600.0
+"""Virtual: for how long a run here works on what was sent back, its retries included."""
+
+
+def pull_letter(place: Place, queue: str, message_id: str, folder: Path) -> Path:
+    """Write a letter as a test file.
+
+    Raises:
+        UsageError: there is no such letter, or it cannot be made a test of.
+    """
+    with opened(place) as here, letters_in(here.client_of("sqs"), queue) as letters:
+        found = [letter for letter in letters if letter.message_id.startswith(message_id)]
+        if len(found) != 1:
+            raise UsageError(
+                f'{len(found)} letters in "{queue}" begin with {message_id}',
+                fix="`penstock dlq show` has their ids",
+            )
+        name, text = as_test(found[0], here.pipeline, here.client_of)
+    path = folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def chosen(letters: Sequence[Letter], where: str | None) -> list[Letter]:
+    """The letters that an event pattern over `body`, `attributes` and `id` matches.
+
+    Raises:
+        UsageError: it is no event pattern.
+    """
+    if where is None:
+        return list(letters)
+    try:
+        pattern = compile_pattern(where)
+    except EventPatternError as error:
+        example = json.dumps({"body": {"amount": [{"numeric": ["<", 0]}]}})
+        raise UsageError(
+            f"--where is no event pattern: {error.what}", at=error.at, fix=f"for example {example}"
+        ) from error
+    return [letter for letter in letters if pattern.matches(letter.fields())]
+
+
+def dead_letter_queues(pipeline: Pipeline) -> list[str]:
+    """The queues that nothing consumes, but for the one that tells of results and the targets of rules."""
+    consumed = {name_of(mapping.queue) for mapping in pipeline.of(QueueMapping)}
+    consumed |= {name_of(target) for rule in pipeline.of(EventRule) for target in rule.to}
+    results = pipeline.results
+    if results is not None and results.announced_in is not None:
+        consumed.add(name_of(results.announced_in))
+    return [name for queue in pipeline.of(Queue) if (name := name_of(queue)) not in consumed]

@@ -1,0 +1,197 @@
+"""The messages of a dead-letter queue, and where each of them came from.
+
+1. Everything goes through boto3 clients, so it is the same on the embedded target and on an endpoint.
+2. Letters are received with a visibility timeout while they are looked at, and made visible again afterwards.
+3. Where a letter came from is read off the letter: the metadata of a stream mapping's failure, the record of an
+   asynchronous invocation, the attributes that handlers give to what they cannot decode, or the queue whose
+   redrive policy moved it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from penstock.errors import UsageError
+
+ClientOf = Callable[[str], Any]
+"""Gives a boto3 client for a service; its methods are made at run time."""
+
+LOOKING_SECONDS: Final = 300
+_AT_ONCE: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromQueue:
+    """It was a message of this queue."""
+
+    arn: str
+
+    def __str__(self) -> str:
+        return f"queue {self.arn.rpartition(':')[2]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromStream:
+    """It tells of records of a shard, from `first` to `last` sequence number."""
+
+    arn: str
+    shard: str
+    first: str
+    last: str
+    count: int
+
+    @property
+    def is_kinesis(self) -> bool:
+        return ":kinesis:" in self.arn
+
+    def __str__(self) -> str:
+        name = self.arn.partition("/")[2].partition("/")[0]
+        return f"{'stream' if self.is_kinesis else 'table'} {name}, {self.shard}, {self.count} records"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FromInvocation:
+    """It tells of an asynchronous invocation of a function."""
+
+    function_arn: str
+    payload: object
+
+    def __str__(self) -> str:
+        return f"function {self.function_arn.partition(':function:')[2].partition(':')[0]}"
+
+
+Origin = FromQueue | FromStream | FromInvocation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One message.
+
+    Attributes:
+        attributes: its message attributes, as text.
+        system: its system attributes: SentTimestamp, ApproximateReceiveCount, ...
+        origin: None if nothing says where it came from.
+    """
+
+    queue: str
+    message_id: str
+    receipt_handle: str
+    body: str
+    attributes: Mapping[str, str]
+    system: Mapping[str, str]
+    origin: Origin | None
+
+    def fields(self) -> dict[str, object]:
+        """What `--where` looks at: the body (decoded if it is JSON), the attributes, the reason."""
+        try:
+            body: object = json.loads(self.body)
+        except ValueError:
+            body = self.body
+        return {"id": self.message_id, "body": body, "attributes": dict(self.attributes)}
+
+    def reason(self) -> str:
+        """Why it is here, as far as it says."""
+        found = self.fields()["body"]
+        context = found.get("requestContext") if isinstance(found, dict) else None
+        if isinstance(context, dict):
+            return f"{context.get('condition')} after {context.get('approximateInvokeCount')} invocations"
+        if "Reason" in self.attributes:
+            return self.attributes["Reason"]
+        count = self.system.get("ApproximateReceiveCount")
+        return f"received {count} times" if count else ""
+
+
+@contextmanager
+def letters_in(sqs: Any, queue: str) -> Iterator[list[Letter]]:
+    """Every letter that can be received; they are visible again at the end, but for those that were deleted.
+
+    Raises:
+        UsageError: there is no such queue.
+    """
+    url = queue_url(sqs, queue)
+    found: dict[str, Letter] = {}
+    while True:
+        received = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=_AT_ONCE,
+            VisibilityTimeout=LOOKING_SECONDS,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        ).get("Messages", [])
+        if not received:
+            break
+        for message in received:
+            found[message["MessageId"]] = _letter(queue, message)
+    try:
+        yield list(found.values())
+    finally:
+        for letter in found.values():
+            _let_go(sqs, url, letter)
+
+
+def queue_url(sqs: Any, queue: str) -> str:
+    """The URL of a queue.
+
+    Raises:
+        UsageError: there is no such queue.
+    """
+    try:
+        return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+    except sqs.exceptions.QueueDoesNotExist as error:
+        raise UsageError(f'there is no queue "{queue}"', fix="`penstock dlq ls` lists them") from error
+
+
+def _let_go(sqs: Any, url: str, letter: Letter) -> None:
+    from botocore.exceptions import ClientError
+
+    try:
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0)
+    except ClientError as error:
+        gone = ("MessageNotInflight", "InvalidParameterValue", "ReceiptHandleIsInvalid")
+        if error.response["Error"]["Code"].rpartition(".")[2] not in gone:
+            raise  # a letter that was deleted has no visibility; anything else is wrong
+
+
+def _letter(queue: str, message: Mapping[str, Any]) -> Letter:
+    attributes = {
+        name: str(value.get("StringValue", ""))
+        for name, value in message.get("MessageAttributes", {}).items()
+    }
+    system = {str(name): str(value) for name, value in message.get("Attributes", {}).items()}
+    return Letter(
+        queue=queue,
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes=attributes,
+        system=system,
+        origin=_origin(message["Body"], attributes, system),
+    )
+
+
+def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str]) -> Origin | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and isinstance(document.get("requestContext"), dict):
+        info = document.get("KinesisBatchInfo") or document.get("DDBStreamBatchInfo")
+        if isinstance(info, dict):
+            return FromStream(
+                arn=str(info["streamArn"]),
+                shard=str(info["shardId"]),
+                first=str(info["startSequenceNumber"]),
+                last=str(info["endSequenceNumber"]),
+                count=int(info["batchSize"]),
+            )
+        if "requestPayload" in document:
+            arn = str(document["requestContext"].get("functionArn", ""))
+            return FromInvocation(
+                function_arn=arn.removesuffix(":$LATEST"), payload=document["requestPayload"]
+            )
+    source = attributes.get("Source", "") or system.get("DeadLetterQueueSourceArn", "")
+    return FromQueue(arn=source) if ":sqs:" in source else None

@@ -1,0 +1,156 @@
+"""A failing message as a test: a file for pytest that gives the function exactly that event."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from penstock.errors import UsageError
+from penstock.pipelines import Function, Pipeline, QueueMapping, StreamMapping
+from penstock.pipelines.resolve import arn_of, handler_setting, name_of
+from penstock.runtime.dead_letters.letters import ClientOf, FromInvocation, FromQueue, FromStream, Letter
+from penstock.runtime.dead_letters.redrive import records_of
+from penstock.runtime.timestamps import seconds_text
+
+_TEST = '''\
+"""A message that ended in {queue}: {reason}."""
+
+from __future__ import annotations
+
+import json
+
+from {module} import {name}
+from penstock.testing.context import FakeContext
+
+EVENT = json.loads(
+    r"""
+{event}
+"""
+)
+
+
+def test_the_function_takes_{slug}() -> None:
+    """It failed when it was delivered; now it has to succeed."""
+    answer = {name}(EVENT, FakeContext())
+    assert not (answer or {{}}).get("batchItemFailures"), answer
+'''
+
+
+def as_test(letter: Letter, pipeline: Pipeline, client_of: ClientOf) -> tuple[str, str]:
+    """The name and the text of a test file for a letter.
+
+    Raises:
+        UsageError: the letter does not say where it came from, or no function of the pipeline takes it.
+    """
+    function, event = _delivery(letter, pipeline, client_of)
+    module, _, name = handler_setting(function).rpartition(".")
+    slug = re.sub(r"\W", "_", letter.message_id[:8])
+    shown = json.dumps(event, indent=2, ensure_ascii=True, default=_plain).replace('"""', '\\u0022""')
+    text = _TEST.format(
+        queue=letter.queue, reason=_line(letter.reason()), module=module, name=name, event=shown, slug=slug
+    )
+    return f"test_dead_letter_{slug}.py", text
+
+
+def _delivery(letter: Letter, pipeline: Pipeline, client_of: ClientOf) -> tuple[Function, Mapping[str, Any]]:
+    """The function, and the event that it was given (or would be given again)."""
+    match letter.origin:
+        case FromQueue(arn=arn):
+            for mapping in pipeline.of(QueueMapping):
+                if arn_of(mapping.queue) == arn:
+                    return mapping.function, {"Records": [_message(letter, arn)]}
+        case FromInvocation(function_arn=arn, payload=payload):
+            for function in pipeline.of(Function):
+                if arn_of(function) == arn and isinstance(payload, dict):
+                    return function, payload
+        case FromStream() as origin:
+            for stream in pipeline.of(StreamMapping):
+                if origin.arn.startswith(arn_of(stream.stream)):
+                    found = records_of(origin, client_of)
+                    event: dict[str, Any] = {"Records": [_record(one, origin) for one in found]}
+                    return stream.function, {**event, **_window(stream, origin, _arrived_at(found[0]))}
+        case None:
+            pass
+    raise UsageError(
+        "no function of the pipeline takes this letter",
+        at=letter.message_id,
+        fix=f'the functions of "{pipeline.name}": '
+        + ", ".join(sorted(name_of(function) for function in pipeline.of(Function))),
+    )
+
+
+def _window(mapping: StreamMapping, origin: FromStream, at: float) -> dict[str, Any]:
+    """The window of a batch, empty as windows begin; nothing if the mapping has none."""
+    length = mapping.tumbling_window_seconds
+    if not length:
+        return {}
+    start = at // length * length
+    return {
+        "window": {"start": seconds_text(start), "end": seconds_text(start + length)},
+        "state": {},
+        "shardId": origin.shard,
+        "eventSourceARN": origin.arn,
+        "isFinalInvokeForWindow": False,
+        "isWindowTerminatedEarly": False,
+    }
+
+
+def _arrived_at(record: Mapping[str, Any]) -> float:
+    moment = (
+        record["ApproximateArrivalTimestamp"]
+        if "ApproximateArrivalTimestamp" in record
+        else record["dynamodb"]["ApproximateCreationDateTime"]
+    )
+    return float(moment.timestamp())
+
+
+def _message(letter: Letter, arn: str) -> dict[str, Any]:
+    return {
+        "messageId": letter.message_id,
+        "receiptHandle": "pulled",
+        "body": letter.body,
+        "attributes": {**letter.system, "ApproximateReceiveCount": "1"},
+        "messageAttributes": {
+            name: {"stringValue": value, "stringListValues": [], "binaryListValues": [], "dataType": "String"}
+            for name, value in letter.attributes.items()
+        },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+        "awsRegion": "us-east-1",
+    }
+
+
+def _record(record: Mapping[str, Any], origin: FromStream) -> dict[str, Any]:
+    if not origin.is_kinesis:
+        return {**record, "eventSourceARN": origin.arn}
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": record["PartitionKey"],
+            "sequenceNumber": record["SequenceNumber"],
+            "data": base64.b64encode(record["Data"]).decode(),
+            "approximateArrivalTimestamp": record["ApproximateArrivalTimestamp"],
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{origin.shard}:{record['SequenceNumber']}",
+        "eventName": "aws:kinesis:record",
+        "awsRegion": "us-east-1",
+        "eventSourceARN": origin.arn,
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.replace('"', "'").replace("\\", "/").split()) or "no reason is told"
