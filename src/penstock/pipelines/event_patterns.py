@@ -24,32 +24,65 @@ Membership: TypeAlias = tuple[tuple[int, int], ...]
 """For each array around a leaf (but not the one that lists plain values): which it is, and the element's index."""
 
 Leaf: TypeAlias = tuple[object, Membership]
-Rule: TypeAlias = tuple[tuple[str, ValueMatcher], ...]
-"""One alternative of a pattern: its paths in order."""
+Leaves: TypeAlias = dict[int, list[Leaf]]
+"""The leaves of an event by the number of their path."""
+
+Rule: TypeAlias = tuple[tuple[int, ValueMatcher], ...]
+"""One alternative of a pattern: its paths, by their numbers, in the order of their names."""
 
 MAXIMUM_ALTERNATIVES = 1000
 """What `$or` may multiply out to (EventBridge, "Event pattern considerations")."""
 
 
+class _Node:
+    """One name on the way to what a pattern asks about.
+
+    Attributes:
+        leaf: the number of the path that ends here; None if none does.
+    """
+
+    __slots__ = ("children", "leaf")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node] = {}
+        self.leaf: int | None = None
+
+    def find(self, name: str) -> _Node | None:
+        """The node below this one; a name with dots goes several names down."""
+        found = self.children.get(name)
+        if found is not None or "." not in name:
+            return found
+        node: _Node | None = self
+        for part in name.split("."):
+            node = None if node is None else node.children.get(part)
+        return node
+
+
 class Pattern:
     """A compiled pattern; `matches` tells whether an event is one of those that it describes."""
 
-    __slots__ = ("_paths", "_prefixes", "_rules")
+    __slots__ = ("_root", "_rules")
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = tuple(rules)
-        self._paths = frozenset(path for rule in rules for path, _ in rule)
-        self._prefixes = frozenset(
-            path[:index] for path in self._paths for index, letter in enumerate(path) if letter == "."
+    def __init__(self, rules: Sequence[Mapping[str, ValueMatcher]]) -> None:
+        self._root = _Node()
+        numbers: dict[str, int] = {}
+        for path in sorted({path for rule in rules for path in rule}):
+            node = self._root
+            for part in path.split("."):
+                node = node.children.setdefault(part, _Node())
+            node.leaf = numbers[path] = len(numbers)
+        self._rules: tuple[Rule, ...] = tuple(
+            tuple((numbers[path], rule[path]) for path in sorted(rule)) for rule in rules
         )
 
     def matches(self, event: Mapping[str, object]) -> bool:
         """Whether the event matches; an event is a decoded JSON object."""
-        leaves: dict[str, list[Leaf]] = {}
-        grouped = _collect(event, "", (), self._paths, self._prefixes, leaves, [0])
-        if grouped:
-            return any(_consistent(rule, leaves, 0, ()) for rule in self._rules)
-        return any(_flat(rule, leaves) for rule in self._rules)
+        leaves: Leaves = {}
+        grouped = _collect(event, self._root, (), leaves, [0])
+        for rule in self._rules:  # noqa: SIM110  # any() makes a generator, which costs as much as the rest
+            if _consistent(rule, leaves, 0, ()) if grouped else _flat(rule, leaves):
+                return True
+        return False
 
 
 def compile_pattern(pattern: object) -> Pattern:
@@ -69,8 +102,7 @@ def compile_pattern(pattern: object) -> Pattern:
         raise EventPatternError("an event pattern is an object", fix='for example {"source": ["aws.s3"]}')
     if not pattern:
         raise EventPatternError("the event pattern is empty", fix='for example {"source": ["aws.s3"]}')
-    rules = [tuple(sorted(rule.items(), key=lambda item: item[0])) for rule in _alternatives(pattern, "", "")]
-    return Pattern(rules)
+    return Pattern(_alternatives(pattern, "", ""))
 
 
 # --- Compiling --------------------------------------------------------------------------------------------
@@ -131,73 +163,65 @@ def _is_or(value: object) -> bool:
 
 
 def _collect(
-    members: Mapping[str, object],
-    path: str,
-    membership: Membership,
-    paths: frozenset[str],
-    prefixes: frozenset[str],
-    leaves: dict[str, list[Leaf]],
-    arrays: list[int],
+    members: Mapping[str, object], node: _Node, membership: Membership, leaves: Leaves, arrays: list[int]
 ) -> bool:
     """Gather the leaves that the pattern asks about; true if some lie in an array of objects."""
     grouped = False
+    find = node.find
     for name, value in members.items():
-        inner = f"{path}.{name}" if path else name
+        below = find(name)
+        if below is None:
+            continue
         if isinstance(value, dict):
-            if inner in prefixes:
-                grouped |= _collect(value, inner, membership, paths, prefixes, leaves, arrays)
+            grouped |= _collect(value, below, membership, leaves, arrays)
         elif isinstance(value, list):
-            if inner in paths or inner in prefixes:
-                grouped |= _collect_array(value, inner, membership, paths, prefixes, leaves, arrays)
-        elif inner in paths:
-            leaves.setdefault(inner, []).append((value, membership))
+            grouped |= _collect_array(value, below, membership, leaves, arrays)
+        elif below.leaf is not None:
+            leaves.setdefault(below.leaf, []).append((value, membership))
     return grouped
 
 
 def _collect_array(
-    array: list[object],
-    path: str,
-    membership: Membership,
-    paths: frozenset[str],
-    prefixes: frozenset[str],
-    leaves: dict[str, list[Leaf]],
-    arrays: list[int],
+    array: list[object], node: _Node, membership: Membership, leaves: Leaves, arrays: list[int]
 ) -> bool:
     number = arrays[0]
     arrays[0] += 1
     grouped = False
     for index, value in enumerate(array):
-        within = (*membership, (number, index))
         if isinstance(value, dict):
-            _collect(value, path, within, paths, prefixes, leaves, arrays)
+            _collect(value, node, (*membership, (number, index)), leaves, arrays)
             grouped = True
         elif isinstance(value, list):
-            _collect_array(value, path, within, paths, prefixes, leaves, arrays)
+            _collect_array(value, node, (*membership, (number, index)), leaves, arrays)
             grouped = True
-        elif path in paths:
-            leaves.setdefault(path, []).append((value, membership))
+        elif node.leaf is not None:
+            leaves.setdefault(node.leaf, []).append((value, membership))
     return grouped
 
 
-def _flat(rule: Rule, leaves: Mapping[str, list[Leaf]]) -> bool:
+def _flat(rule: Rule, leaves: Leaves) -> bool:
     """Whether every path has a leaf that matches, where no leaf lies in an array of objects."""
-    for path, matcher in rule:
-        found = leaves.get(path)
+    for number, matcher in rule:
+        found = leaves.get(number)
         if found is None:
             if not matcher.absent:
                 return False
-        elif not any(matcher.matches(value) for value, _ in found):
+            continue
+        for value, _ in found:
+            if matcher.matches(value):
+                break
+        else:
             return False
     return True
 
 
-def _consistent(rule: Rule, leaves: Mapping[str, list[Leaf]], index: int, chosen: Membership) -> bool:
+def _consistent(rule: Rule, leaves: Leaves, index: int, chosen: Membership) -> bool:
     """Whether leaves can be chosen for the paths from `index` on that fit those chosen before."""
     if index == len(rule):
         return True
-    path, matcher = rule[index]
+    number, matcher = rule[index]
     present = False
-    for value, membership in leaves.get(path, ()):
+    for value, membership in leaves.get(number, ()):
         together = _together(chosen, membership)
         if together is None:
             continue
