@@ -48,10 +48,7 @@ class _Node:
         self.leaf: int | None = None
 
     def find(self, name: str) -> _Node | None:
-        """The node below this one; a name with dots goes several names down."""
-        found = self.children.get(name)
-        if found is not None or "." not in name:
-            return found
+        """The node below this one that a name with dots leads to, several names down."""
         node: _Node | None = self
         for part in name.split("."):
             node = None if node is None else node.children.get(part)
@@ -167,11 +164,15 @@ def _collect(
 ) -> bool:
     """Gather the leaves that the pattern asks about; true if some lie in an array of objects."""
     grouped = False
-    find = node.find
+    known = node.children
     for name, value in members.items():
-        below = find(name)
+        below = known.get(name)
         if below is None:
-            continue
+            if "." not in name:
+                continue
+            below = node.find(name)
+            if below is None:
+                continue
         if isinstance(value, dict):
             grouped |= _collect(value, below, membership, leaves, arrays)
         elif isinstance(value, list):
