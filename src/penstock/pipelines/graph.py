@@ -32,7 +32,9 @@ from penstock.pipelines.resources import (
     StateMachine,
     Stream,
     StreamMapping,
+    Subscription,
     Table,
+    Topic,
     Url,
 )
 
@@ -66,6 +68,7 @@ def references(part: Part) -> Iterator[Reference]:
 @references.register(EventBus)
 @references.register(Stream)
 @references.register(Table)
+@references.register(Topic)
 @references.register(Named)
 def _no_references(part: Part) -> Iterator[Reference]:
     return iter(())
@@ -100,6 +103,12 @@ def _of_state_machine(part: StateMachine) -> Iterator[Reference]:
 @references.register(BucketNotification)
 def _of_notification(part: BucketNotification) -> Iterator[Reference]:
     yield Reference("bucket", part.bucket)
+    yield Reference("to", part.to)
+
+
+@references.register(Subscription)
+def _of_subscription(part: Subscription) -> Iterator[Reference]:
+    yield Reference("topic", part.topic)
     yield Reference("to", part.to)
 
 

@@ -27,6 +27,7 @@ from penstock.pipelines.resources import (
     StateMachine,
     Stream,
     Table,
+    Topic,
     Url,
     Value,
 )
@@ -119,6 +120,11 @@ def _(resource: EventBus, target: Target) -> str:
 def _(resource: EventRule, target: Target) -> str:
     bus = "" if resource.bus is None else f"{name_of(resource.bus, target)}/"
     return _regional("events", f"rule/{bus}{name_of(resource, target)}", target)
+
+
+@_arn.register(Topic)
+def _(resource: Topic, target: Target) -> str:
+    return _regional("sns", name_of(resource, target), target)
 
 
 @_arn.register(StateMachine)

@@ -24,6 +24,7 @@ EventName: TypeAlias = str
 StreamViewType: TypeAlias = Literal["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]
 StartingPosition: TypeAlias = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 StateMachineKind: TypeAlias = Literal["STANDARD", "EXPRESS"]
+FilterPolicyScope: TypeAlias = Literal["MessageAttributes", "MessageBody"]
 AttributeType: TypeAlias = Literal["S", "N", "B"]
 
 
@@ -259,6 +260,32 @@ class EventRule(Resource):
     pattern: Mapping[str, object] = field(hash=False)
     to: Sequence[Queue | Function | StateMachine]
     bus: EventBus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic(Resource):
+    """An SNS topic."""
+
+    _: KW_ONLY
+    fifo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription(Part):
+    """What a topic's messages go to (SNS, "Subscribe").
+
+    Args:
+        filter_policy: only messages that it matches; None: all.
+        filter_policy_scope: whether the policy looks at the message's attributes or at its body.
+        raw_message_delivery: a queue gets the message itself instead of SNS's envelope.
+    """
+
+    topic: Topic
+    _: KW_ONLY
+    to: Queue | Function
+    filter_policy: Mapping[str, object] | None = field(default=None, hash=False)
+    filter_policy_scope: FilterPolicyScope = "MessageAttributes"
+    raw_message_delivery: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,8 @@ from penstock.runtime.streams.service import KinesisService
 from penstock.runtime.streams.streams import Streams
 from penstock.runtime.streams.table_changes import TableChanges
 from penstock.runtime.streams.table_service import TableStreamsService
+from penstock.runtime.topics.service import SnsService
+from penstock.runtime.topics.topics import Topics
 from penstock.runtime.workers.inline import InlineInvoker
 from penstock.runtime.workers.pool import PoolInvoker
 
@@ -173,7 +175,17 @@ class Embedded:
             functions=self.functions,
             executions=self.step_functions,
         )
+        topics = Topics(
+            topics=settings.topic_settings(pipeline),
+            subscriptions=settings.subscription_settings(pipeline),
+            scheduler=scheduler,
+            journal=self.journal,
+            ids=ids,
+            queues=self.queues,
+            functions=self.functions,
+        )
         services: dict[str, Service] = {
+            "sns": SnsService(topics),
             "events": EventBridgeService(buses),
             "s3": self.s3,
             "sqs": SqsService(self.queues, scheduler),

@@ -239,7 +239,7 @@ class RecordsDiscarded(_Event, frozen=True, kw_only=True, tag=True):
     destination: str | None = None
 
 
-# --- Event buses ------------------------------------------------------------------------------------------
+# --- Event buses and topics -------------------------------------------------------------------------------
 
 
 class EventPut(_Event, frozen=True, kw_only=True, tag=True):
@@ -250,6 +250,14 @@ class EventPut(_Event, frozen=True, kw_only=True, tag=True):
     source: str
     detail_type: str
     rules: tuple[str, ...] = ()
+
+
+class MessagePublished(_Event, frozen=True, kw_only=True, tag=True):
+    """A message was published to a topic, and given to these subscriptions."""
+
+    topic: str
+    message_id: str
+    subscriptions: tuple[str, ...] = ()
 
 
 # --- Functions --------------------------------------------------------------------------------------------
@@ -439,6 +447,7 @@ Event = (
     | BatchBisected
     | RecordsDiscarded
     | EventPut
+    | MessagePublished
     | InvocationQueued
     | InvocationStarted
     | InvocationFinished

@@ -19,7 +19,9 @@ from penstock.pipelines import (
     StateMachine,
     Stream,
     StreamMapping,
+    Subscription,
     Table,
+    Topic,
 )
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.filter_criteria import FilterCriteria, FilterSource
@@ -40,6 +42,7 @@ from penstock.runtime.notifications import NotificationRule
 from penstock.runtime.queues.queue import QueueSettings
 from penstock.runtime.streams.streams import StreamSettings
 from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
+from penstock.runtime.topics.topics import SubscriptionSettings, TopicSettings
 from penstock.statemachines import load_definition
 
 DEAD_LETTER_VARIABLE: Final = "PENSTOCK_DEAD_LETTER_QUEUE_URL"
@@ -215,6 +218,27 @@ def _rule_target(target: Queue | Function | StateMachine) -> RuleTarget:
     if isinstance(target, Function):
         return RuleTarget(kind="function", name=name_of(target))
     return RuleTarget(kind="state machine", name=arn_of(target))
+
+
+def topic_settings(pipeline: Pipeline) -> Iterator[TopicSettings]:
+    """Every topic of the pipeline."""
+    for topic in pipeline.of(Topic):
+        yield TopicSettings(name=name_of(topic), arn=arn_of(topic), fifo=topic.fifo)
+
+
+def subscription_settings(pipeline: Pipeline) -> Iterator[SubscriptionSettings]:
+    """Every subscription of the pipeline."""
+    for number, subscription in enumerate(pipeline.of(Subscription)):
+        to, policy = subscription.to, subscription.filter_policy
+        yield SubscriptionSettings(
+            arn=f"{arn_of(subscription.topic)}:00000000-0000-4000-8000-{number:012d}",
+            topic=name_of(subscription.topic),
+            queue=name_of(to) if isinstance(to, Queue) else None,
+            function=name_of(to) if isinstance(to, Function) else None,
+            raw=subscription.raw_message_delivery,
+            policy=None if policy is None else compile_pattern(policy),
+            by_body=subscription.filter_policy_scope == "MessageBody",
+        )
 
 
 def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:

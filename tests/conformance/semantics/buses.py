@@ -1,8 +1,7 @@
-"""Scenarios of EventBridge: what a rule's target comes to."""
+"""Scenarios of EventBridge and SNS: what a rule's target, or a subscription, comes to."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from penstock.pipelines.event_patterns import compile_pattern
 from penstock.runtime.events.buses import Buses, NewEvent, RuleSettings, RuleTarget
 from penstock.runtime.functions import FunctionSettings
 from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.topics.topics import Published, SubscriptionSettings, Topics, TopicSettings
 from tests.conformance.semantics.scripted import ScriptedInvoker
 from tests.conformance.semantics.world import FUNCTION_ARN, World, queue
 
@@ -27,7 +27,8 @@ class NoExecutions:
 def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
     """Put the scenario's events and say what is not as expected."""
     setup, expected, handler = scenario["setup"], scenario["expected"], scenario["handler"] or {}
-    if setup["source"]["kind"] != "eventbridge" or handler.get("unreachable"):
+    kind = setup["source"]["kind"]
+    if kind not in ("eventbridge", "sns") or handler.get("unreachable"):
         yield f"nothing plays {setup['source']['kind']} with {handler}"
         return
 
@@ -40,6 +41,43 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
         name="consumer", arn=FUNCTION_ARN, handler="x.y", on_failure_queue=destination
     )
     world = World(folder, invoker, function, queues)
+    if kind == "sns":
+        _publish(scenario, world)
+    else:
+        _put(scenario, world)
+    world.scheduler.run_until_idle()
+    assert isinstance(world.invoker, ScriptedInvoker)
+    deliveries = world.invoker.deliveries
+    sizes = {len(one.records) for one in deliveries}
+    actual = {
+        "attempts": len(deliveries),
+        "queues": {one.name: len(world.left_in(one.name)) for one in queues},
+        "records_per_invocation": sizes.pop() if len(sizes) == 1 else sorted(sizes),
+    }
+    for name, wanted in expected.items():
+        if name not in actual:
+            yield f'the expectation "{name}" is not understood'
+        elif actual[name] != wanted:
+            yield f"{name}: is {actual[name]}, not {wanted}"
+
+
+def _publish(scenario: Mapping[str, Json], world: World) -> None:
+    topic = TopicSettings(name="topic", arn="arn:aws:sns:us-east-1:123456789012:topic")
+    subscription = SubscriptionSettings(arn=f"{topic.arn}:1", topic="topic", function="consumer")
+    topics = Topics(
+        [topic],
+        [subscription],
+        world.scheduler,
+        world.journal,
+        world.ids,
+        world.queues,
+        world.functions,
+    )
+    for one in scenario["inputs"]:
+        topics.publish(topic.arn, Published(message=one["message"]))
+
+
+def _put(scenario: Mapping[str, Json], world: World) -> None:
     rule = RuleSettings(
         name="rule",
         bus="default",
@@ -58,15 +96,3 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
     )
     for one in scenario["inputs"]:
         buses.put(NewEvent(source="scenario", detail_type="test", detail=one["detail"]))
-    world.scheduler.run_until_idle()
-    assert isinstance(world.invoker, ScriptedInvoker)
-    actual = {
-        "attempts": len(world.invoker.deliveries),
-        "queues": {one.name: len(world.left_in(one.name)) for one in queues},
-        "events": [json.dumps(one.event) for one in world.invoker.deliveries],
-    }
-    for name, wanted in expected.items():
-        if name not in actual:
-            yield f'the expectation "{name}" is not understood'
-        elif actual[name] != wanted:
-            yield f"{name}: is {actual[name]}, not {wanted}"

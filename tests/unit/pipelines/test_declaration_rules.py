@@ -32,7 +32,9 @@ from penstock.pipelines import (
     StateMachine,
     Stream,
     StreamMapping,
+    Subscription,
     Table,
+    Topic,
     url,
     writes,
 )
@@ -158,6 +160,8 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL604": lambda: [machine(one_task("arn:aws:lambda:us-east-1:123456789012:function:nowhere"))],
     "PL701": lambda: [EventRule("r", pattern={"source": "text"}, to=(queue,))],
     "PL702": lambda: [EventRule("r", pattern={"source": ["a"]}, to=())],
+    "PL703": lambda: [Subscription(Topic("t"), to=queue, filter_policy={"a": "text"})],
+    "PL704": lambda: [Subscription(Topic("t"), to=fifo)],
 }
 
 

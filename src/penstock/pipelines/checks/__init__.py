@@ -8,7 +8,7 @@
     buckets      PL4xx  notifications, buckets that would trigger themselves
     functions    PL5xx  handlers and what invokes them
     definitions  PL6xx  state machines and their substitutions
-    rules        PL7xx  EventBridge's rules
+    rules        PL7xx  EventBridge's rules, SNS's topics and subscriptions
 """
 
 from __future__ import annotations

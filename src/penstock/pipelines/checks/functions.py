@@ -19,6 +19,7 @@ from penstock.pipelines.resources import (
     StateMachine,
     Stream,
     StreamMapping,
+    Subscription,
 )
 
 _SETTING = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -178,6 +179,9 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     for rule in graph.of(EventRule):
         if any(isinstance(target, Function) and target.name == function.name for target in rule.to):
             yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3)
+    for subscription in graph.of(Subscription):
+        if isinstance(subscription.to, Function) and subscription.to.name == function.name:
+            yield subscription, (Source.SNS, Source.S3)
     for machine in graph.of(StateMachine):
         if any(graph.follow(reference.to) == function for reference in references(machine)):
             yield machine, (Source.TASK,)
@@ -193,6 +197,8 @@ def _invoking(part: Part) -> str:
         return f'the bucket "{part.bucket.name}" notifies it'
     if isinstance(part, EventRule):
         return f'the rule "{part.name}" has it as a target'
+    if isinstance(part, Subscription):
+        return f'it is subscribed to the topic "{part.topic.name}"'
     if isinstance(part, StateMachine):
         return f'the state machine "{part.name}" runs it as a task'
     return "something else invokes it"

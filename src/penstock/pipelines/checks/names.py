@@ -23,6 +23,7 @@ from penstock.pipelines.resources import (
     Stream,
     StreamMapping,
     Table,
+    Topic,
     Url,
 )
 
@@ -147,6 +148,11 @@ _FORMS = (
         kind=EventBus,
         pattern=re.compile(r"(?!aws)(?!default\Z)[A-Za-z0-9_.-]{1,256}"),
         words='1 to 256 letters, digits, dots, hyphens and underscores; not "default", and not beginning with aws',
+    ),
+    _Form(
+        kind=Topic,
+        pattern=re.compile(r"(?=.{1,256}\Z)[A-Za-z0-9_-]+(\.fifo)?"),
+        words="1 to 256 letters, digits, hyphens and underscores (a FIFO topic's name ends with .fifo)",
     ),
     _Form(
         kind=EventRule,

@@ -1,4 +1,4 @@
-"""PL7xx: EventBridge's rules."""
+"""PL7xx: EventBridge's rules, and SNS's topics and subscriptions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from penstock.errors import EventPatternError
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import EventRule, Queue
+from penstock.pipelines.resources import EventRule, Function, Queue, Subscription, Topic
 
 MOST_TARGETS = 5
 
@@ -43,6 +43,46 @@ def _targets(graph: Graph) -> Iterator[Finding]:
                 )
 
 
+def _policies(graph: Graph) -> Iterator[Finding]:
+    for subscription in graph.of(Subscription):
+        if subscription.filter_policy is None:
+            continue
+        try:
+            compile_pattern(subscription.filter_policy)
+        except EventPatternError as error:
+            yield Finding(
+                what=f"SNS refuses the filter policy: {error.what}",
+                part=subscription,
+                within=f"filter_policy{error.at or ''}",
+                fix=error.fix or "write a filter policy",
+            )
+
+
+def _topics(graph: Graph) -> Iterator[Finding]:
+    for topic in graph.of(Topic):
+        if topic.fifo != topic.name.endswith(".fifo"):
+            yield Finding(
+                what=f'the topic "{topic.name}" is {"" if topic.fifo else "no "}FIFO topic',
+                part=topic,
+                fix="a FIFO topic has fifo=True and a name that ends with .fifo, any other topic neither",
+            )
+    for subscription in graph.of(Subscription):
+        to = subscription.to
+        if isinstance(to, Queue) and to.fifo and not subscription.topic.fifo:
+            yield Finding(
+                what=f'the FIFO queue "{to.name}" is subscribed to the standard topic "{subscription.topic.name}"',
+                part=subscription,
+                fix="subscribe a standard queue, or make the topic a FIFO topic",
+            )
+        if isinstance(to, Function) and subscription.raw_message_delivery:
+            yield Finding(
+                what=f'raw message delivery to the function "{to.name}"',
+                part=subscription,
+                fix="leave raw_message_delivery out: it is for queues",
+            )
+
+
+_SNS = "https://docs.aws.amazon.com/sns/latest/dg"
 _EVENTS = "https://docs.aws.amazon.com/eventbridge/latest/userguide"
 
 RULES = (
@@ -57,5 +97,17 @@ RULES = (
         title="a rule has one to five targets, and a FIFO queue is none",
         source=f"{_EVENTS}/eb-targets.html",
         check=_targets,
+    ),
+    Rule(
+        id="PL703",
+        title="a subscription's filter policy is valid",
+        source=f"{_SNS}/sns-message-filtering.html",
+        check=_policies,
+    ),
+    Rule(
+        id="PL704",
+        title="topics, their names and what is subscribed to them fit together",
+        source=f"{_SNS}/sns-fifo-topics.html and {_SNS}/sns-large-payload-raw-message-delivery.html",
+        check=_topics,
     ),
 )

@@ -1,0 +1,1 @@
+"""SNS on the embedded target: topics, subscriptions, filter policies."""
