@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -139,6 +139,73 @@ def explain(code: str) -> None:
     from penstock.cli.checking import explanation
 
     click.echo(explanation(code))
+
+
+@main.command("test-state")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--state", help="Which state of the definition; without it FILE is one state, or its first.")
+@click.option(
+    "--input", "value", default="{}", show_default=True, help="JSON, @FILE, or - for standard input."
+)
+@click.option(
+    "--inspection-level",
+    type=click.Choice(["INFO", "DEBUG", "TRACE"]),
+    default="DEBUG",
+    show_default=True,
+    help="Whether the data after each stage is shown.",
+)
+@click.option("--mock-result", help="What the task, Map or Parallel state's work gives: JSON, @FILE or -.")
+@click.option("--mock-error", help="The error that it fails with instead.")
+@click.option("--mock-cause", help="The error's cause.")
+@click.option(
+    "--field-validation",
+    type=click.Choice(["STRICT", "PRESENT", "NONE"]),
+    default="STRICT",
+    show_default=True,
+    help="How a mocked result is held against the service's API.",
+)
+@click.option("--variables", help="Variables, a JSON object.")
+@click.option("--context", help="The context object, a JSON object.")
+@click.option("--retry-count", type=click.IntRange(min=0), default=0, help="How often it was retried before.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as TestState gives it.")
+@click.pass_context
+def test_state(
+    ctx: click.Context,
+    file: Path,
+    state: str | None,
+    value: str,
+    inspection_level: Literal["INFO", "DEBUG", "TRACE"],
+    mock_result: str | None,
+    mock_error: str | None,
+    mock_cause: str | None,
+    field_validation: str,
+    variables: str | None,
+    context: str | None,
+    retry_count: int,
+    as_json: bool,
+) -> None:
+    """Try one state of a state machine (Step Functions' TestState): its data flow, retries and errors."""
+    import json
+
+    from penstock.cli import state_testing
+
+    answer = state_testing.test_state(
+        state_testing.StateRequest(
+            file=file,
+            state=state,
+            value=value,
+            level=inspection_level,
+            result=mock_result,
+            error=mock_error,
+            cause=mock_cause,
+            variables=variables,
+            context=context,
+            retry_count=retry_count,
+            validation=field_validation,
+        )
+    )
+    click.echo(json.dumps(answer.as_api(), indent=2) if as_json else state_testing.shown(answer))
+    ctx.exit(0 if answer.status in state_testing.SUCCEEDED else 1)
 
 
 @main.command()
