@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from penstock.errors import DeclarationError, DefinitionError, PenstockError, UsageError
+from penstock.errors import DeclarationError, DefinitionError, PenstockError, RuleError, UsageError
+
+if TYPE_CHECKING:
+    from penstock.statemachines.checks import Problem
 
 
 def check_all(name: str | None, start: Path) -> Sequence[PenstockError]:
@@ -38,18 +42,30 @@ def check_definition_file(path: Path) -> Sequence[PenstockError]:
     Raises:
         UsageError: the file cannot be read.
     """
-    from penstock.statemachines import load_definition
+    from penstock.statemachines.checks import check_text
 
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the file cannot be read: {error}", at=str(path)) from error
     try:
-        load_definition(text)
+        found = check_text(text)
     except DefinitionError as error:
         place = str(path) if error.at is None else f"{path}  {error.at}"
         return [DefinitionError(error.what, at=place, fix=error.fix)]
-    return []
+    return [_located(problem, path) for problem in found]
+
+
+def _located(problem: Problem, path: Path) -> RuleError:
+    """A problem as `file:line:column  /pointer`; a warning says that it is one."""
+    place = "" if problem.position is None else f":{problem.position.line}:{problem.position.column}"
+    said = problem.what if problem.severity == "error" else f"warning: {problem.what}"
+    return RuleError(said, rule=problem.rule, at=f"{path}{place}  {problem.pointer or '/'}", fix=problem.fix)
+
+
+def has_errors(found: Sequence[PenstockError]) -> bool:
+    """Whether one of the problems is more than a warning."""
+    return any(not error.what.startswith("warning: ") for error in found)
 
 
 def explanation(code: str) -> str:
@@ -59,9 +75,13 @@ def explanation(code: str) -> str:
         UsageError: there is no such rule.
     """
     from penstock.pipelines.checks import RULES
+    from penstock.statemachines.checks import RULES as DEFINITION_RULES
 
-    rule = next((rule for rule in RULES if rule.id == code.upper()), None)
-    if rule is None:
-        known = ", ".join(rule.id for rule in RULES)
+    told = {rule.id: (rule.title, rule.source) for rule in RULES}
+    told |= {rule.id: (rule.title, rule.source) for rule in DEFINITION_RULES}
+    code = code.upper()
+    if code not in told:
+        known = ", ".join(told)
         raise UsageError(f"there is no rule {code}", fix=f"rules: {known}")
-    return f"{rule.id}  {rule.title}\n\nSource: {rule.source}"
+    title, source = told[code]
+    return f"{code}  {title}\n\nSource: {source}"

@@ -120,7 +120,7 @@ def run(
 @click.pass_context
 def check(ctx: click.Context, what: str | None) -> None:
     """Check a pipeline, or every one of the project, or a state machine's definition (.asl.json, .asl.yaml)."""
-    from penstock.cli.checking import check_all, check_definition_file
+    from penstock.cli.checking import check_all, check_definition_file, has_errors
 
     if what is not None and what.endswith((".json", ".yaml", ".yml")):
         found = check_definition_file(Path(what))
@@ -129,7 +129,7 @@ def check(ctx: click.Context, what: str | None) -> None:
     for problem in found:
         click.echo(f"{problem}\n")
     click.echo("1 problem" if len(found) == 1 else f"{len(found) or 'no'} problems")
-    ctx.exit(1 if found else 0)
+    ctx.exit(1 if has_errors(found) else 0)
 
 
 @main.command()

@@ -182,7 +182,23 @@ def test_init_does_not_overwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (tmp_path / "mine" / "handlers" / "jobs.py").read_text() == "changed"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["explain"], ["init"], ["runs"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["run"],
+        ["check"],
+        ["explain"],
+        ["test-state"],
+        ["dlq"],
+        ["dlq", "ls"],
+        ["dlq", "show"],
+        ["dlq", "redrive"],
+        ["dlq", "pull"],
+        ["init"],
+        ["runs"],
+    ],
+)
 def test_the_page_has_the_help(command: list[str]) -> None:
     """docs/cli.md shows each command's help as it is."""
     page = (PROJECT / "docs" / "cli.md").read_text()

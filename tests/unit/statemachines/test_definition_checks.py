@@ -1,0 +1,207 @@
+"""The rules about definitions: each is broken once, and a sound definition breaks none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import DefinitionError
+from penstock.statemachines.checks import RULES, Problem, check_definition, check_text
+from penstock.statemachines.values import JSON
+
+ROOT = Path(__file__).resolve().parents[3]
+INVOKE = "arn:aws:states:::lambda:invoke"
+
+Members = dict[str, JSON]
+
+
+def machine(*states: tuple[str, Members], **top: JSON) -> Members:
+    return {"StartAt": states[0][0] if states else "A", "States": dict(states), **top}
+
+
+def one(**members: JSON) -> Members:
+    return machine(("A", {"End": True, **members}))
+
+
+def passing(**members: JSON) -> Members:
+    return {"Type": "Pass", **members}
+
+
+BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
+    "SM101": (lambda: machine(("A", passing(End=True)), StartAt="B"), "/StartAt"),
+    "SM102": (
+        lambda: machine(("First", passing(Next="Secnd")), ("Second", passing(End=True))),
+        "/States/First/Next",
+    ),
+    "SM103": (lambda: machine(("A", passing(End=True)), ("B", passing(End=True))), "/States/B"),
+    "SM104": (lambda: machine(("A", passing())), "/States/A"),
+    "SM105": (lambda: machine(("A" * 81, passing(End=True))), f"/States/{'A' * 81}"),
+    "SM106": (
+        lambda: machine(
+            ("A", {"Type": "Parallel", "End": True, "Branches": [machine(("A", passing(End=True)))]}),
+        ),
+        "/States/A/Branches/0/States/A",
+    ),
+    "SM201": (lambda: one(Type="Pas"), "/States/A/Type"),
+    "SM202": (lambda: one(Type="Pass", Resouce="x"), "/States/A/Resouce"),
+    "SM203": (lambda: one(Type="Task", Resource=INVOKE, Arguments={}), "/States/A/Arguments"),
+    "SM204": (
+        lambda: one(Type="Pass", Parameters={"a": {"b": "$.path"}}),
+        "/States/A/Parameters/a/b",
+    ),
+    "SM301": (
+        lambda: machine(
+            (
+                "A",
+                {
+                    "Type": "Task",
+                    "Resource": INVOKE,
+                    "End": True,
+                    "Retry": [{"ErrorEquals": ["States.ALL", "E"]}],
+                },
+            )
+        ),
+        "/States/A/Retry/0/ErrorEquals",
+    ),
+    "SM302": (
+        lambda: machine(
+            (
+                "A",
+                {
+                    "Type": "Task",
+                    "Resource": INVOKE,
+                    "End": True,
+                    "Retry": [{"ErrorEquals": ["States.Timout"]}],
+                },
+            )
+        ),
+        "/States/A/Retry/0/ErrorEquals/0",
+    ),
+    "SM303": (
+        lambda: machine(
+            (
+                "A",
+                {
+                    "Type": "Task",
+                    "Resource": INVOKE,
+                    "End": True,
+                    "Retry": [{"ErrorEquals": ["E"], "BackoffRate": 0.5}],
+                },
+            )
+        ),
+        "/States/A/Retry/0/BackoffRate",
+    ),
+    "SM304": (
+        lambda: one(Type="Task", Resource=INVOKE, TimeoutSeconds=5, HeartbeatSeconds=5),
+        "/States/A/HeartbeatSeconds",
+    ),
+    "SM901": (lambda: one(Type="Pass", InputPath="$.["), "/States/A/InputPath"),
+}
+
+
+@pytest.mark.parametrize("rule", sorted(BROKEN))
+def test_a_broken_rule_is_found_where_it_is_broken(rule: str) -> None:
+    """With the pointer, a remedy, and the rule's severity."""
+    make, pointer = BROKEN[rule]
+    found = [problem for problem in check_definition(make()) if problem.rule == rule]
+    assert [problem.pointer for problem in found] == [pointer]
+    assert found[0].fix
+    assert found[0].severity == next(one.severity for one in RULES if one.id == rule)
+
+
+def test_every_rule_is_broken_once() -> None:
+    """So that no rule is there that cannot find anything."""
+    assert set(BROKEN) == {rule.id for rule in RULES}
+
+
+def test_the_reference_machine_breaks_no_rule() -> None:
+    """Nor does a definition that uses every type of state."""
+    text = (ROOT / "statemachines" / "process_file.asl.yaml").read_text()
+    assert not check_text(text)
+
+
+def test_all_problems_are_found_not_only_the_first() -> None:
+    """Each once; what compiling would say of the first one is not said again."""
+    definition = machine(
+        ("A", passing(Next="C", Colour="red")),
+        (
+            "B",
+            {
+                "Type": "Task",
+                "Resource": INVOKE,
+                "End": True,
+                "Retry": [{"ErrorEquals": ["States.ALL", "E"]}],
+            },
+        ),
+    )
+    assert [(one.rule, one.pointer) for one in check_definition(definition)] == [
+        ("SM102", "/States/A/Next"),
+        ("SM103", "/States/B"),
+        ("SM202", "/States/A/Colour"),
+        ("SM301", "/States/B/Retry/0/ErrorEquals"),
+    ]
+
+
+def test_names_that_were_meant_are_suggested() -> None:
+    """For states, fields and types."""
+    fixes = {one.rule: one.fix for one in check_definition(BROKEN["SM102"][0]())}
+    assert fixes["SM102"] == 'did you mean "Second"?'
+    assert check_definition(one(Type="Pass", Colour="x"))[0].fix == "take it out, or write it into Comment"
+    assert check_definition(one(Type="Pass", Paramters={}))[0].fix == 'did you mean "Parameters"?'
+    assert check_definition(BROKEN["SM201"][0]())[0].fix == 'did you mean "Pass"?'
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_places_in_json_are_lines_and_columns(indent: int | None) -> None:
+    """Of the name of the member that is meant; tabs count as one column."""
+    text = json.dumps(BROKEN["SM102"][0](), indent=indent)
+    problem = next(one for one in check_text(text) if one.rule == "SM102")
+    assert problem.position is not None
+    line = text.splitlines()[problem.position.line - 1]
+    assert line[problem.position.column - 1 :].startswith('"Next"')
+    tabbed = next(one for one in check_text(text.replace("  ", "\t")) if one.rule == "SM102")
+    assert tabbed.position is not None
+    assert tabbed.position.line == problem.position.line
+
+
+def test_places_in_yaml_are_lines_and_columns() -> None:
+    """As in JSON."""
+    text = "StartAt: A\nStates:\n  A:\n    Type: Pass\n    Nxt: B\n    End: true\n"
+    (problem,) = check_text(text)
+    assert (problem.rule, problem.position) == ("SM202", (5, 5))
+    assert str(problem).startswith(
+        "5:5: SM202 error: a Pass state has no field Nxt\n  at: /States/A/Nxt\n  fix: "
+    )
+
+
+def test_an_express_machine_has_rules_of_its_own() -> None:
+    """It cannot wait for a job."""
+    waiting = one(
+        Type="Task",
+        Resource="arn:aws:states:::states:startExecution.sync",
+        Parameters={"StateMachineArn": "x"},
+    )
+    assert not errors(check_definition(waiting))
+    assert [problem.rule for problem in check_definition(waiting, kind="EXPRESS")] == ["SM901"]
+
+
+def test_a_text_that_is_no_definition_is_an_error() -> None:
+    """There is nothing to check."""
+    for text in ("[1]", "{", "a: [", ""):
+        with pytest.raises(DefinitionError):
+            check_text(text)
+
+
+def test_the_page_lists_every_rule() -> None:
+    """docs/checks.md has each rule with its title, as it stands in the code."""
+    page = (ROOT / "docs" / "checks.md").read_text()
+    for rule in RULES:
+        assert f"| `{rule.id}` | {rule.severity} | {rule.title} |" in page
+
+
+def errors(found: object) -> list[Problem]:
+    assert isinstance(found, list)
+    return [one for one in found if one.severity == "error"]
