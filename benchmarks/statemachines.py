@@ -7,7 +7,7 @@ Workloads, budgets (issue "The States Language engine") and checks of the answer
 * five Pass states, one execution after the other: at least 10,000 a second, at least 100 times moto's rate;
 * an inline Map over 1,000 Pass items: at least 20 times moto's rate;
 * a Distributed Map over 10,000 and 100,000 items, read in pages: linear time, constant memory per item;
-* reading a definition of 200 states: under 20 ms.
+* reading a definition of 200 states and holding it against the rules: under 20 ms.
 
 Exits with 1 if a budget is missed.
 """
@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from penstock.statemachines import Execution, Machine, ReadItems, load_definition, start
+from penstock.statemachines.checks import check_definition
 from penstock.testing.machines import run_machine
 
 ARN = "arn:aws:states:us-east-1:123456789012"
@@ -134,7 +135,7 @@ def our_distributed_map(count: int) -> tuple[float, float]:
 
 
 def our_reading() -> float:
-    """Seconds to read a definition of 200 states."""
+    """Seconds to read a definition of 200 states, and to hold it against every rule."""
     states: dict[str, object] = {}
     for number in range(200):
         following = {"Next": f"S{number + 1}"} if number < 199 else {"End": True}
@@ -152,7 +153,7 @@ def our_reading() -> float:
 
 
 def _check_reading(text: str) -> None:
-    assert len(load_definition(text).flow.states) == 200
+    assert not check_definition(json.loads(text))  # compiling the definition is one of the rules
 
 
 @contextmanager
@@ -232,7 +233,7 @@ def main() -> int:
         met=large[1] < 1.2 * small[1],
     )
     reading = our_reading()
-    report("reading 200 states, ms", f"{reading * 1e3:,.1f}", "< 20", met=reading < 0.020)
+    report("reading and checking 200 states, ms", f"{reading * 1e3:,.1f}", "< 20", met=reading < 0.020)
     return 1 if missed else 0
 
 
