@@ -1,0 +1,56 @@
+"""State machines written in Python: frozen dataclasses that emit plain Amazon States Language.
+
+    machine = flow(Pass("Plan") >> Task("Work", resource="arn:aws:states:::lambda:invoke"))
+    load_definition(machine)
+
+`values` and `conditions` are what stands in the fields, `states` the state types, `flows` puts them together.
+"""
+
+from penstock.statemachines.building.conditions import Condition, Variable, var
+from penstock.statemachines.building.flows import Built, distributed, flow, from_definition
+from penstock.statemachines.building.states import (
+    Catch,
+    Chain,
+    Choice,
+    Fail,
+    Map,
+    Parallel,
+    Pass,
+    Retry,
+    State,
+    Succeed,
+    Task,
+    Verbatim,
+    Wait,
+    When,
+)
+from penstock.statemachines.building.values import OMIT, Expression, Omit, intrinsic, path
+
+__all__ = [
+    "OMIT",
+    "Built",
+    "Catch",
+    "Chain",
+    "Choice",
+    "Condition",
+    "Expression",
+    "Fail",
+    "Map",
+    "Omit",
+    "Parallel",
+    "Pass",
+    "Retry",
+    "State",
+    "Succeed",
+    "Task",
+    "Variable",
+    "Verbatim",
+    "Wait",
+    "When",
+    "distributed",
+    "flow",
+    "from_definition",
+    "intrinsic",
+    "path",
+    "var",
+]

@@ -1,0 +1,207 @@
+"""The state types that both query languages share, and the JSONPath forms of the others.
+
+One frozen dataclass per state type, with only the fields that it may have. JSONata's forms: `jsonata`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from penstock.statemachines.building.conditions import Condition
+from penstock.statemachines.building.values import OMIT, Omit, plain, written
+
+Fields = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Any state. Without `next` it goes on to the state after it in its chain, or ends."""
+
+    type: ClassVar[str] = ""
+    query_language: ClassVar[str | None] = None
+    ends: ClassVar[bool] = False
+
+    name: str = field(kw_only=False)
+    comment: str | Omit = OMIT
+    next: State | str | Omit = OMIT
+
+    def __rshift__(self, following: State | Chain) -> Chain:
+        return Chain((self,)) >> following
+
+    def to_definition(self, following: str | None = None) -> dict[str, object]:
+        """The state as the States Language writes it; `following` is what it goes on to unless it says."""
+        out: dict[str, object] = {"Type": self.type}
+        if self.query_language is not None:
+            out["QueryLanguage"] = self.query_language
+        out.update(written(self, without=("name", "next")))
+        if self.ends:
+            return out
+        if isinstance(self.next, Omit):
+            out.update({"End": True} if following is None else {"Next": following})
+        else:
+            out["Next"] = self.next.name if isinstance(self.next, State) else self.next
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """States that follow one another: `plan >> process >> merge`."""
+
+    states: tuple[State, ...]
+
+    def __rshift__(self, following: State | Chain) -> Chain:
+        return Chain(self.states + (following.states if isinstance(following, Chain) else (following,)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """A retrier (States Language, "Retrying after error")."""
+
+    error_equals: tuple[str, ...] = field(default=("States.ALL",), kw_only=False)
+    interval_seconds: int | Omit = OMIT
+    max_attempts: int | Omit = OMIT
+    backoff_rate: float | Omit = OMIT
+    max_delay_seconds: int | Omit = OMIT
+    jitter_strategy: Literal["FULL", "NONE"] | Omit = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catch:
+    """A catcher (States Language, "Fallback states"). `output` is JSONata's, `result_path` JSONPath's."""
+
+    error_equals: tuple[str, ...] = field(default=("States.ALL",), kw_only=False)
+    result_path: str | Omit | None = OMIT
+    assign: Fields | Omit = OMIT
+    output: object = OMIT
+    next: State | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A rule of a Choice: a `Condition` in JSONPath, a text `{% ... %}` in JSONata."""
+
+    condition: Condition | str = field(kw_only=False)
+    next: State | str
+    assign: Fields | Omit = OMIT
+    output: object = OMIT
+
+    def to_definition(self) -> dict[str, object]:
+        condition = self.condition
+        rule = {"Condition": condition} if isinstance(condition, str) else condition.rule
+        return {**rule, **written(self, without=("condition",))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Paths(State):
+    input_path: str | Omit | None = OMIT
+    output_path: str | Omit | None = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass(_Paths):
+    type: ClassVar[str] = "Pass"
+    parameters: object = OMIT
+    result: object = OMIT
+    result_path: str | Omit | None = OMIT
+    assign: Fields | Omit = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work(_Paths):
+    parameters: object = OMIT
+    result_selector: Fields | Omit = OMIT
+    result_path: str | Omit | None = OMIT
+    assign: Fields | Omit = OMIT
+    retry: tuple[Retry, ...] | Omit = OMIT
+    catch: tuple[Catch, ...] | Omit = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(_Work):
+    type: ClassVar[str] = "Task"
+    resource: str
+    timeout_seconds: int | Omit = OMIT
+    timeout_seconds_path: str | Omit = OMIT
+    heartbeat_seconds: int | Omit = OMIT
+    heartbeat_seconds_path: str | Omit = OMIT
+    credentials: Fields | Omit = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel(_Work):
+    type: ClassVar[str] = "Parallel"
+    branches: tuple[Fields, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map(_Work):
+    """Map; distributed if its processor is (`distributed(flow)`). `parameters` is the old `item_selector`."""
+
+    type: ClassVar[str] = "Map"
+    item_processor: Fields
+    items_path: str | Omit = OMIT
+    item_reader: Fields | Omit = OMIT
+    item_selector: Fields | Omit = OMIT
+    item_batcher: Fields | Omit = OMIT
+    result_writer: Fields | Omit = OMIT
+    max_concurrency: int | Omit = OMIT
+    max_concurrency_path: str | Omit = OMIT
+    tolerated_failure_count: int | Omit = OMIT
+    tolerated_failure_count_path: str | Omit = OMIT
+    tolerated_failure_percentage: float | Omit = OMIT
+    tolerated_failure_percentage_path: str | Omit = OMIT
+    label: str | Omit = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(_Paths):
+    type: ClassVar[str] = "Choice"
+    ends: ClassVar[bool] = True
+    choices: tuple[When, ...]
+    default: State | str | Omit = OMIT
+    assign: Fields | Omit = OMIT
+
+    def to_definition(self, following: str | None = None) -> dict[str, object]:
+        return _choice(State.to_definition(self, following), self.choices)
+
+
+def _choice(out: dict[str, object], choices: tuple[When, ...]) -> dict[str, object]:
+    return {**out, "Choices": [rule.to_definition() for rule in choices]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(_Paths):
+    type: ClassVar[str] = "Wait"
+    seconds: int | Omit = OMIT
+    seconds_path: str | Omit = OMIT
+    timestamp: str | Omit = OMIT
+    timestamp_path: str | Omit = OMIT
+    assign: Fields | Omit = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeed(_Paths):
+    type: ClassVar[str] = "Succeed"
+    ends: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail(State):
+    type: ClassVar[str] = "Fail"
+    ends: ClassVar[bool] = True
+    error: str | Omit = OMIT
+    cause: str | Omit = OMIT
+    error_path: str | Omit = OMIT
+    cause_path: str | Omit = OMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbatim(State):
+    """A state exactly as it was imported."""
+
+    definition: Fields
+
+    def to_definition(self, following: str | None = None) -> dict[str, object]:
+        return {key: plain(value) for key, value in self.definition.items()}

@@ -1,0 +1,86 @@
+"""What stands in a state's fields: paths, intrinsic functions, and how Python values become plain JSON.
+
+No state type is known here; a builder's dataclass becomes an object by the names of its fields.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+
+
+class Omit(Enum):
+    """The default of every optional field: the field is left out. `None` is JSON's null, as in `ResultPath`."""
+
+    OMIT = "omit"
+
+
+OMIT = Omit.OMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A JSONPath or an intrinsic function as a value: the key that holds it is written with `.$`."""
+
+    text: str
+
+
+def path(text: str) -> Expression:
+    """What stands at a JSONPath: `{"Payload": path("$")}` is written as `{"Payload.$": "$"}`."""
+    return Expression(text)
+
+
+def intrinsic(name: str, *arguments: Expression | str | float | bool | None) -> Expression:
+    """A call of an intrinsic function: `intrinsic("States.Format", "jobs/{}", path("$.job"))`.
+
+    Source: States Language, "Intrinsic Functions": strings stand between apostrophes, escaped by a backslash.
+    """
+    return Expression(f"{name}({', '.join(_argument(argument) for argument in arguments)})")
+
+
+def _argument(value: Expression | str | float | bool | None) -> str:
+    if isinstance(value, Expression):
+        return value.text
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return json.dumps(value)
+
+
+def field_name(name: str) -> str:
+    """`max_delay_seconds` is `MaxDelaySeconds`."""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def plain(value: object) -> object:
+    """The JSON value that a builder's value stands for; mappings keep their order."""
+    if isinstance(value, Mapping):
+        return {
+            f"{key}.$" if isinstance(item, Expression) else str(key): plain(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Expression):
+        return value.text
+    if is_dataclass(value) and not isinstance(value, type):
+        return written(value)
+    return value
+
+
+def written(value: object, *, without: tuple[str, ...] = ()) -> dict[str, object]:
+    """The fields of a builder's dataclass under their States Language names, in the order of declaration."""
+    out: dict[str, object] = {}
+    if is_dataclass(value) and not isinstance(value, type):
+        for each in fields(value):
+            item: object = getattr(value, each.name)
+            if each.name not in without and item is not OMIT:
+                # A state is named by its name, wherever another one goes on to it.
+                out[field_name(each.name)] = plain(
+                    getattr(item, "name", item) if each.name in TARGETS else item
+                )
+    return out
+
+
+TARGETS = ("next", "default")
