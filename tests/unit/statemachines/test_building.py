@@ -27,6 +27,7 @@ from penstock.statemachines.building import (
     flow,
     from_definition,
     intrinsic,
+    jsonata,
     path,
     var,
 )
@@ -187,8 +188,21 @@ def test_every_definition_of_the_corpus_is_imported_without_loss() -> None:
         pytest.skip(f"no corpus at {corpus}: set PENSTOCK_CORPUS")
     seen = 0
     for file in sorted(corpus.rglob("*.json")):
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))["definition"]
         if isinstance(document, dict):
             seen += 1
             assert json.dumps(from_definition(document).to_definition()) == json.dumps(document), file
     assert seen > 0
+
+
+def test_jsonata_states_run() -> None:
+    """JSONata's forms have Arguments and Output, and a text for a condition."""
+    big = When("{% $states.input.n > 3 %}", next="Yes", assign={"n": "{% $states.input.n %}"})
+    machine = flow(
+        jsonata.Choice("Big?", choices=(big,), default="No"),
+        jsonata.Succeed("Yes", output={"double": "{% $n * 2 %}"}),
+        jsonata.Fail("No", error="{% 'Small' %}"),
+    )
+    loaded = load_definition(machine)
+    assert run_machine(loaded, {"n": 4}).output == {"double": 8}
+    assert run_machine(loaded, {"n": 3}).error == "Small"

@@ -3,9 +3,11 @@
     machine = flow(Pass("Plan") >> Task("Work", resource="arn:aws:states:::lambda:invoke"))
     load_definition(machine)
 
-`values` and `conditions` are what stands in the fields, `states` the state types, `flows` puts them together.
+`values` and `conditions` are what stands in the fields, `states` and `jsonata` the state types; `flows` puts them
+together.
 """
 
+from penstock.statemachines.building import jsonata
 from penstock.statemachines.building.conditions import Condition, Variable, var
 from penstock.statemachines.building.flows import Built, distributed, flow, from_definition
 from penstock.statemachines.building.states import (
@@ -51,6 +53,7 @@ __all__ = [
     "flow",
     "from_definition",
     "intrinsic",
+    "jsonata",
     "path",
     "var",
 ]

@@ -164,10 +164,10 @@ class Choice(_Paths):
     assign: Fields | Omit = OMIT
 
     def to_definition(self, following: str | None = None) -> dict[str, object]:
-        return _choice(State.to_definition(self, following), self.choices)
+        return with_rules(State.to_definition(self, following), self.choices)
 
 
-def _choice(out: dict[str, object], choices: tuple[When, ...]) -> dict[str, object]:
+def with_rules(out: dict[str, object], choices: tuple[When, ...]) -> dict[str, object]:
     return {**out, "Choices": [rule.to_definition() for rule in choices]}
 
 
