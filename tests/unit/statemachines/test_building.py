@@ -10,7 +10,7 @@ import pytest
 
 from penstock.errors import DefinitionError, UsageError
 from penstock.pipelines import StateMachine
-from penstock.statemachines import load_definition, read_definition
+from penstock.statemachines import RunTask, load_definition, read_definition
 from penstock.statemachines.building import (
     Catch,
     Choice,
@@ -26,6 +26,7 @@ from penstock.statemachines.building import (
     distributed,
     flow,
     from_definition,
+    integrations,
     intrinsic,
     jsonata,
     path,
@@ -206,3 +207,33 @@ def test_jsonata_states_run() -> None:
     loaded = load_definition(machine)
     assert run_machine(loaded, {"n": 4}).output == {"double": 8}
     assert run_machine(loaded, {"n": 3}).error == "Small"
+
+
+def test_integrations_reach_the_task() -> None:
+    """A call's resource and parameters are what the task runs with, in both query languages."""
+    asked: list[tuple[str, object]] = []
+
+    def tasks(task: RunTask) -> Returns:
+        asked.append((task.resource, task.parameters))
+        return Returns({})
+
+    send = integrations.sqs_send_message("https://queue", path("$.text"))
+    child = integrations.start_execution("arn:child", "{% $states.input %}", sync=True)
+    machine = flow(
+        Task("Send", result_path=None, **send.as_parameters())
+        >> jsonata.Task("Start", **child.as_arguments())
+    )
+    run = run_machine(load_definition(machine), {"text": "hello"}, tasks=tasks)
+    assert run.status == "SUCCEEDED", run.cause
+    assert [given for _, given in asked] == [
+        {"QueueUrl": "https://queue", "MessageBody": "hello"},
+        {"StateMachineArn": "arn:child", "Input": {"text": "hello"}},
+    ]
+
+
+def test_a_job_and_a_token_are_not_both_waited_for() -> None:
+    """`.sync` and `.waitForTaskToken` exclude each other."""
+    sent = integrations.wait_for_task_token(integrations.sqs_send_message("q", path("$$.Task.Token")))
+    assert sent.resource == "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+    with pytest.raises(UsageError, match="waits already"):
+        integrations.wait_for_task_token(integrations.start_execution("arn:child", {}, sync=True))

@@ -4,12 +4,23 @@
     load_definition(machine)
 
 `values` and `conditions` are what stands in the fields, `states` and `jsonata` the state types; `flows` puts them
-together.
+together; `integrations` is what a Task calls.
 """
 
 from penstock.statemachines.building import jsonata
 from penstock.statemachines.building.conditions import Condition, Variable, var
 from penstock.statemachines.building.flows import Built, distributed, flow, from_definition
+from penstock.statemachines.building.integrations import (
+    Call,
+    aws_sdk,
+    call,
+    events_put_events,
+    lambda_invoke,
+    sns_publish,
+    sqs_send_message,
+    start_execution,
+    wait_for_task_token,
+)
 from penstock.statemachines.building.states import (
     Catch,
     Chain,
@@ -31,6 +42,7 @@ from penstock.statemachines.building.values import OMIT, Expression, Omit, intri
 __all__ = [
     "OMIT",
     "Built",
+    "Call",
     "Catch",
     "Chain",
     "Choice",
@@ -49,11 +61,19 @@ __all__ = [
     "Verbatim",
     "Wait",
     "When",
+    "aws_sdk",
+    "call",
     "distributed",
+    "events_put_events",
     "flow",
     "from_definition",
     "intrinsic",
     "jsonata",
+    "lambda_invoke",
     "path",
+    "sns_publish",
+    "sqs_send_message",
+    "start_execution",
     "var",
+    "wait_for_task_token",
 ]
