@@ -141,6 +141,29 @@ def explain(code: str) -> None:
     click.echo(explanation(code))
 
 
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Where to; without it, beside FILE.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["svg", "mermaid"]),
+    default="svg",
+    show_default=True,
+    help="Of the output.",
+)
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path),
+    help="An execution's history (GetExecutionHistory as JSON): its path is shown.",
+)
+def graph(file: Path, output: Path | None, form: Literal["svg", "mermaid"], history: Path | None) -> None:
+    """Draw a state machine's definition, and the path that an execution took."""
+    from penstock.cli.drawing import draw
+
+    click.echo(f"wrote {draw(file, output=output, form=form, history=history)}")
+
+
 @main.command("test-state")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--state", help="Which state of the definition; without it FILE is one state, or its first.")

@@ -51,7 +51,7 @@ def test_state(request: StateRequest) -> StateTest:
             field_validation_mode=request.validation,
         )
     return try_state(
-        _definition(request.file),
+        definition_in(request.file),
         read_json(request.value, "--input"),
         state_name=request.state,
         mock=mock,
@@ -112,7 +112,12 @@ def _object(text: str | None, option: str) -> Mapping[str, JSON] | None:
     return value
 
 
-def _definition(path: Path) -> Mapping[str, JSON]:
+def definition_in(path: Path) -> Mapping[str, JSON]:
+    """The definition that a file holds.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
         return read_definition(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -189,6 +189,7 @@ def test_init_does_not_overwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ["run"],
         ["check"],
         ["explain"],
+        ["graph"],
         ["test-state"],
         ["dlq"],
         ["dlq", "ls"],
