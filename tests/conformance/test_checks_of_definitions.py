@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 
 from penstock.errors import DefinitionError
 from penstock.statemachines.checks import Problem, check_definition, check_text
+from penstock.statemachines.graph import mermaid, svg
 from penstock.statemachines.model import Kind
 from tests.conformance import corpus, definition_suite
 
@@ -55,3 +57,15 @@ def test_definitions_that_ran() -> None:
         if found:
             wrong[case.name] = [str(one) for one in found]
     assert len(wrong) <= (1 - 0.98) * len(cases), wrong
+
+
+def test_definitions_that_ran_are_drawn() -> None:
+    """Each is a picture that is well-formed, and text."""
+    cases = corpus.executions()
+    if not cases:
+        corpus.missing(corpus.asl_folder() / "exec")
+    for case in cases:
+        definition = case.data.get("definition")
+        if isinstance(definition, dict):
+            ET.fromstring(svg(definition))
+            assert mermaid(definition).startswith("stateDiagram-v2")

@@ -71,6 +71,7 @@ class _Item:
     height: float
     x: float = 0.0
     y: float = 0.0
+    layer_bottom: float = 0.0
 
 
 def placed(drawing: Drawing, x: float = 0.0, y: float = 0.0) -> PlacedFlow:
@@ -84,8 +85,12 @@ def placed(drawing: Drawing, x: float = 0.0, y: float = 0.0) -> PlacedFlow:
     loops = LOOP * len(back) + (LOOP if back else 0.0)
     boxes = tuple(_placed_box(box, items[box.name]) for box in drawing.boxes if box.name in items)
     arrows = [_down(chain, items) for chain in chains]
-    arrows += [_around(arrow, items, width + LOOP * (number + 1)) for number, arrow in enumerate(back)]
-    height = max((item.y + item.height for item in items.values()), default=0.0)
+    arrows += [
+        _around(arrow, items, width + LOOP * (number + 1), number) for number, arrow in enumerate(back)
+    ]
+    height = max((item.y + item.height for item in items.values()), default=0.0) + (
+        LAYER_GAP / 2 if back else 0.0
+    )
     end = items.get(END)
     first = items[START]
     return PlacedFlow(
@@ -262,7 +267,7 @@ def _place(layers: Sequence[Sequence[str]], items: Mapping[str, _Item]) -> float
         tallest = max((items[name].height for name in layer), default=0.0)
         for name in layer:
             item = items[name]
-            item.x, item.y = x, y
+            item.x, item.y, item.layer_bottom = x, y, y + tallest
             if item.width == WAY:
                 item.height = tallest
             x += item.width + GAP
@@ -290,8 +295,18 @@ def _shift(first: _Item, last: _Item, arrow: Arrow | None) -> float:
     return min(first.width, last.width) / 4
 
 
-def _around(arrow: Arrow, items: Mapping[str, _Item], x: float) -> PlacedArrow:
+def _around(arrow: Arrow, items: Mapping[str, _Item], x: float, number: int) -> PlacedArrow:
+    """Down into the gap below its layer, out to `x`, up to the gap above the other layer, and down again."""
     first, last = items[arrow.source], items[arrow.target]
-    low, high = first.y + first.height * 0.6, last.y + last.height * 0.4
-    points = ((first.x + first.width, low), (x, low), (x, high), (last.x + last.width, high))
+    gap = LAYER_GAP / 4 + 3.0 * (number % 4)
+    leaves, arrives = first.x + first.width * 0.82, last.x + last.width * 0.82
+    low, high = first.layer_bottom + gap, last.y - gap
+    points = (
+        (leaves, first.y + first.height),
+        (leaves, low),
+        (x, low),
+        (x, high),
+        (arrives, high),
+        (arrives, last.y),
+    )
     return PlacedArrow(arrow.source, arrow.target, points, arrow, is_back=True)

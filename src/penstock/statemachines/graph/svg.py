@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
@@ -124,17 +124,30 @@ def _arrow(arrow: PlacedArrow, path: Path | None) -> Iterator[str]:
 def _curve(arrow: PlacedArrow) -> str:
     points = arrow.points
     if arrow.is_back:
-        (x0, y0), (x1, y1), (x2, y2), (x3, _) = points
-        return (
-            f"M{x0:.1f} {y0:.1f}H{x1 - 8:.1f}Q{x1:.1f} {y1:.1f} {x1:.1f} {y1 - 8:.1f}"
-            f"V{y2 + 8:.1f}Q{x2:.1f} {y2:.1f} {x2 - 8:.1f} {y2:.1f}H{x3:.1f}"
-        )
+        return _rounded(points)
     text = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
     for (x0, y0), (x1, y1) in pairwise(points):
         middle = (y0 + y1) / 2
         bend = "" if x0 == x1 else f"C{x0:.1f} {middle:.1f} {x1:.1f} {middle:.1f} {x1:.1f} {y1:.1f}"
         text += bend or f"L{x1:.1f} {y1:.1f}"
     return text
+
+
+def _rounded(points: Sequence[Point]) -> str:
+    """Straight lines with round corners; the lines are level or upright."""
+    text = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
+    for before, (x, y), after in zip(points, points[1:], points[2:], strict=False):
+        (x0, y0), (x1, y1) = _towards((x, y), before), _towards((x, y), after)
+        text += f"L{x0:.1f} {y0:.1f}Q{x:.1f} {y:.1f} {x1:.1f} {y1:.1f}"
+    return f"{text}L{points[-1][0]:.1f} {points[-1][1]:.1f}"
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """The point on the way from a corner where it is left."""
+    (x, y), (x1, y1) = corner, other
+    length = abs(x1 - x) + abs(y1 - y)
+    part = min(7.0, length / 2) / length if length else 0.0
+    return x + (x1 - x) * part, y + (y1 - y) * part
 
 
 def _label(arrow: PlacedArrow) -> Iterator[str]:
@@ -151,7 +164,7 @@ def _label(arrow: PlacedArrow) -> Iterator[str]:
 def _label_point(arrow: PlacedArrow) -> Point:
     """Near the target, where arrows from one state have parted."""
     if arrow.is_back:
-        (_, _), (x1, y1), (_, y2), _ = arrow.points
+        (_, _), (_, _), (x1, y1), (_, y2), *_ = arrow.points
         return x1, (y1 + y2) / 2
     (x0, y0), (x1, y1) = arrow.points[0], arrow.points[1]
     part = 0.62
