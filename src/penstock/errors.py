@@ -8,6 +8,7 @@
     ├── DeclarationError        a pipeline's declaration does not hold together
     ├── RuleError               one rule that a declaration or a definition breaks, with the rule's id
     ├── EventPatternError       an event pattern or a filter is not valid
+    ├── ScheduleExpressionError   a rate(...) or cron(...) expression is not valid
     ├── DefinitionError         a state machine's definition is not valid States Language
     │   └── ExpressionSyntaxError   a path, intrinsic function or JSONata expression cannot be read
     ├── EvaluationError         an expression cannot be evaluated with the data at hand (a state fails with it)
@@ -87,6 +88,10 @@ class RuleError(PenstockError):
 
 class EventPatternError(PenstockError):
     """An event pattern, filter criteria or a filter policy that AWS would not take."""
+
+
+class ScheduleExpressionError(PenstockError):
+    """A `rate(...)` or `cron(...)` expression that EventBridge would not take."""
 
 
 class DefinitionError(PenstockError):

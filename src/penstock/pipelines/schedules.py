@@ -1,0 +1,251 @@
+"""Schedule expressions, `rate(...)` and `cron(...)`: when a rule is due next.
+
+Sources: EventBridge, "Rate expressions reference" and "Cron expressions reference".
+
+1. Pure functions of a moment: no clock is read and nothing waits here.
+2. Moments are epoch seconds; a calendar is UTC, and its finest unit is the minute.
+"""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from penstock.errors import ScheduleExpressionError
+
+MINUTE_SECONDS: Final = 60
+_UNIT_SECONDS: Final = {"minute": MINUTE_SECONDS, "hour": 3600, "day": 86_400}
+_EXPRESSION: Final = re.compile(r"(rate|cron)\((.*)\)", re.DOTALL)
+_MONTHS: Final = {
+    name: number
+    for number, name in enumerate(
+        ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], start=1
+    )
+}
+_DAYS: Final = {
+    name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], start=1)
+}
+
+DaysOfMonth = Callable[[int, int], frozenset[int]]
+"""The days that are meant, of a year's month."""
+
+
+class Schedule(Protocol):
+    """When something is due: a `Rate` or a `Cron`."""
+
+    def after(self, moment: float, *, began: float) -> float | None:
+        """The first time that is later than `moment`; None: never again.
+
+        Args:
+            began: when the schedule was made.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Every so many seconds, counted from when the schedule was made."""
+
+    every_seconds: int
+
+    def after(self, moment: float, *, began: float) -> float | None:
+        """See `Schedule.after`."""
+        passed = int((moment - began) // self.every_seconds)
+        return began + max(passed + 1, 1) * self.every_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cron:
+    """At the minutes of a calendar."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: DaysOfMonth
+    months: frozenset[int]
+    years: frozenset[int]
+
+    def after(self, moment: float, *, began: float) -> float | None:
+        """See `Schedule.after`."""
+        first = dt.datetime.fromtimestamp((moment // MINUTE_SECONDS + 1) * MINUTE_SECONDS, dt.UTC)
+        for day in self._days_from(first.date()):
+            for hour in sorted(self.hours):
+                for minute in sorted(self.minutes):
+                    found = dt.datetime.combine(day, dt.time(hour, minute), dt.UTC)
+                    if found >= first:
+                        return found.timestamp()
+        return None
+
+    def _days_from(self, first: dt.date) -> Iterator[dt.date]:
+        for year in sorted(year for year in self.years if year >= first.year):
+            for month in sorted(self.months):
+                for day in sorted(self.days(year, month)):
+                    found = dt.date(year, month, day)
+                    if found >= first:
+                        yield found
+
+
+def read_schedule(expression: str) -> Schedule:
+    """Read a schedule expression.
+
+    Raises:
+        ScheduleExpressionError: EventBridge would refuse it (`ValidationException`).
+    """
+    found = _EXPRESSION.fullmatch(expression.strip())
+    if found is None:
+        raise ScheduleExpressionError(
+            f"{expression!r} is no schedule expression",
+            fix="write rate(5 minutes), or cron(0 10 * * ? *) for every day at 10:00 UTC",
+        )
+    kind, inside = found.groups()
+    return _rate(inside) if kind == "rate" else _cron(inside)
+
+
+def _rate(inside: str) -> Rate:
+    found = re.fullmatch(r"\s*([0-9]{1,9})\s+(minute|hour|day)(s?)\s*", inside)
+    if found is None or int(found[1]) == 0:
+        raise ScheduleExpressionError(
+            f"rate({inside}) is no rate", fix="write a positive number and minutes, hours or days"
+        )
+    value, unit, plural = int(found[1]), found[2], bool(found[3])
+    if plural != (value > 1):
+        right = unit if value == 1 else f"{unit}s"
+        raise ScheduleExpressionError(
+            f"rate({inside}) has the unit in the wrong number", fix=f"write rate({value} {right})"
+        )
+    return Rate(value * _UNIT_SECONDS[unit])
+
+
+# --- cron -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Field:
+    """One of the six fields: its name, its bounds, and the names that some values have."""
+
+    name: str
+    least: int
+    most: int
+    names: dict[str, int]
+
+    def refused(self, text: str, why: str) -> ScheduleExpressionError:
+        return ScheduleExpressionError(
+            f"the field {self.name} of the cron expression is {text!r}: {why}",
+            fix=f"write values of {self.least} to {self.most}, as in 1,5 or 1-5 or */5",
+        )
+
+    def number(self, text: str, whole: str) -> int:
+        value = self.names.get(text.upper())
+        if value is None and re.fullmatch(r"[0-9]{1,4}", text):
+            value = int(text)
+        if value is None or not self.least <= value <= self.most:
+            raise self.refused(whole, f"{text!r} is no value of it")
+        return value
+
+    def values(self, text: str) -> frozenset[int]:
+        """What a list of values, ranges and steps stands for."""
+        return frozenset(value for item in text.split(",") for value in self._of(item, text))
+
+    def _of(self, item: str, whole: str) -> range:
+        span, slash, step_text = item.partition("/")
+        if slash and (not re.fullmatch(r"[0-9]{1,4}", step_text) or int(step_text) == 0):
+            raise self.refused(whole, f"{step_text!r} is no step")
+        first_text, dash, last_text = span.partition("-")
+        if span == "*":
+            first, last = self.least, self.most
+        else:
+            first = self.number(first_text, whole)
+            last = self.number(last_text, whole) if dash else (self.most if slash else first)
+        if last < first:
+            raise self.refused(whole, "a range goes upwards; write two ranges")
+        return range(first, last + 1, int(step_text) if slash else 1)
+
+
+_FIELDS: Final = (
+    _Field(name="minutes", least=0, most=59, names={}),
+    _Field(name="hours", least=0, most=23, names={}),
+    _Field(name="day-of-month", least=1, most=31, names={}),
+    _Field(name="month", least=1, most=12, names=_MONTHS),
+    _Field(name="day-of-week", least=1, most=7, names=_DAYS),
+    _Field(name="year", least=1970, most=2199, names={}),
+)
+
+
+def _cron(inside: str) -> Cron:
+    texts = inside.split()
+    if len(texts) != len(_FIELDS):
+        raise ScheduleExpressionError(
+            f"cron({inside}) has {len(texts)} fields",
+            fix="write six: minutes, hours, day-of-month, month, day-of-week, year",
+        )
+    minutes, hours, by_month, months, by_week, years = zip(_FIELDS, texts, strict=True)
+    if (by_month[1] == "?") == (by_week[1] == "?"):
+        raise ScheduleExpressionError(
+            f"cron({inside}) says day-of-month {by_month[1]!r} and day-of-week {by_week[1]!r}",
+            fix="write ? in one of the two, and a value or * in the other",
+        )
+    return Cron(
+        minutes=minutes[0].values(minutes[1]),
+        hours=hours[0].values(hours[1]),
+        days=_weekdays(*by_week) if by_month[1] == "?" else _days(*by_month),
+        months=months[0].values(months[1]),
+        years=years[0].values(years[1]),
+    )
+
+
+def _last(year: int, month: int) -> int:
+    return calendar.monthrange(year, month)[1]
+
+
+def _weekday(year: int, month: int, day: int) -> int:
+    """1 for Sunday to 7 for Saturday."""
+    return (calendar.weekday(year, month, day) + 1) % 7 + 1
+
+
+def _days(field: _Field, text: str) -> DaysOfMonth:
+    if text.upper() == "L":
+        return lambda year, month: frozenset({_last(year, month)})
+    if text.upper().endswith("W"):
+        near = field.number(text[:-1], text)
+        return lambda year, month: _nearest_weekday(year, month, near)
+    values = field.values(text)
+    return lambda year, month: frozenset(day for day in values if day <= _last(year, month))
+
+
+def _nearest_weekday(year: int, month: int, day: int) -> frozenset[int]:
+    """The day itself, or the Friday before or the Monday after it, within the month."""
+    last = _last(year, month)
+    if day > last:
+        return frozenset()
+    match _weekday(year, month, day):
+        case 1:
+            return frozenset({day + 1 if day < last else day - 2})
+        case 7:
+            return frozenset({day - 1 if day > 1 else day + 2})
+        case _:
+            return frozenset({day})
+
+
+def _weekdays(field: _Field, text: str) -> DaysOfMonth:
+    if "#" in text:
+        name, _, nth = text.partition("#")
+        wanted = field.number(name, text)
+        if not re.fullmatch(r"[1-5]", nth):
+            raise field.refused(text, "after # stands which of the month's it is, 1 to 5, and nothing else")
+        return lambda year, month: frozenset(_those(year, month, wanted)[int(nth) - 1 : int(nth)])
+    if text.upper() == "L":
+        text = "7"
+    elif text.upper().endswith("L"):
+        last = field.number(text[:-1], text)
+        return lambda year, month: frozenset(_those(year, month, last)[-1:])
+    values = field.values(text)
+    return lambda year, month: frozenset(
+        day for day in range(1, _last(year, month) + 1) if _weekday(year, month, day) in values
+    )
+
+
+def _those(year: int, month: int, weekday: int) -> list[int]:
+    """The days of the month that are that day of the week."""
+    return [day for day in range(1, _last(year, month) + 1) if _weekday(year, month, day) == weekday]
