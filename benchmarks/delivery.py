@@ -30,6 +30,7 @@ from penstock.runtime.streams.streams import NewRecord
 RECORDS = 1_000_000
 MESSAGES = 100_000
 BATCH = 500
+RECORDS_A_SECOND, MESSAGES_A_SECOND = 300_000, 50_000
 
 
 def click(number: int) -> bytes:
@@ -110,8 +111,8 @@ def sqs(messages: int, folder: Path) -> float:
     return spent
 
 
-def main() -> None:
-    """Measure and print."""
+def main() -> int:
+    """Measure and print; 1 if a budget is missed."""
     import logging
 
     logging.disable(logging.CRITICAL)
@@ -135,6 +136,8 @@ def main() -> None:
         print(
             f"SQS: a message costs {short * 1e6:.1f} us among 1,000, {long * 1e6:.1f} us among {MESSAGES:,}"
         )
+        is_within = RECORDS / delivered >= RECORDS_A_SECOND and MESSAGES / seconds >= MESSAGES_A_SECOND
+        return 0 if is_within and long < 2 * short else 1
     finally:
         shutil.rmtree(folder)
 
@@ -146,4 +149,4 @@ def peak_mib() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
