@@ -1,0 +1,146 @@
+"""A function's parameters from a request: chosen once, when the function is decorated.
+
+1. A parameter that the route names is of the path. One annotated with `HttpRequest` is the whole request. One that
+   is called `body`, or annotated with a class that has fields, is the body. `Annotated[T, Header("name")]` is a
+   header. Every other is of the query, and `list[T]` takes all of its values.
+2. What does not fit is an `HttpError` 400 that names the field and says how.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from penstock.errors import DecodeError, HandlerError
+from penstock.handlers.http.answers import HttpError
+from penstock.handlers.http.requests import HttpRequest
+from penstock.handlers.payloads import check_payload_type, is_model, is_raw, text_decoder, value_decoder
+
+Take = Callable[[HttpRequest], object]
+
+
+class Header(msgspec.Struct, frozen=True):
+    """Marks a parameter that is a header: `trace: Annotated[str, Header("x-trace")]`."""
+
+    name: str
+
+
+def parameter_readers(function: Callable[..., object], in_path: frozenset[str], at: str) -> dict[str, Take]:
+    """How each of a function's parameters is taken from a request.
+
+    Raises:
+        HandlerError: a parameter has no annotation, or one that nothing can be decoded into; the path has a
+            parameter that the function does not take; two parameters are the body.
+    """
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise HandlerError(
+            f"an annotation of {function.__qualname__} cannot be resolved: {error}",
+            at=at,
+            fix="define or import the type above the function, and not under TYPE_CHECKING",
+        ) from error
+    parameters = inspect.signature(function).parameters
+    missing = sorted(in_path - set(parameters))
+    if missing:
+        raise HandlerError(
+            f"the route has {{{missing[0]}}}, which {function.__qualname__} does not take",
+            at=at,
+            fix=f"add a parameter {missing[0]}: str",
+        )
+    readers: dict[str, Take] = {}
+    body: str | None = None
+    for name, parameter in parameters.items():
+        if name not in hints or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise HandlerError(
+                f"the parameter {name!r} of {function.__qualname__} has no annotation of its own",
+                at=at,
+                fix="annotate each parameter with the type that it has in the request",
+            )
+        readers[name], is_body = _reader(name, hints[name], parameter.default, name in in_path, at)
+        if is_body and body is not None:
+            raise HandlerError(
+                f"both {body!r} and {name!r} of {function.__qualname__} are the body", at=at, fix="keep one"
+            )
+        body = name if is_body else body
+    return readers
+
+
+def _reader(name: str, annotation: Any, default: object, in_path: bool, at: str) -> tuple[Take, bool]:
+    if annotation is HttpRequest:
+        return (lambda request: request), False
+    if get_origin(annotation) is Annotated:
+        annotation, *marks = get_args(annotation)
+        header = next((mark for mark in marks if isinstance(mark, Header)), None)
+        if header is not None:
+            check_payload_type(annotation, at=at)
+            wanted = header.name.lower()
+            return _text_reader(
+                header.name, annotation, default, lambda request: request.headers.get(wanted), "header"
+            ), False
+    check_payload_type(annotation, at=at)
+    if in_path:
+        return _text_reader(
+            name, annotation, default, lambda request: request.path_parameters.get(name), "path"
+        ), False
+    if name == "body" or _has_fields(annotation):
+        return _body_reader(annotation, default), True
+    if get_origin(annotation) in (list, tuple, set):
+        return _text_reader(
+            name, annotation, default, lambda request: request.query.get(name), "query"
+        ), False
+    return _text_reader(name, annotation, default, lambda request: _last(request, name), "query"), False
+
+
+def _last(request: HttpRequest, name: str) -> str | None:
+    values = request.query.get(name)
+    return values[-1] if values else None
+
+
+def _has_fields(annotation: Any) -> bool:
+    return (
+        is_model(annotation)
+        or is_raw(annotation)
+        or any(hasattr(annotation, mark) for mark in ("__dataclass_fields__", "__required_keys__"))
+        or (isinstance(annotation, type) and issubclass(annotation, msgspec.Struct))
+    )
+
+
+def _text_reader(
+    name: str, annotation: Any, default: object, find: Callable[[HttpRequest], object], where: str
+) -> Take:
+    convert = value_decoder(annotation, lax=True)
+
+    def take(request: HttpRequest) -> object:
+        given = find(request)
+        if given is None:
+            if default is inspect.Parameter.empty:
+                raise HttpError(400, f"{where} parameter {name}: it is missing", field=name)
+            return default
+        try:
+            return convert(given)
+        except DecodeError as error:
+            raise HttpError(400, f"{where} parameter {name}: {error.what}", field=name) from error
+
+    return take
+
+
+def _body_reader(annotation: Any, default: object) -> Take:
+    decode = text_decoder(annotation)
+
+    def take(request: HttpRequest) -> object:
+        if not request.body and annotation not in (str, bytes):
+            if default is inspect.Parameter.empty:
+                raise HttpError(400, "body: it is missing", field="body")
+            return default
+        try:
+            return decode(request.body)
+        except DecodeError as error:
+            path, colon, _ = error.what.partition(": ")
+            field = path.removeprefix("$.") if colon and path.startswith("$.") else "body"
+            raise HttpError(400, f"body: {error.what}", field=field) from error
+
+    return take
