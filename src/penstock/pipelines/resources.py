@@ -251,13 +251,17 @@ class EventBus(Resource):
 class EventRule(Resource):
     """A rule on an event bus: what matches `pattern` goes to every target (EventBridge, "Rules").
 
+    A rule may have a pattern, a schedule or both.
+
     Args:
         pattern: an event pattern, as EventBridge writes it.
-        bus: the default bus, if it is left out.
+        schedule: `rate(5 minutes)` or `cron(0 10 * * ? *)` (UTC): the targets get a scheduled event at these times.
+        bus: the default bus, if it is left out; a rule with a schedule has no other.
     """
 
     _: KW_ONLY
-    pattern: Mapping[str, object] = field(hash=False)
+    pattern: Mapping[str, object] | None = field(default=None, hash=False)
+    schedule: str | None = None
     to: Sequence[Queue | Function | StateMachine]
     bus: EventBus | None = None
 

@@ -165,7 +165,7 @@ class Embedded:
             make_client=self._client,
             executions=self.step_functions,
         )
-        buses = Buses(
+        self._buses = Buses(
             names=settings.bus_names(pipeline),
             rules=settings.rule_settings(pipeline),
             scheduler=scheduler,
@@ -186,7 +186,7 @@ class Embedded:
         )
         services: dict[str, Service] = {
             "sns": SnsService(topics),
-            "events": EventBridgeService(buses),
+            "events": EventBridgeService(self._buses),
             "s3": self.s3,
             "sqs": SqsService(self.queues, scheduler),
             "lambda": LambdaService(self.functions, scheduler),
@@ -319,6 +319,7 @@ class Embedded:
             case _:
                 self.queues.apply(event)
                 self.streams.apply(event)
+                self._buses.apply(event)
                 for mapping in self._stream_mappings:
                     mapping.apply(event)
                 self.functions.apply(event)
@@ -329,6 +330,7 @@ class Embedded:
             mapping.start()
         for stream_mapping in self._stream_mappings:
             stream_mapping.start()
+        self._buses.start(self._began_at)
 
     # --- What a user does ---------------------------------------------------------------------------------
 
@@ -415,11 +417,14 @@ class Embedded:
     def _fed_file(self) -> Path:
         return self.folder.path / "feed"
 
+    @property
+    def _began_at(self) -> float:
+        return next((event.at for event in self.past if isinstance(event, RunStarted)), self.scheduler.now())
+
     def _go_on_feeding(self) -> None:
         feed = self.pipeline.feed
         if feed is None or not self._fed_file.exists():
             return
-        began = next((event.at for event in self.past if isinstance(event, RunStarted)), self.scheduler.now())
         Feeder(
             name_of(feed.stream),
             feed.records(self._fed_file),
@@ -427,7 +432,7 @@ class Embedded:
             scheduler=self.scheduler,
             journal=self.journal,
             done=sum(event.count for event in self.past if isinstance(event, FeedAdvanced)),
-            began_at=began,
+            began_at=self._began_at,
         ).start()
 
     def run_until_idle(self) -> None:

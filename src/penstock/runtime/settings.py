@@ -33,6 +33,7 @@ from penstock.pipelines.resolve import (
     name_of,
     url_of,
 )
+from penstock.pipelines.schedules import read_schedule
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.executions.service import MachineSettings
 from penstock.runtime.functions import FunctionSettings
@@ -207,7 +208,9 @@ def rule_settings(pipeline: Pipeline) -> Iterator[RuleSettings]:
         yield RuleSettings(
             name=name_of(rule),
             bus=DEFAULT_BUS if rule.bus is None else name_of(rule.bus),
-            pattern=compile_pattern(rule.pattern),
+            arn=arn_of(rule),
+            pattern=None if rule.pattern is None else compile_pattern(rule.pattern),
+            schedule=None if rule.schedule is None else read_schedule(rule.schedule),
             targets=tuple(_rule_target(target) for target in rule.to),
         )
 

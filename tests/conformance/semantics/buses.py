@@ -81,6 +81,7 @@ def _put(scenario: Mapping[str, Json], world: World) -> None:
     rule = RuleSettings(
         name="rule",
         bus="default",
+        arn="arn:aws:events:us-east-1:123456789012:rule/rule",
         pattern=compile_pattern({"source": ["scenario"]}),
         targets=(RuleTarget(kind="function", name="consumer"),),
     )

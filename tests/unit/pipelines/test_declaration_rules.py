@@ -21,6 +21,7 @@ from penstock.pipelines import (
     Bucket,
     BucketNotification,
     Entry,
+    EventBus,
     EventRule,
     Function,
     Named,
@@ -162,6 +163,11 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL702": lambda: [EventRule("r", pattern={"source": ["a"]}, to=())],
     "PL703": lambda: [Subscription(Topic("t"), to=queue, filter_policy={"a": "text"})],
     "PL704": lambda: [Subscription(Topic("t"), to=fifo)],
+    "PL705": lambda: [
+        EventRule("r", schedule="rate(1 minutes)", to=(queue,)),
+        EventRule("s", schedule="rate(1 minute)", to=(queue,), bus=EventBus("orders")),
+        EventRule("t", to=(queue,)),
+    ],
 }
 
 

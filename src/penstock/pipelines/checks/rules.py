@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from penstock.errors import EventPatternError
+from penstock.errors import EventPatternError, ScheduleExpressionError
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.resources import EventRule, Function, Queue, Subscription, Topic
+from penstock.pipelines.schedules import read_schedule
 
 MOST_TARGETS = 5
 
 
 def _patterns(graph: Graph) -> Iterator[Finding]:
     for rule in graph.of(EventRule):
+        if rule.pattern is None:
+            continue
         try:
             compile_pattern(rule.pattern)
         except EventPatternError as error:
@@ -41,6 +44,33 @@ def _targets(graph: Graph) -> Iterator[Finding]:
                     part=rule,
                     fix="name a standard queue; a function can send to a FIFO queue with a group",
                 )
+
+
+def _schedules(graph: Graph) -> Iterator[Finding]:
+    for rule in graph.of(EventRule):
+        if rule.schedule is None:
+            if rule.pattern is None:
+                yield Finding(
+                    what=f'the rule "{rule.name}" has neither a pattern nor a schedule',
+                    part=rule,
+                    fix='write pattern={"source": [...]}, or schedule="rate(5 minutes)"',
+                )
+            continue
+        if rule.bus is not None:
+            yield Finding(
+                what=f'the rule "{rule.name}" has a schedule, but is on the event bus "{rule.bus.name}"',
+                part=rule,
+                fix="leave bus out: schedules are on the default bus only",
+            )
+        try:
+            read_schedule(rule.schedule)
+        except ScheduleExpressionError as error:
+            yield Finding(
+                what=f"EventBridge refuses the schedule: {error.what}",
+                part=rule,
+                within=f'EventRule("{rule.name}").schedule',
+                fix=error.fix or "write rate(5 minutes)",
+            )
 
 
 def _policies(graph: Graph) -> Iterator[Finding]:
@@ -109,5 +139,11 @@ RULES = (
         title="topics, their names and what is subscribed to them fit together",
         source=f"{_SNS}/sns-fifo-topics.html and {_SNS}/sns-large-payload-raw-message-delivery.html",
         check=_topics,
+    ),
+    Rule(
+        id="PL705",
+        title="a rule has a pattern or a valid schedule, and schedules are on the default bus",
+        source=f"{_EVENTS}/eb-create-rule-schedule.html",
+        check=_schedules,
     ),
 )

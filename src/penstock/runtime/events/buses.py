@@ -1,11 +1,13 @@
 """Event buses of one run: an event that was put is given to the targets of every rule whose pattern it matches.
 
-Source: EventBridge, "Event bus concepts", "Events", "Rules".
+Sources: EventBridge, "Event bus concepts", "Events", "Rules", "Creating a rule that runs on a schedule".
 
 1. A queue is sent the event's JSON, a function is invoked asynchronously with it, a state machine is started with
    it. What becomes of it then is theirs: a function that fails is tried again as any asynchronous invocation is.
 2. Everything happens in the turn in which the event was put, so the journal has all of it or nothing; nothing is
    held here.
+3. A rule with a schedule gives its own targets a scheduled event whenever it is due. Schedules do not keep a run
+   from being idle. When a run goes on after it was cut off, times that passed meanwhile are not made up for.
 """
 
 from __future__ import annotations
@@ -16,16 +18,19 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from penstock.pipelines.event_patterns import Pattern
+from penstock.pipelines.schedules import Schedule
 from penstock.runtime.functions import Functions
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
-from penstock.runtime.journal_events import EventPut
+from penstock.runtime.journal_events import Event, EventPut
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 from penstock.runtime.timestamps import seconds_text
 
 DEFAULT_BUS = "default"
+SCHEDULED = "Scheduled Event"
+SCHEDULER_SOURCE = "aws.events"
 
 
 class StartsExecutions(Protocol):
@@ -48,7 +53,9 @@ class RuleSettings:
 
     name: str
     bus: str
-    pattern: Pattern
+    arn: str
+    pattern: Pattern | None = None
+    schedule: Schedule | None = None
     targets: tuple[RuleTarget, ...] = ()
 
 
@@ -81,11 +88,47 @@ class Buses:
     functions: Functions
     executions: StartsExecutions
     _by_bus: dict[str, list[RuleSettings]] = field(default_factory=dict)
+    _last_due: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_bus = {name: [] for name in (DEFAULT_BUS, *sorted(self.names))}
         for rule in self.rules:
             self._by_bus[rule.bus].append(rule)
+
+    def start(self, began: float) -> None:
+        """Let the schedules begin.
+
+        Args:
+            began: when the run began, which is when its rules were made.
+        """
+        for rule in self._by_bus[DEFAULT_BUS]:
+            if rule.schedule is not None:
+                due = rule.schedule.after(self._last_due.get(rule.name, began), began=began)
+                now = self.scheduler.now()
+                if due is not None and due < now:
+                    due = rule.schedule.after(now, began=began)
+                self._expect(rule, rule.schedule, due, began)
+
+    def apply(self, event: Event) -> None:
+        """Fold an event of the journal: when a schedule was last due."""
+        if (
+            isinstance(event, EventPut)
+            and event.source == SCHEDULER_SOURCE
+            and event.detail_type == SCHEDULED
+        ):
+            for name in event.rules:
+                self._last_due[name] = event.at
+
+    def _expect(self, rule: RuleSettings, schedule: Schedule, due: float | None, began: float) -> None:
+        if due is not None:
+            self.scheduler.call_at(due, lambda: self._is_due(rule, schedule, due, began), background=True)
+
+    def _is_due(self, rule: RuleSettings, schedule: Schedule, due: float, began: float) -> None:
+        event = self._made(
+            NewEvent(source=SCHEDULER_SOURCE, detail_type=SCHEDULED, detail={}, resources=(rule.arn,), at=due)
+        )
+        self._hand_over(event, [rule], bus=DEFAULT_BUS)
+        self._expect(rule, schedule, schedule.after(due, began=began), began)
 
     def put(self, event: NewEvent) -> str:
         """Put an event on its bus.
@@ -99,33 +142,38 @@ class Buses:
         rules = self._by_bus.get(event.bus)
         if rules is None:
             raise ServiceError("ResourceNotFoundException", f"Event bus {event.bus} does not exist.")
-        now = self.scheduler.now()
-        identifier = self.ids.uuid()
-        made: dict[str, object] = {
+        made = self._made(event)
+        matching = [rule for rule in rules if rule.pattern is not None and rule.pattern.matches(made)]
+        return self._hand_over(made, matching, bus=event.bus)
+
+    def _made(self, event: NewEvent) -> dict[str, object]:
+        return {
             "version": "0",
-            "id": identifier,
+            "id": self.ids.uuid(),
             "detail-type": event.detail_type,
             "source": event.source,
             "account": "123456789012",
-            "time": seconds_text(now if event.at is None else event.at),
+            "time": seconds_text(self.scheduler.now() if event.at is None else event.at),
             "region": "us-east-1",
             "resources": list(event.resources),
             "detail": dict(event.detail),
         }
-        matching = [rule for rule in rules if rule.pattern.matches(made)]
+
+    def _hand_over(self, event: dict[str, object], rules: Sequence[RuleSettings], *, bus: str) -> str:
+        identifier = str(event["id"])
         self.journal.append(
             EventPut(
-                at=now,
-                bus=event.bus,
+                at=self.scheduler.now(),
+                bus=bus,
                 event_id=identifier,
-                source=event.source,
-                detail_type=event.detail_type,
-                rules=tuple(rule.name for rule in matching),
+                source=str(event["source"]),
+                detail_type=str(event["detail-type"]),
+                rules=tuple(rule.name for rule in rules),
             )
         )
-        for rule in matching:
+        for rule in rules:
             for target in rule.targets:
-                self._deliver(target, made, rule)
+                self._deliver(target, event, rule)
         return identifier
 
     def _deliver(self, target: RuleTarget, event: dict[str, object], rule: RuleSettings) -> None:

@@ -1,0 +1,100 @@
+"""Rules with a schedule on the embedded target: their targets get a scheduled event when it is due."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.handlers import EventBridgeEvent, on_schedule
+from penstock.handlers.events import parse_event
+from penstock.handlers.events.buses import ScheduledEvent
+from penstock.pipelines import EventRule, Function, Pipeline, Queue
+from penstock.runtime.clock import VirtualClock
+from penstock.runtime.embedded import Embedded
+from penstock.runtime.journal import read_journal
+from penstock.runtime.journal_events import EventPut
+from penstock.runtime.state_folder import last_run, new_run
+
+SEEN: list[str] = []
+
+
+@on_schedule
+def note(event: EventBridgeEvent[dict[str, Any]]) -> None:
+    SEEN.append(event.time)
+
+
+TICKS, HOURS = Queue("ticks"), Queue("hours")
+RULES = (
+    EventRule("every-minute", schedule="rate(1 minute)", to=(TICKS,)),
+    EventRule("mornings", schedule="cron(30 6 ? * MON-FRI *)", to=(Function("note", note), HOURS)),
+)
+HOUR = 3600.0
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Embedded]:
+    SEEN.clear()
+    with opened(tmp_path, RULES) as found:
+        yield found
+
+
+def opened(base: Path, rules: Sequence[EventRule]) -> Embedded:
+    return Embedded(Pipeline("test", parts=rules), new_run("test", base=base), clock=VirtualClock())
+
+
+def bodies(run: Embedded, queue: str) -> list[dict[str, Any]]:
+    return [json.loads(message.body) for message in run.queues.find(queue).messages.values()]
+
+
+def test_a_rate_and_a_cron_expression_are_due_in_virtual_time(run: Embedded) -> None:
+    """Every minute from the run's beginning; on weekdays at 06:30 UTC (2026-01-03 is a Saturday)."""
+    run.scheduler.run_for(150.0)
+    times = [event["time"] for event in bodies(run, "ticks")]
+    assert times == ["2026-01-01T00:01:00Z", "2026-01-01T00:02:00Z"]
+    run.scheduler.run_for(5 * 24 * HOUR)
+    assert SEEN == ["2026-01-01T06:30:00Z", "2026-01-02T06:30:00Z", "2026-01-05T06:30:00Z"]
+
+
+def test_the_event_is_what_eventbridge_sends(run: Embedded) -> None:
+    """`penstock.handlers.events` reads it as a scheduled event of the rule."""
+    run.scheduler.run_for(7 * HOUR)
+    (event,) = bodies(run, "hours")
+    parsed = parse_event("scheduled", event)
+    assert isinstance(parsed, ScheduledEvent)
+    assert (parsed.source, parsed.detail_type, parsed.detail) == ("aws.events", "Scheduled Event", {})
+    assert parsed.resources == ["arn:aws:events:us-east-1:123456789012:rule/mornings"]
+    assert parsed.time == dt.datetime(2026, 1, 1, 6, 30, tzinfo=dt.UTC)
+
+
+def test_a_schedule_does_not_keep_a_run_from_being_idle(run: Embedded) -> None:
+    """Otherwise no run with a schedule would ever end."""
+    run.run_until_idle()
+    assert not bodies(run, "ticks")
+
+
+def test_a_rule_with_a_pattern_and_a_schedule_has_both(tmp_path: Path) -> None:
+    """EventBridge, "PutRule": it is triggered by matching events as well as on the schedule."""
+    rule = EventRule("both", schedule="rate(1 hour)", pattern={"source": ["shop"]}, to=(TICKS,))
+    with opened(tmp_path, (rule,)) as run:
+        client: Any = run.client("events")
+        client.put_events(Entries=[{"Source": "shop", "DetailType": "sale", "Detail": "{}"}])
+        run.scheduler.run_for(1.5 * HOUR)
+        assert [event["source"] for event in bodies(run, "ticks")] == ["shop", "aws.events"]
+
+
+def test_a_resumed_run_goes_on_with_its_schedules(tmp_path: Path) -> None:
+    """No time is sent twice, and the next one is counted from the first run's beginning."""
+    rule = EventRule("hourly", schedule="rate(1 hour)", to=(TICKS,))
+    pipeline = Pipeline("test", parts=(rule,))
+    with Embedded(pipeline, new_run("test", base=tmp_path), clock=VirtualClock()) as first:
+        first.scheduler.run_for(2.5 * HOUR)
+    with Embedded(pipeline, last_run("test", base=tmp_path), clock=VirtualClock()) as second:
+        second.scheduler.run_for(1.5 * HOUR)
+        put = [one for one in read_journal(second.folder.journal) if isinstance(one, EventPut)]
+    assert [one.at - put[0].at for one in put] == [0.0, HOUR, 2 * HOUR]
+    assert [one.rules for one in put] == [("hourly",)] * 3
