@@ -98,6 +98,13 @@ BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
         lambda: one(Type="Task", Resource=INVOKE, TimeoutSeconds=5, HeartbeatSeconds=5),
         "/States/A/HeartbeatSeconds",
     ),
+    "SM401": (
+        lambda: machine(
+            ("A", passing(Assign={"count.$": "$.n"}, Next="B")),
+            ("B", passing(Parameters={"m.$": "$cuont"}, End=True)),
+        ),
+        "/States/B/Parameters/m.$",
+    ),
     "SM901": (lambda: one(Type="Pass", InputPath="$.["), "/States/A/InputPath"),
 }
 
@@ -186,6 +193,30 @@ def test_an_express_machine_has_rules_of_its_own() -> None:
     )
     assert not errors(check_definition(waiting))
     assert [problem.rule for problem in check_definition(waiting, kind="EXPRESS")] == ["SM901"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "missing"),
+    [
+        ("{% $count + 1 %}", []),
+        ("{% $cuont + 1 %}", ["$cuont"]),
+        ("{% ($x := 1; $x + $map([1], function($v, $i){ $v + $i })) %}", []),
+        ('{% "$nothing" & $states.input.a %}', []),
+        ("{% $reduce([1, 2], $sum) %}", []),
+        ("no expression, $5", []),
+    ],
+)
+def test_variables_of_jsonata_are_told_from_functions_and_bindings(
+    expression: str, missing: list[str]
+) -> None:
+    """What an expression binds itself is no variable of the machine."""
+    definition = machine(
+        ("A", passing(Assign={"count": 1}, Next="B")),
+        ("B", passing(Output={"v": expression}, End=True)),
+        QueryLanguage="JSONata",
+    )
+    found = [one.what.rpartition(" ")[2] for one in check_definition(definition) if one.rule == "SM401"]
+    assert found == missing
 
 
 def test_a_text_that_is_no_definition_is_an_error() -> None:

@@ -5,6 +5,7 @@
     flow_rules      SM1xx  how states follow one another
     field_rules     SM2xx  the fields of states, in each query language
     error_rules     SM3xx  retrying, catching and timeouts
+    variable_rules  SM4xx  variables, and where they can be seen
     (compiling)     SM901  anything else that the engine cannot run: paths, expressions, choices, Map settings
 
 Nothing here imports YAML unless positions in a text are asked for.
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.errors import DefinitionError
-from penstock.statemachines.checks import error_rules, field_rules, flow_rules
+from penstock.statemachines.checks import error_rules, field_rules, flow_rules, variable_rules
 from penstock.statemachines.checks.positions import Position, nearest, positions
 from penstock.statemachines.checks.rule import Finding, Rule, Severity
 from penstock.statemachines.checks.tree import Tree
@@ -61,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     *flow_rules.RULES,
     *field_rules.RULES,
     *error_rules.RULES,
+    *variable_rules.RULES,
     Rule(
         id="SM901",
         title="the engine can run the definition",

@@ -1,0 +1,120 @@
+"""SM4xx: variables, and where they can be seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from penstock.statemachines.checks.rule import Finding, Rule
+from penstock.statemachines.checks.tree import FlowNode, StateNode, Tree, objects
+from penstock.statemachines.values import JSON
+
+_GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
+
+_READ_BY_PATH = re.compile(r"(?<![\w$])\$([A-Za-z_]\w*)")
+_READ_BY_JSONATA = re.compile(r"(?<![\w$])\$([A-Za-z_]\w*)\b(?!\s*\()")
+_BOUND = re.compile(r"\$([A-Za-z_]\w*)\s*:=|function\s*\(([^)]*)\)|λ\s*\(([^)]*)\)")
+_TEXT = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|/\*.*?\*/', re.DOTALL)
+_GIVEN = frozenset({"states"})
+_FUNCTIONS = frozenset(
+    """abs append assert average base64decode base64encode boolean ceil clone contains count decodeUrl
+    decodeUrlComponent distinct each encodeUrl encodeUrlComponent error exists filter floor formatBase
+    formatInteger formatNumber fromMillis hash join keys length lookup lowercase map match max merge millis min
+    not now number pad parse parseInteger partition power random range reduce replace reverse round shuffle sift
+    single sort split spread sqrt string substring substringAfter substringBefore sum toMillis trim type uppercase
+    uuid zip""".split()  # noqa: SIM905  # words are read more easily than a list of them
+)
+"""Functions may be passed on by their names."""
+
+
+def assigned_in(flow: FlowNode) -> Iterator[str]:
+    """The variables that the states of a flow assign."""
+    for state in flow.states.values():
+        places = [
+            state.members,
+            *(one for field in ("Catch", "Choices") for _, one in objects(state.members.get(field))),
+        ]
+        for place in places:
+            assign = place.get("Assign")
+            if isinstance(assign, dict):
+                yield from (name.removesuffix(".$") for name in assign)
+
+
+def visible_in(flow: FlowNode) -> set[str]:
+    """The variables that a flow can see: its own, and those of the flows around it up to a Distributed Map."""
+    found = set(assigned_in(flow))
+    around = flow.inside
+    if around is None or _is_distributed(flow):
+        return found
+    return found | visible_in(around.flow)
+
+
+def _is_distributed(flow: FlowNode) -> bool:
+    config = flow.members.get("ProcessorConfig")
+    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+
+
+def _unassigned(tree: Tree) -> Iterator[Finding]:
+    for flow in tree.flows:
+        visible = visible_in(flow)
+        for state in flow.states.values():
+            for pointer, name in _reads(state):
+                if name not in visible:
+                    close = get_close_matches(name, visible, n=1)
+                    example = f'assign it before: "Assign": {{"{name}": ...}}'
+                    yield Finding(
+                        what=f"nothing that can be seen from here assigns ${name}",
+                        pointer=pointer,
+                        fix=f"did you mean ${close[0]}?" if close else example,
+                    )
+
+
+def _reads(state: StateNode) -> Iterator[tuple[str, str]]:
+    """The pointers of the texts that read variables, with the variables' names."""
+    for name, member in state.members.items():
+        if name not in ("Branches", "ItemProcessor", "Iterator", "Comment", "Resource"):
+            yield from _reads_in(member, state, (name,), is_path=name.endswith("Path"))
+
+
+def _reads_in(
+    value: JSON, state: StateNode, place: tuple[str | int, ...], *, is_path: bool
+) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            by_path = name.endswith((".$", "Path")) or name == "Variable"
+            yield from _reads_in(member, state, (*place, name), is_path=by_path)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _reads_in(member, state, (*place, index), is_path=False)
+    elif isinstance(value, str):
+        for name in sorted(_names(value, state, is_path=is_path)):
+            yield state.at(*place), name
+
+
+def _names(text: str, state: StateNode, *, is_path: bool) -> set[str]:
+    if state.jsonata:
+        if not text.strip().startswith("{%"):
+            return set()
+        bare = _TEXT.sub(" ", text)
+        bound = {
+            part.strip().removeprefix("$")
+            for found in _BOUND.findall(bare)
+            for group in found
+            for part in group.split(",")
+        }
+        return set(_READ_BY_JSONATA.findall(bare)) - bound - _GIVEN - _FUNCTIONS
+    if not is_path:
+        return set()
+    return set(_READ_BY_PATH.findall(_TEXT.sub(" ", text)))
+
+
+RULES = (
+    Rule(
+        id="SM401",
+        title="a variable that is read is assigned where it can be seen from",
+        source=f"{_GUIDE}/workflow-variables.html: the scope of variables",
+        check=_unassigned,
+        severity="warning",
+    ),
+)
