@@ -8,14 +8,20 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import csv
+import datetime
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 
 from penstock.errors import ItemFormatError
 from penstock.statemachines.json_stream import NotIterableError, stream_items
 from penstock.statemachines.values import JSON
+
+_HELD_BYTES = 16 * 1024 * 1024
+_ROWS_AT_ONCE = 1000
 
 _DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 
@@ -24,7 +30,7 @@ def decode_items(config: Mapping[str, JSON], body: Iterable[bytes]) -> Iterator[
     """Decode an object's items (Developer Guide, "ItemReader (Map)").
 
     Args:
-        config: the resolved ReaderConfig: InputType (CSV, JSON, JSONL), CSVHeaderLocation, CSVHeaders,
+        config: the resolved ReaderConfig: InputType (CSV, JSON, JSONL, PARQUET), CSVHeaderLocation, CSVHeaders,
             CSVDelimiter, ItemsPointer.
         body: the object's bytes.
 
@@ -38,9 +44,52 @@ def decode_items(config: Mapping[str, JSON], body: Iterable[bytes]) -> Iterator[
         return _json_lines(_lines(body))
     if kind == "JSON":
         return _json_items(config, body)
+    if kind == "PARQUET":
+        return _parquet_items(body)
     raise ItemFormatError(
-        f"the engine reads no items of the type {kind}", fix="use CSV, JSON or JSONL as InputType"
+        f"the engine reads no items of the type {kind}", fix="use CSV, JSON, JSONL or PARQUET as InputType"
     )
+
+
+def _parquet_items(body: Iterable[bytes]) -> Iterator[JSON]:
+    """A Parquet object's rows. Its footer is at its end, so the object is kept (in a file, if it is large)."""
+    from tempfile import SpooledTemporaryFile
+
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise ItemFormatError(
+            "reading Parquet needs pyarrow", fix="pip install 'penstock[parquet]'"
+        ) from error
+    with SpooledTemporaryFile(max_size=_HELD_BYTES) as file:
+        for piece in body:
+            file.write(piece)
+        file.seek(0)
+        try:
+            for batch in parquet.ParquetFile(file).iter_batches(batch_size=_ROWS_AT_ONCE):
+                for row in batch.to_pylist():
+                    yield _plain(row)
+        except (ArrowException, OSError) as error:
+            raise ItemFormatError(f"The object is no Parquet file: {error}") from error
+
+
+def _plain(value: object) -> JSON:
+    """A value of a row as JSON has it: times in ISO 8601, decimals as numbers, bytes as Base64."""
+    match value:
+        case dict():
+            return {str(name): _plain(member) for name, member in value.items()}
+        case list() | tuple():
+            return [_plain(member) for member in value]
+        case None | bool() | int() | float() | str():
+            return value
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case _:
+            return str(value)
 
 
 def _text(body: Iterable[bytes]) -> Iterator[str]:

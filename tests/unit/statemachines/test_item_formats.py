@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
+import io
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import islice
 
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from penstock.errors import ItemFormatError
 from penstock.statemachines.item_formats import decode_items
@@ -84,7 +89,7 @@ def test_a_large_array_is_not_held() -> None:
         ({"InputType": "JSON", "ItemsPointer": "/a"}, "{1: 1}", "The object is not JSON."),
         ({"InputType": "JSON", "ItemsPointer": "/2"}, "[1, 2]", "leads to nothing"),
         ({"InputType": "JSONL"}, "1\nx\n", "Line 2"),
-        ({"InputType": "PARQUET"}, "", "PARQUET"),
+        ({"InputType": "ORC"}, "", "ORC"),
     ],
 )
 def test_what_cannot_be_decoded(config: dict[str, object], text: str, cause: str) -> None:
@@ -122,3 +127,27 @@ def test_json_is_the_same_in_pieces(items: list[object], piece: int, indent: int
     assert (
         decode({"InputType": "JSON", "ItemsPointer": "/x/1"}, f'{{"w": 1, "x": [0, {text}]}}', piece) == items
     )
+
+
+def test_the_rows_of_a_parquet_object_are_items() -> None:
+    """Values are as JSON has them; what is no Parquet is an error."""
+    table = pyarrow.table(
+        {
+            "n": [1, 2],
+            "name": ["a", None],
+            "price": [Decimal("1.50"), Decimal("2.00")],
+            "on": [datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)],
+            "tags": [["x", "y"], []],
+            "raw": [b"\x00", b"\xff"],
+        }
+    )
+    sink = io.BytesIO()
+    parquet.write_table(table, sink)
+    data = sink.getvalue()
+    pieces = [data[:100], data[100:]]
+    assert list(decode_items({"InputType": "PARQUET"}, pieces)) == [
+        {"n": 1, "name": "a", "price": 1.5, "on": "2026-01-01", "tags": ["x", "y"], "raw": "AA=="},
+        {"n": 2, "name": None, "price": 2, "on": "2026-01-02", "tags": [], "raw": "/w=="},
+    ]
+    with pytest.raises(ItemFormatError, match="no Parquet"):
+        list(decode_items({"InputType": "PARQUET"}, [b"a,b\n"]))
