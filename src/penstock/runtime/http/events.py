@@ -1,0 +1,139 @@
+"""Requests as events of an HTTP API, and functions' results as answers (payload format 2.0).
+
+1. Values only: no socket, no clock, no thread.
+
+Source: API Gateway, "Create AWS Lambda proxy integrations for HTTP APIs".
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import parse_qsl
+
+from penstock.runtime.invocation import InvocationOutcome
+
+_TEXT: Final = ("text/", "application/json", "application/javascript", "application/xml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What came in. `path` is decoded; names of headers are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    client: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes out."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+def event_of(
+    request: Request,
+    *,
+    route: str,
+    path_parameters: Mapping[str, str],
+    at: float,
+    request_id: str,
+    api_id: str,
+    account: str,
+) -> dict[str, object]:
+    """The event that an HTTP API would invoke a function with; `at` is in epoch seconds."""
+    headers: dict[str, str] = {}
+    cookies: list[str] = []
+    for name, value in request.headers:
+        if name == "cookie":
+            cookies += value.split("; ")
+        else:
+            headers[name] = f"{headers[name]},{value}" if name in headers else value
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(request.query, keep_blank_values=True):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    text = headers.get("content-type", "").startswith(_TEXT)
+    body = request.body.decode(errors="replace") if text else b64encode(request.body).decode()
+    host = headers.get("host", "localhost")
+    event: dict[str, object] = {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+        "headers": headers,
+        "requestContext": {
+            "accountId": account,
+            "apiId": api_id,
+            "domainName": host,
+            "domainPrefix": host.partition(".")[0],
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": request.client,
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "requestId": request_id,
+            "routeKey": route,
+            "stage": "$default",
+            "time": datetime.fromtimestamp(at, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(at * 1000),
+        },
+        "isBase64Encoded": bool(request.body) and not text,
+    }
+    optional = {
+        "cookies": cookies,
+        "queryStringParameters": query,
+        "pathParameters": dict(path_parameters),
+        "body": body,
+    }
+    return event | {name: value for name, value in optional.items() if value}
+
+
+def message(status: int, words: str) -> Answer:
+    """An answer that API Gateway itself gives."""
+    body = json.dumps({"message": words}).encode()
+    return Answer(status=status, headers=(("content-type", "application/json"),), body=body)
+
+
+def answer_of(outcome: InvocationOutcome) -> Answer:
+    """The answer to a request whose function has run.
+
+    A result with a `statusCode` is an answer written out; any other is the JSON body of a 200. A function that
+    failed, or an answer that cannot be read, is a 500.
+    """
+    if outcome.error is not None or outcome.payload is None:
+        return message(500, "Internal Server Error")
+    result = json.loads(outcome.payload)
+    if not isinstance(result, dict) or "statusCode" not in result:
+        return Answer(status=200, headers=(("content-type", "application/json"),), body=outcome.payload)
+    try:
+        return _written_out(result)
+    except (TypeError, ValueError, AttributeError):
+        return message(500, "Internal Server Error")
+
+
+def _written_out(result: Mapping[str, object]) -> Answer:
+    status, given, cookies = result["statusCode"], result.get("headers") or {}, result.get("cookies") or []
+    if not isinstance(status, int | str) or not isinstance(given, dict) or not isinstance(cookies, list):
+        raise TypeError("this is no answer")
+    number = int(status)
+    if not 200 <= number <= 599:
+        raise ValueError(f"{number} is no status of an answer")
+    headers = [(str(name).lower(), str(value)) for name, value in given.items()]
+    body = str(result.get("body") or "")
+    return Answer(
+        status=number,
+        headers=(*headers, *(("set-cookie", str(one)) for one in cookies)),
+        body=b64decode(body, validate=True) if result.get("isBase64Encoded") else body.encode(),
+    )

@@ -1,0 +1,233 @@
+"""The front itself: uvicorn in a thread of its own, the run's loop in the thread that it always had.
+
+1. The server's thread never touches the run. It leaves a request in a queue and wakes the loop through a socket; the
+   loop invokes the function and gives the answer back with `call_soon_threadsafe`.
+2. Statuses, words and limits of what the front answers by itself are API Gateway's ("Quotas for configuring and
+   running an HTTP API"): 10 MB for a request, 30 seconds for an integration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from types import TracebackType
+from typing import Any, Final, Self
+from uuid import uuid4
+
+import uvicorn
+
+from penstock.errors import UsageError
+from penstock.handlers.http.routing import Route, parse_route
+from penstock.runtime.functions import Functions
+from penstock.runtime.http.events import Answer, Request, answer_of, event_of, message
+from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import ServiceError
+
+REQUEST_LIMIT_BYTES: Final = 10 * 1024 * 1024
+INTEGRATION_TIMEOUT_SECONDS: Final = 30.0
+DEFAULT_ROUTE: Final = "$default"
+ACCOUNT: Final = "123456789012"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Reply = Callable[[Answer], None]
+
+
+class Front:
+    """Serves a run's functions over HTTP; a context manager.
+
+    Args:
+        routes: a function's name for each route key: `POST /jobs`, `ANY /files/{key+}`, `$default`.
+        port: 0 takes a free one; `url` says which.
+        api_id: what the events say that the API is called.
+
+    Raises:
+        HandlerError: a route key is none.
+        UsageError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        scheduler: Scheduler,
+        *,
+        routes: Mapping[str, str],
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        api_id: str = "local",
+        timeout_seconds: float = INTEGRATION_TIMEOUT_SECONDS,
+    ) -> None:
+        self._functions = functions
+        self._scheduler = scheduler
+        self._default = routes.get(DEFAULT_ROUTE)
+        parsed = [(parse_route(key), name) for key, name in routes.items() if key != DEFAULT_ROUTE]
+        self._routes = sorted(parsed, key=lambda one: one[0].order)
+        self._api_id = api_id
+        self._timeout_seconds = timeout_seconds
+        self._stopped = False
+        self._waiting: SimpleQueue[tuple[Request, Reply]] = SimpleQueue()
+        try:
+            self._listening = socket.create_server((host, port))
+        except OSError as error:
+            raise UsageError(
+                f"{host}:{port} cannot be listened on: {error.strerror or error}",
+                fix="choose another port with --port; 0 takes a free one",
+            ) from error
+        self.url = f"http://{host}:{self._listening.getsockname()[1]}"
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._app,
+                interface="asgi3",
+                proxy_headers=False,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._thread = Thread(
+            target=self._server.run, args=([self._listening],), name="penstock-http", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to serve. Connections are taken from now on: the socket listens already."""
+        self._scheduler.watch(self._wake_in.fileno(), self._take)
+        self._scheduler.expect()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Serve no longer; what is under way has a second to end."""
+        self._server.should_exit = True
+        self._thread.join()
+        self._scheduler.expected()
+        self._scheduler.unwatch(self._wake_in.fileno())
+        for one in (self._listening, self._wake_in, self._wake_out):
+            one.close()
+
+    def serve(self) -> None:
+        """Let the run work, and answer requests, until `stop`."""
+        self._scheduler.run_until(lambda: self._stopped)
+
+    def stop(self) -> None:
+        """End `serve`. May be called from any thread."""
+        self._stopped = True
+        self._wake()
+
+    # --- In the run's thread ------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        with suppress(BlockingIOError):
+            self._wake_in.recv(4096)
+        while True:
+            try:
+                request, reply = self._waiting.get_nowait()
+            except Empty:
+                return
+            self._invoke(request, reply)
+
+    def _invoke(self, request: Request, reply: Reply) -> None:
+        found = self._find(request)
+        if found is None:
+            reply(message(404, "Not Found"))
+            return
+        key, function, path_parameters = found
+        event = event_of(
+            request,
+            route=key,
+            path_parameters=path_parameters,
+            at=self._scheduler.now(),
+            request_id=str(uuid4()),
+            api_id=self._api_id,
+            account=ACCOUNT,
+        )
+
+        def done(outcome: InvocationOutcome) -> None:
+            reply(answer_of(outcome))
+
+        try:
+            self._functions.run(function, json.dumps(event).encode(), done, source="apigateway")
+        except ServiceError as error:
+            too_large = error.status == 413
+            reply(message(413, "Request Too Long") if too_large else message(500, "Internal Server Error"))
+
+    def _find(self, request: Request) -> tuple[str, str, dict[str, str]] | None:
+        for route, function in self._routes:
+            found = route.match(request.path) if route.method in (request.method, "ANY") else None
+            if found is not None:
+                return _key(route), function, found
+        return None if self._default is None else (DEFAULT_ROUTE, self._default, {})
+
+    # --- In the server's thread ---------------------------------------------------------------------------
+
+    async def _app(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        answer = await self._answer(scope, receive)
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        if answer.status in (204, 304):
+            headers = headers[:-1]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send(
+            {"type": "http.response.body", "body": b"" if answer.status in (204, 304) else answer.body}
+        )
+
+    async def _answer(self, scope: MutableMapping[str, Any], receive: Receive) -> Answer:
+        body = bytearray()
+        more = True
+        while more:
+            part = await receive()
+            if part["type"] == "http.disconnect":
+                return message(400, "Bad Request")
+            body += part.get("body", b"")
+            if len(body) > REQUEST_LIMIT_BYTES:
+                return message(413, "Request Too Long")
+            more = part.get("more_body", False)
+        request = Request(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+            body=bytes(body),
+            client=(scope.get("client") or ("127.0.0.1", 0))[0],
+        )
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+
+        def settle(answer: Answer) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        def reply(answer: Answer) -> None:
+            with suppress(RuntimeError):  # the server has been closed meanwhile: nobody waits for the answer
+                loop.call_soon_threadsafe(settle, answer)
+
+        self._waiting.put((request, reply))
+        self._wake()
+        try:
+            return await asyncio.wait_for(answered, self._timeout_seconds)
+        except TimeoutError:
+            return message(503, "Service Unavailable")
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # the loop has been woken often enough already
+            self._wake_out.send(b"\0")
+
+
+def _key(route: Route) -> str:
+    return f"{route.method} {route.template}"

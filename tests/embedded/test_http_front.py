@@ -1,0 +1,190 @@
+"""The local HTTP front: requests on loopback become events of API Gateway, and functions answer them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from penstock.errors import HandlerError, UsageError
+from penstock.pipelines import Function, Pipeline
+from penstock.pipelines.load import load_pipeline
+from penstock.runtime import aws_calls
+from penstock.runtime.embedded import Embedded
+from penstock.runtime.http.front import REQUEST_LIMIT_BYTES, Front
+from penstock.runtime.state_folder import new_run
+
+TODO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "todo"
+
+HANDLERS = """
+import sys, threading
+
+def breaks(event, context):
+    raise RuntimeError("no")
+
+def bare(event, context):
+    return {"route": event["routeKey"], "id": event["pathParameters"]["id"], "cookies": event.get("cookies")}
+
+def waits(event, context):
+    threading.Event().wait()
+
+def no_answer(event, context):
+    return {"statusCode": "many"}
+
+def default(event, context):
+    return {"statusCode": 202, "headers": {"X-Path": event["rawPath"]}, "cookies": ["a=1", "b=2"],
+            "body": "/w==", "isBase64Encoded": True}
+"""
+
+
+@dataclass(frozen=True)
+class Got:
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def json(self) -> object:
+        return json.loads(self.body)
+
+
+def ask(
+    front: Front, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+) -> Got:
+    """One request over loopback."""
+    connection = http.client.HTTPConnection(front.url.removeprefix("http://"), timeout=30)
+    try:
+        sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        given = {"content-type": "application/json", **(headers or {})}
+        connection.request(method, path, body=sent, headers=given)
+        answer = connection.getresponse()
+        return Got(
+            answer.status, [(name.lower(), value) for name, value in answer.getheaders()], answer.read()
+        )
+    finally:
+        connection.close()
+
+
+def talk(front: Front, client: Callable[[], None]) -> None:
+    """Serve in this thread, as a run does, while `client` asks in another."""
+    failures: list[BaseException] = []
+
+    def ask_all() -> None:
+        try:
+            client()
+        except BaseException as error:  # noqa: BLE001  # raised again in the test's own thread
+            failures.append(error)
+        finally:
+            front.stop()
+
+    with front:
+        thread = Thread(target=ask_all)
+        thread.start()
+        front.serve()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def clean_modules() -> Iterator[None]:
+    """Projects of other tests keep their modules and their path."""
+    path, modules = list(sys.path), dict(sys.modules)
+    aws_calls.install()
+    yield
+    sys.path[:] = path
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("handlers", "pipelines")]:
+        del sys.modules[name]
+    sys.modules.update(modules)
+
+
+def embedded(pipeline: Pipeline, tmp_path: Path) -> Embedded:
+    return Embedded(pipeline, new_run(pipeline.name, base=tmp_path / "state"), workers=2)
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_the_to_do_api_creates_and_reads_over_http(tmp_path: Path) -> None:
+    """Created, read back from DynamoDB, 404, 405, and 400 with the field that is wrong."""
+    with embedded(load_pipeline("todo", TODO), tmp_path) as run:
+        front = Front(run.functions, run.scheduler, routes={"ANY /{path+}": "todo-api"}, port=0)
+
+        def client() -> None:
+            todo = {"id": "1", "title": "milk"}
+            created = ask(front, "POST", "/todos", todo)
+            assert (created.status, created.json()) == (201, todo)
+            assert ("location", "/todos/1") in created.headers
+            found = ask(front, "GET", "/todos/1")
+            assert (found.status, found.json()) == (200, todo)
+            assert ask(front, "GET", "/todos/2").status == 404
+            assert ask(front, "PUT", "/todos/1").status == 405
+            wrong = ask(front, "POST", "/todos", {"id": 1, "title": "milk"})
+            problem = wrong.json()
+            assert isinstance(problem, dict)
+            assert (wrong.status, problem["field"]) == (400, "id")
+            assert ask(front, "POST", "/todos", {"id": "3", "title": ""}).status == 400
+
+        talk(front, client)
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_the_front_answers_as_api_gateway_does(tmp_path: Path) -> None:
+    """Failures are a 500, unknown routes a 404, waiting too long a 503, large requests a 413."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "fronted.py").write_text(HANDLERS, encoding="utf-8")
+    (tmp_path / "handlers" / "__init__.py").touch()
+    names = ("breaks", "bare", "waits", "no_answer", "default")
+    sys.path.insert(0, str(tmp_path))
+    functions = {
+        name: Function(name, handler=f"handlers.fronted.{name}", timeout_seconds=3) for name in names
+    }
+    pipeline = Pipeline("fronted", parts=tuple(functions.values()), root=tmp_path)
+    with embedded(pipeline, tmp_path) as run:
+        routes = {"GET /breaks": "breaks", "GET /things/{id}": "bare", "GET /no_answer": "no_answer"}
+        front = Front(
+            run.functions,
+            run.scheduler,
+            routes={**routes, "GET /waits": "waits"},
+            port=0,
+            timeout_seconds=1,
+        )
+
+        def client() -> None:
+            failed = {"message": "Internal Server Error"}
+            for path in ("/breaks", "/no_answer"):
+                answered = ask(front, "GET", path)
+                assert (answered.status, answered.json()) == (500, failed)
+            bare = ask(front, "GET", "/things/a%20b", headers={"cookie": "x=1; y=2"})
+            assert bare.json() == {"route": "GET /things/{id}", "id": "a b", "cookies": ["x=1", "y=2"]}
+            nowhere = ask(front, "POST", "/breaks")
+            assert (nowhere.status, nowhere.json()) == (404, {"message": "Not Found"})
+            assert ask(front, "GET", "/waits").status == 503
+            # Lambda's own limit (6 MB) is under API Gateway's (10 MB): Base64 and the event are counted too.
+            large = ask(front, "GET", "/breaks", b"x" * (REQUEST_LIMIT_BYTES - 1))
+            assert large.status == 413
+
+        talk(front, client)
+        second = Front(run.functions, run.scheduler, routes={"$default": "default"}, port=0)
+
+        def other_client() -> None:
+            answered = ask(second, "GET", "/any/where")
+            assert (answered.status, answered.body) == (202, b"\xff")
+            assert ("x-path", "/any/where") in answered.headers
+            assert [value for name, value in answered.headers if name == "set-cookie"] == ["a=1", "b=2"]
+
+        talk(second, other_client)
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_a_wrong_route_and_an_address_in_use_are_errors(tmp_path: Path) -> None:
+    """Both before anything is served."""
+    with embedded(load_pipeline("todo", TODO), tmp_path) as run:
+        with pytest.raises(HandlerError, match="is no route"):
+            Front(run.functions, run.scheduler, routes={"todos": "todo-api"}, port=0)
+        front = Front(run.functions, run.scheduler, routes={}, port=0)
+        with front, pytest.raises(UsageError, match="cannot be listened on"):
+            Front(run.functions, run.scheduler, routes={}, port=int(front.url.rpartition(":")[2]))
