@@ -87,6 +87,8 @@ def _of_function(part: Function) -> Iterator[Reference]:
             yield Reference(f"environment[{variable!r}]", target)
     if part.on_failure is not None:
         yield Reference("on_failure", part.on_failure)
+    if part.on_success is not None:
+        yield Reference("on_success", part.on_success)
     if part.dead_letter_queue is not None:
         yield Reference("dead_letter_queue", part.dead_letter_queue)
     for call in part.calls:

@@ -205,6 +205,7 @@ class Function(Resource):
         reserved_concurrency: how many environments of this function may run at once; None: no reservation.
         maximum_retry_attempts: of asynchronous invocations only (0 to 2).
         maximum_event_age_seconds: of asynchronous invocations only (60 to 21,600).
+        on_success: where the record of a successful asynchronous invocation goes.
         on_failure: where the record of a failed asynchronous invocation goes.
         dead_letter_queue: where the event of a failed asynchronous invocation goes.
         calls: what else it may use: `reads(x)`, `writes(x, "prefix/")`, `uses(x)`, or `x` itself, which
@@ -219,7 +220,8 @@ class Function(Resource):
     reserved_concurrency: int | None = None
     maximum_retry_attempts: int = 2
     maximum_event_age_seconds: int = 21_600
-    on_failure: Queue | Function | Named | None = None
+    on_success: Queue | Function | EventBus | Named | None = None
+    on_failure: Queue | Function | EventBus | Named | None = None
     dead_letter_queue: Queue | Named | None = None
     calls: Sequence[Resource | Named | Access] = ()
 

@@ -175,6 +175,7 @@ class Embedded:
             functions=self.functions,
             executions=self.step_functions,
         )
+        self.functions.buses = self._buses
         topics = Topics(
             topics=settings.topic_settings(pipeline),
             subscriptions=settings.subscription_settings(pipeline),

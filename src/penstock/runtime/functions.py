@@ -5,7 +5,7 @@
 2. An asynchronous invocation is tried again after one minute and then after two, as often as its function
    allows and as long as the event is young enough; then its record goes to the on-failure destination and its
    event to the dead-letter queue (Lambda, "How Lambda handles errors and retries with asynchronous
-   invocation").
+   invocation"). The record of one that succeeds goes to the on-success destination.
 3. A throttled asynchronous invocation is tried again after 1 s, 2 s, 4 s, ... up to 5 minutes.
 """
 
@@ -15,8 +15,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, Literal, Protocol, cast
 
+from penstock.errors import TargetError
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import (
     FunctionError,
@@ -47,12 +48,26 @@ THROTTLED: Final = "TooManyRequestsException"
 Done = Callable[[InvocationOutcome], None]
 
 
+class PutsRecords(Protocol):
+    """What gives an invocation record to an event bus: `Buses`."""
+
+    def put_record(self, bus: str, record: Mapping[str, object], *, succeeded: bool) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the records of asynchronous invocations go, by name."""
+
+    kind: Literal["queue", "function", "event bus"]
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSettings:
     """A function's configuration on this target.
 
     Attributes:
-        on_failure_queue, on_failure_function: the on-failure destination, by name; at most one is set.
+        on_success, on_failure: the destinations.
         dead_letter_queue: by name.
     """
 
@@ -65,8 +80,8 @@ class FunctionSettings:
     reserved_concurrency: int | None = None
     maximum_retry_attempts: int = 2
     maximum_event_age_seconds: float = 21_600.0
-    on_failure_queue: str | None = None
-    on_failure_function: str | None = None
+    on_success: Destination | None = None
+    on_failure: Destination | None = None
     dead_letter_queue: str | None = None
 
 
@@ -84,6 +99,10 @@ class Functions:
 
     Args:
         queues: where failures go.
+
+    Attributes:
+        buses: where records go whose destination is an event bus; the composition root sets it, since buses
+            invoke functions in their turn.
     """
 
     def __init__(
@@ -102,6 +121,7 @@ class Functions:
         self._journal = journal
         self._ids = ids
         self._queues = queues
+        self.buses: PutsRecords | None = None
         self._running: Counter[str] = Counter()
         self._events: dict[str, _Event] = {}
 
@@ -301,6 +321,8 @@ class Functions:
         destination = None
         if condition != "Success":
             destination = self._give_up(settings, event, condition, outcome)
+        elif settings.on_success is not None:
+            destination = self._tell(settings.on_success, settings, event, condition, outcome)
         settled = InvocationSettled(
             at=self._scheduler.now(),
             request_id=event.queued.request_id,
@@ -322,12 +344,34 @@ class Functions:
                 attributes=_dead_letter_attributes(event.queued.request_id, outcome),
                 sender=settings.name,
             )
-        record = json.dumps(self._record(settings, event, condition, outcome), ensure_ascii=False)
-        if settings.on_failure_queue is not None:
-            self._queues.send(settings.on_failure_queue, record, sender=settings.name)
-        elif settings.on_failure_function is not None:
-            self.queue_event(settings.on_failure_function, record.encode(), source=settings.arn)
-        return settings.on_failure_queue or settings.on_failure_function or settings.dead_letter_queue
+        if settings.on_failure is None:
+            return settings.dead_letter_queue
+        return self._tell(settings.on_failure, settings, event, condition, outcome)
+
+    def _tell(
+        self,
+        destination: Destination,
+        settings: FunctionSettings,
+        event: _Event,
+        condition: str,
+        outcome: InvocationOutcome | None,
+    ) -> str:
+        record = self._record(settings, event, condition, outcome)
+        text = json.dumps(record, ensure_ascii=False)
+        match destination.kind:
+            case "queue":
+                self._queues.send(destination.name, text, sender=settings.name)
+            case "function":
+                self.queue_event(destination.name, text.encode(), source=settings.arn)
+            case "event bus":
+                if self.buses is None:
+                    raise TargetError(
+                        f'the record of "{settings.name}" has the event bus "{destination.name}" as its '
+                        "destination, and there are no event buses here",
+                        fix="set Functions.buses",
+                    )
+                self.buses.put_record(destination.name, record, succeeded=condition == "Success")
+        return destination.name
 
     def _record(
         self, settings: FunctionSettings, event: _Event, condition: str, outcome: InvocationOutcome | None
@@ -340,11 +384,16 @@ class Functions:
                 "requestId": event.queued.request_id,
                 "functionArn": f"{settings.arn}:$LATEST",
                 "condition": condition,
-                "approximateInvokeCount": event.attempts,
+                "approximateInvokeCount": event.attempts + (condition == "Success"),
             },
             "requestPayload": json.loads(event.queued.payload),
         }
-        if outcome is not None and outcome.error is not None:
+        if outcome is None:
+            return record
+        if outcome.error is None:
+            record["responseContext"] = {"statusCode": 200, "executedVersion": "$LATEST"}
+            record["responsePayload"] = json.loads(outcome.payload or b"null")
+        else:
             record["responseContext"] = {
                 "statusCode": 200,
                 "executedVersion": "$LATEST",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from penstock.errors import TargetError
 from penstock.pipelines import (
     Bucket,
     BucketNotification,
@@ -36,7 +37,7 @@ from penstock.pipelines.resolve import (
 from penstock.pipelines.schedules import read_schedule
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.executions.service import MachineSettings
-from penstock.runtime.functions import FunctionSettings
+from penstock.runtime.functions import Destination, FunctionSettings
 from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.notifications import NotificationRule
@@ -71,7 +72,6 @@ def queue_settings(pipeline: Pipeline) -> Iterator[QueueSettings]:
 def function_settings(pipeline: Pipeline) -> Iterator[FunctionSettings]:
     """Every function of the pipeline."""
     for function in pipeline.of(Function):
-        target = _followed(pipeline, function.on_failure)
         dead_letters = _followed(pipeline, function.dead_letter_queue)
         yield FunctionSettings(
             name=name_of(function),
@@ -83,8 +83,8 @@ def function_settings(pipeline: Pipeline) -> Iterator[FunctionSettings]:
             reserved_concurrency=function.reserved_concurrency,
             maximum_retry_attempts=function.maximum_retry_attempts,
             maximum_event_age_seconds=function.maximum_event_age_seconds,
-            on_failure_queue=name_of(target) if isinstance(target, Queue) else None,
-            on_failure_function=name_of(target) if isinstance(target, Function) else None,
+            on_success=_destination(_followed(pipeline, function.on_success)),
+            on_failure=_destination(_followed(pipeline, function.on_failure)),
             dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
         )
 
@@ -255,6 +255,24 @@ def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:
             queue=name_of(rule.to) if isinstance(rule.to, Queue) else None,
             function=name_of(rule.to) if isinstance(rule.to, Function) else None,
         )
+
+
+def _destination(resource: Resource | None) -> Destination | None:
+    match resource:
+        case None:
+            return None
+        case Queue():
+            return Destination("queue", name_of(resource))
+        case Function():
+            return Destination("function", name_of(resource))
+        case EventBus():
+            return Destination("event bus", name_of(resource))
+        case _:
+            raise TargetError(
+                f'"{name_of(resource)}" cannot be the destination of a function\'s records here',
+                at=str(resource.declared_at),
+                fix="name a queue, a function or an event bus",
+            )
 
 
 def _followed(pipeline: Pipeline, reference: Resource | Named | None) -> Resource | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.runtime.events.buses import Buses, NewEvent, RuleSettings, RuleTarget
-from penstock.runtime.functions import FunctionSettings
+from penstock.runtime.functions import Destination, FunctionSettings
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.topics.topics import Published, SubscriptionSettings, Topics, TopicSettings
 from tests.conformance.semantics.scripted import ScriptedInvoker
@@ -38,7 +38,10 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
     destination = setup.get("config", {}).get("OnFailure")
     queues = [queue(name) for name in dict.fromkeys((setup["source"].get("dlq"), destination)) if name]
     function = FunctionSettings(
-        name="consumer", arn=FUNCTION_ARN, handler="x.y", on_failure_queue=destination
+        name="consumer",
+        arn=FUNCTION_ARN,
+        handler="x.y",
+        on_failure=destination and Destination("queue", destination),
     )
     world = World(folder, invoker, function, queues)
     if kind == "sns":

@@ -8,14 +8,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from penstock.runtime.functions import MAXIMUM_THROTTLE_DELAY_SECONDS, FunctionSettings
+from penstock.pipelines.event_patterns import compile_pattern
+from penstock.runtime.events.buses import DEFAULT_BUS, Buses, RuleSettings, RuleTarget
+from penstock.runtime.functions import MAXIMUM_THROTTLE_DELAY_SECONDS, Destination, FunctionSettings
 from penstock.runtime.scheduler import Scheduler
 from tests.conformance.semantics import declaring
+from tests.conformance.semantics.buses import NoExecutions
 from tests.conformance.semantics.scripted import ScriptedInvoker, shape_complaint
 from tests.conformance.semantics.world import FUNCTION_ARN, World, queue
 
 Json = Any
 
+_DESTINATIONS = {
+    "sqs": Destination("queue", "failed"),
+    "eventbridge": Destination("event bus", DEFAULT_BUS),
+}
 _UNKNOWN_DESTINATION = "is a destination that this target does not have"
 
 
@@ -36,10 +43,29 @@ class AsyncScenario:
             handler="x.y",
             maximum_retry_attempts=config.get("MaximumRetryAttempts", 2),
             maximum_event_age_seconds=config.get("MaximumEventAgeInSeconds", 21_600.0),
-            on_failure_queue="failed" if config.get("OnFailure") == "sqs" else None,
+            on_success=_DESTINATIONS.get(config.get("OnSuccess")),
+            on_failure=_DESTINATIONS.get(config.get("OnFailure")),
             dead_letter_queue="dlq" if config.get("DeadLetterConfig") == "sqs" else None,
         )
-        self.world = World(folder, invoker, self.function, [queue("failed"), queue("dlq")])
+        self.world = World(folder, invoker, self.function, [queue("failed"), queue("dlq"), queue("events")])
+        self.world.functions.buses = Buses(
+            frozenset(),
+            [
+                RuleSettings(
+                    name="all",
+                    bus=DEFAULT_BUS,
+                    arn="arn:aws:events:us-east-1:123456789012:rule/all",
+                    pattern=compile_pattern({"source": ["lambda"]}),
+                    targets=(RuleTarget(kind="queue", name="events"),),
+                )
+            ],
+            self.world.scheduler,
+            self.world.journal,
+            self.world.ids,
+            self.world.queues,
+            self.world.functions,
+            NoExecutions(),
+        )
 
     def run(self) -> None:
         """Queue the payloads, and wait."""
@@ -71,7 +97,7 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
         yield from declaring.refusal_complaints(scenario)
         return
     for name in ("OnSuccess", "OnFailure"):
-        if config.get(name, "sqs") != "sqs":
+        if name in config and config[name] not in _DESTINATIONS:
             yield f"{name}: {config[name]} {_UNKNOWN_DESTINATION}"
     world = AsyncScenario(scenario, folder)
     world.run()
@@ -117,6 +143,13 @@ _CHECKS: Mapping[str, Callable[[AsyncScenario, Json], str | None]] = {
         [one["requestContext"]["approximateInvokeCount"] for one in world.documents], [wanted]
     ),
     "dlq": _dead_letters,
+    "events": lambda world, wanted: shape_complaint(
+        wanted,
+        [
+            {name: event[name] for name in ("source", "detail-type")}
+            for event in map(json.loads, world.world.left_in("events"))
+        ],
+    ),
     "max_delay_s": lambda world, wanted: _equal(MAXIMUM_THROTTLE_DELAY_SECONDS, wanted),
     "max_age_s": lambda world, wanted: _equal(world.function.maximum_event_age_seconds, wanted),
 }

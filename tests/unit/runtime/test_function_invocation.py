@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from penstock.runtime.clock import VirtualClock
-from penstock.runtime.functions import Functions, FunctionSettings, LambdaService
+from penstock.runtime.functions import Destination, Functions, FunctionSettings, LambdaService
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome
 from penstock.runtime.journal import Journal
@@ -107,7 +107,9 @@ def test_a_failure_is_tried_again_after_one_minute_and_after_two() -> None:
 
 def test_after_the_last_retry_the_record_goes_to_the_destination() -> None:
     """The invocation record has the event, the error and how often it was tried (Lambda, "Destinations")."""
-    bench = make_bench(failures=9, on_failure_queue="destination", dead_letter_queue="letters")
+    bench = make_bench(
+        failures=9, on_failure=Destination("queue", "destination"), dead_letter_queue="letters"
+    )
     bench.functions.queue_event("work", b'{"n":1}', source="test")
     bench.scheduler.run_until_idle()
     assert settled_as(bench) == ["RetriesExhausted"]
@@ -133,7 +135,9 @@ def test_the_number_of_retries_can_be_less(attempts: int) -> None:
 
 def test_an_event_that_would_be_too_old_is_not_tried_again() -> None:
     """MaximumEventAgeInSeconds: the retry would come after it, so it is given up at once."""
-    bench = make_bench(failures=9, maximum_event_age_seconds=60.0, on_failure_queue="destination")
+    bench = make_bench(
+        failures=9, maximum_event_age_seconds=60.0, on_failure=Destination("queue", "destination")
+    )
     bench.functions.queue_event("work", b"{}", source="test")
     bench.scheduler.run_until_idle()
     assert len(bench.started) == 1

@@ -102,7 +102,7 @@ def _retention(graph: Graph) -> Iterator[Finding]:
 
 def _failures_to_fifo(graph: Graph) -> Iterator[Finding]:
     for function in graph.of(Function):
-        for field in ("on_failure", "dead_letter_queue"):
+        for field in ("on_success", "on_failure", "dead_letter_queue"):
             target = getattr(function, field)
             yield from _no_fifo(target, function, f'{field} of "{function.name}"', graph)
     for mapping in graph.of(StreamMapping):

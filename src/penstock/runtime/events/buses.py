@@ -146,6 +146,24 @@ class Buses:
         matching = [rule for rule in rules if rule.pattern is not None and rule.pattern.matches(made)]
         return self._hand_over(made, matching, bus=event.bus)
 
+    def put_record(self, bus: str, record: Mapping[str, object], *, succeeded: bool) -> str:
+        """Put the record of a function's asynchronous invocation, as Lambda does for a destination.
+
+        Returns:
+            The event's id.
+        """
+        context = record["requestContext"]
+        function_arn = str(context["functionArn"]) if isinstance(context, Mapping) else ""
+        return self.put(
+            NewEvent(
+                source="lambda",
+                detail_type=f"Lambda Function Invocation Result - {'Success' if succeeded else 'Failure'}",
+                detail=record,
+                resources=(f"arn:aws:events:us-east-1:123456789012:event-bus/{bus}", function_arn),
+                bus=bus,
+            )
+        )
+
     def _made(self, event: NewEvent) -> dict[str, object]:
         return {
             "version": "0",
