@@ -11,9 +11,11 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from click.testing import CliRunner
 
+from penstock.cli.main import main
 from penstock.errors import HandlerError, UsageError
-from penstock.pipelines import Function, Pipeline
+from penstock.pipelines import Function, HttpApi, Pipeline
 from penstock.pipelines.load import load_pipeline
 from penstock.runtime import aws_calls
 from penstock.runtime.embedded import Embedded
@@ -111,7 +113,9 @@ def embedded(pipeline: Pipeline, tmp_path: Path) -> Embedded:
 def test_the_to_do_api_creates_and_reads_over_http(tmp_path: Path) -> None:
     """Created, read back from DynamoDB, 404, 405, and 400 with the field that is wrong."""
     with embedded(load_pipeline("todo", TODO), tmp_path) as run:
-        front = Front(run.functions, run.scheduler, routes={"ANY /{path+}": "todo-api"}, port=0)
+        (api,) = run.pipeline.of(HttpApi)
+        routes = {key: function.name for key, function in api.routes.items()}
+        front = Front(run.functions, run.scheduler, routes=routes, port=0)
 
         def client() -> None:
             todo = {"id": "1", "title": "milk"}
@@ -188,3 +192,28 @@ def test_a_wrong_route_and_an_address_in_use_are_errors(tmp_path: Path) -> None:
         front = Front(run.functions, run.scheduler, routes={}, port=0)
         with front, pytest.raises(UsageError, match="cannot be listened on"):
             Front(run.functions, run.scheduler, routes={}, port=int(front.url.rpartition(":")[2]))
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_the_command_serves_until_it_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says where it listens and which function answers what; Ctrl-C ends it well."""
+
+    def interrupt(_: Front) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Front, "serve", interrupt)
+    monkeypatch.chdir(TODO)
+    result = CliRunner().invoke(main, ["serve", "todo", "--port", "0", "--state", str(tmp_path / "state")])
+    assert result.exit_code == 0, result.output
+    assert "todo on http://127.0.0.1:" in result.output
+    assert "GET /todos/{todo_id}  ->  todo-api" in result.output
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_a_pipeline_without_an_api_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says what to declare."""
+    monkeypatch.chdir(TODO.parents[2])
+    result = CliRunner().invoke(main, ["serve", "file-processing", "--state", str(tmp_path / "state")])
+    assert result.exit_code == 2
+    assert "has no HTTP APIs" in result.output
+    assert "declare one HttpApi" in result.output

@@ -141,6 +141,25 @@ def explain(code: str) -> None:
     click.echo(explanation(code))
 
 
+@main.command("plan")
+@click.argument("pipeline")
+@click.option("--stage", default="", help="Begins every resource's name.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "yaml"]),
+    default="yaml",
+    show_default=True,
+    help="Of the text.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="A file; without it, standard output.")
+def plan_command(pipeline: str, stage: str, form: Literal["json", "yaml"], output: Path | None) -> None:
+    """Write PIPELINE as a CloudFormation template, with a least-privilege role for each function."""
+    from penstock.cli.planning import planned
+
+    click.echo(planned(pipeline, stage=stage, form=form, output=output), nl=output is not None)
+
+
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Where to; without it, beside FILE.")
@@ -229,6 +248,21 @@ def test_state(
     )
     click.echo(json.dumps(answer.as_api(), indent=2) if as_json else state_testing.shown(answer))
     ctx.exit(0 if answer.status in state_testing.SUCCEEDED else 1)
+
+
+@main.command()
+@click.argument("pipeline")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one."
+)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. [default: all processors]")
+@click.option("--state", type=click.Path(path_type=Path), default=Path(".penstock"), show_default=True)
+def serve(pipeline: str, host: str, port: int, workers: int | None, state: Path) -> None:
+    """Serve the HTTP API of PIPELINE on this machine."""
+    from penstock.cli.serving import serve_pipeline
+
+    serve_pipeline(pipeline, host=host, port=port, state=state, workers=workers)
 
 
 @main.command()

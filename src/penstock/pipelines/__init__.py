@@ -11,6 +11,7 @@ load        finding a project's pipelines
 imports     importing a project's own modules
 """
 
+from penstock.pipelines.http_api import HttpApi
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.resources import (
     Access,
@@ -55,6 +56,7 @@ __all__ = [
     "EventRule",
     "Feed",
     "Function",
+    "HttpApi",
     "Key",
     "Named",
     "Part",

@@ -197,7 +197,9 @@ def test_init_does_not_overwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ["dlq", "redrive"],
         ["dlq", "pull"],
         ["init"],
+        ["plan"],
         ["runs"],
+        ["serve"],
     ],
 )
 def test_the_page_has_the_help(command: list[str]) -> None:

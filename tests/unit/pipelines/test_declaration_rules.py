@@ -24,6 +24,7 @@ from penstock.pipelines import (
     EventBus,
     EventRule,
     Function,
+    HttpApi,
     Named,
     Part,
     Pipeline,
@@ -168,6 +169,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         EventRule("s", schedule="rate(1 minute)", to=(queue,), bus=EventBus("orders")),
         EventRule("t", to=(queue,)),
     ],
+    "PL801": lambda: [HttpApi("api", {"jobs": Function("f", "handlers.nowhere.handle")})],
 }
 
 

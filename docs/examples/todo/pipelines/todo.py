@@ -1,7 +1,8 @@
-"""A table, and the function that answers requests about it."""
+"""A table, the function that answers requests about it, and the API in front."""
 
-from penstock.pipelines import Function, Pipeline, Table
+from penstock.pipelines import Function, HttpApi, Pipeline, Table
 
 todos = Table("todos", partition_key="id")
-api = Function("todo-api", handler="handlers.todos.api", environment={"TODOS": todos})
+function = Function("todo-api", handler="handlers.todos.api", environment={"TODOS": todos})
+api = HttpApi("todo", {"POST /todos": function, "GET /todos/{todo_id}": function, "$default": function})
 pipeline = Pipeline("todo", parts=(todos, api))

@@ -9,12 +9,13 @@
     functions    PL5xx  handlers and what invokes them
     definitions  PL6xx  state machines and their substitutions
     rules        PL7xx  EventBridge's rules, SNS's topics and subscriptions
+    apis         PL8xx  HTTP APIs and their routes
 """
 
 from __future__ import annotations
 
 from penstock.errors import RuleError
-from penstock.pipelines.checks import buckets, definitions, functions, mappings, names, queues, rules
+from penstock.pipelines.checks import apis, buckets, definitions, functions, mappings, names, queues, rules
 from penstock.pipelines.checks.rule import Rule
 from penstock.pipelines.graph import Graph
 
@@ -28,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     *functions.RULES,
     *definitions.RULES,
     *rules.RULES,
+    *apis.RULES,
 )
 
 

@@ -1,0 +1,37 @@
+"""`penstock plan`: a pipeline as a CloudFormation template."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from penstock.errors import UsageError
+from penstock.pipelines.load import find_project, load_pipeline
+from penstock.pipelines.plan import plan, written
+
+
+def planned(name: str, *, stage: str, form: Literal["json", "yaml"], output: Path | None) -> str:
+    """The template's text, or where it was written to.
+
+    Raises:
+        UsageError: the stage is no beginning of a name, or the file cannot be written.
+        DeclarationError: the pipeline cannot be planned.
+    """
+    if stage and re.fullmatch(r"[a-z][a-z0-9-]{0,15}", stage) is None:
+        raise UsageError(
+            f'"{stage}" is no name for a stage',
+            fix="up to 16 lower-case letters, digits and hyphens, beginning with a letter",
+        )
+    text = written(plan(load_pipeline(name, find_project(Path.cwd())), stage=stage), form)
+    if output is None:
+        return text
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"the template cannot be written: {error.strerror or error}",
+            at=str(output),
+            fix="name another file with --output",
+        ) from error
+    return f"wrote {output}"

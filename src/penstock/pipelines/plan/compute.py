@@ -1,0 +1,266 @@
+"""Functions with role, log group, permissions, asynchronous invocation and mappings; state machines."""
+
+from __future__ import annotations
+
+import json
+
+from penstock.pipelines.iam import function_statements, machine_statements
+from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
+from penstock.pipelines.resolve import document, handler_setting, substituted_names
+from penstock.pipelines.resources import (
+    Arn,
+    Bucket,
+    BucketNotification,
+    EventRule,
+    Function,
+    Queue,
+    QueueMapping,
+    Resource,
+    StateMachine,
+    Stream,
+    StreamMapping,
+    Subscription,
+    Url,
+    Value,
+)
+
+
+def add_function(planning: Planning, function: Function) -> None:
+    """A function and everything that stands and falls with it. Its code is at the parameters' S3 location."""
+    graph = planning.graph
+    name = logical_id(function)
+    log_group = _log_group(planning, function, "/aws/lambda/")
+    allowed = role(
+        planning, function, "lambda.amazonaws.com", function_statements(function, graph, planning.stage)
+    )
+    properties: dict[str, object] = {
+        "FunctionName": planning.name(function),
+        "Handler": handler_setting(function),
+        "Runtime": {"Ref": "Runtime"},
+        "Architectures": [{"Ref": "Architecture"}],
+        "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
+        "Role": attribute(allowed),
+        "Timeout": function.timeout_seconds,
+        "MemorySize": function.memory_mb,
+        "TracingConfig": {"Mode": "Active"},
+        "LoggingConfig": {"LogGroup": {"Ref": log_group}},
+        "Tags": planning.tags(),
+    }
+    if function.environment:
+        properties["Environment"] = {
+            "Variables": {
+                variable: _value(planning, value, arns=(StateMachine,))
+                for variable, value in function.environment.items()
+            }
+        }
+    if function.reserved_concurrency is not None:
+        properties["ReservedConcurrentExecutions"] = function.reserved_concurrency
+    if function.dead_letter_queue is not None:
+        dead_letters = graph.follow(function.dead_letter_queue)
+        if dead_letters is not None:
+            properties["DeadLetterConfig"] = {"TargetArn": attribute(logical_id(dead_letters))}
+    planning.add(name, "AWS::Lambda::Function", properties)
+    _add_async(planning, function)
+    _add_permissions(planning, function)
+    for number, queue_mapping in enumerate(graph.of(QueueMapping)):
+        if queue_mapping.function == function:
+            _add_queue_mapping(planning, queue_mapping, f"{name}QueueMapping{number}")
+    for number, mapping in enumerate(graph.of(StreamMapping)):
+        if mapping.function == function:
+            _add_stream_mapping(planning, mapping, f"{name}StreamMapping{number}")
+
+
+def _log_group(planning: Planning, resource: Resource, prefix: str) -> str:
+    return planning.add(
+        logical_id(resource, "Logs"),
+        "AWS::Logs::LogGroup",
+        {
+            "LogGroupName": f"{prefix}{planning.name(resource)}",
+            "RetentionInDays": {"Ref": "LogRetentionDays"},
+            "Tags": planning.tags(),
+        },
+        DeletionPolicy="Delete",
+        UpdateReplacePolicy="Delete",
+    )
+
+
+def _add_async(planning: Planning, function: Function) -> None:
+    properties: dict[str, object] = {
+        "FunctionName": {"Ref": logical_id(function)},
+        "Qualifier": "$LATEST",
+        "MaximumRetryAttempts": function.maximum_retry_attempts,
+        "MaximumEventAgeInSeconds": function.maximum_event_age_seconds,
+    }
+    to = None if function.on_failure is None else planning.graph.follow(function.on_failure)
+    if to is not None:
+        properties["DestinationConfig"] = {"OnFailure": {"Destination": attribute(logical_id(to))}}
+    planning.add(logical_id(function, "AsyncConfig"), "AWS::Lambda::EventInvokeConfig", properties)
+
+
+def _add_permissions(planning: Planning, function: Function) -> None:
+    """A statement of the function's policy for each bucket, topic and rule that invokes it."""
+    graph = planning.graph
+    sources: dict[str, tuple[str, Resource]] = {}
+    for notification in graph.of(BucketNotification):
+        if notification.to == function:
+            sources[logical_id(notification.bucket)] = ("s3", notification.bucket)
+    for subscription in graph.of(Subscription):
+        if subscription.to == function:
+            sources[logical_id(subscription.topic)] = ("sns", subscription.topic)
+    for rule in graph.of(EventRule):
+        if function in rule.to:
+            sources[logical_id(rule)] = ("events", rule)
+    for source_id, (service, source) in sources.items():
+        properties: dict[str, object] = {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Ref": logical_id(function)},
+            "Principal": f"{service}.amazonaws.com",
+            "SourceArn": planning.arn(source),
+        }
+        if isinstance(source, Bucket):
+            properties["SourceAccount"] = {"Ref": "AWS::AccountId"}
+        planning.add(logical_id(function, f"From{source_id}"), "AWS::Lambda::Permission", properties)
+
+
+def _add_queue_mapping(planning: Planning, mapping: QueueMapping, name: str) -> None:
+    properties: dict[str, object] = {
+        "EventSourceArn": attribute(logical_id(mapping.queue)),
+        "FunctionName": {"Ref": logical_id(mapping.function)},
+        "BatchSize": mapping.batch_size,
+        "MaximumBatchingWindowInSeconds": int(mapping.batching_window_seconds),
+    }
+    if mapping.report_batch_item_failures:
+        properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+    if mapping.maximum_concurrency is not None:
+        properties["ScalingConfig"] = {"MaximumConcurrency": mapping.maximum_concurrency}
+    _filters(properties, mapping)
+    planning.add(name, "AWS::Lambda::EventSourceMapping", properties)
+
+
+def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -> None:
+    source = logical_id(mapping.stream)
+    properties: dict[str, object] = {
+        "EventSourceArn": attribute(source, "Arn" if isinstance(mapping.stream, Stream) else "StreamArn"),
+        "FunctionName": {"Ref": logical_id(mapping.function)},
+        "BatchSize": mapping.batch_size,
+        "MaximumBatchingWindowInSeconds": int(mapping.batching_window_seconds),
+        "StartingPosition": mapping.starting_position,
+        "ParallelizationFactor": mapping.parallelization_factor,
+        "MaximumRetryAttempts": mapping.maximum_retry_attempts,
+        "MaximumRecordAgeInSeconds": mapping.maximum_record_age_seconds,
+        "BisectBatchOnFunctionError": mapping.bisect_batch_on_function_error,
+    }
+    if mapping.starting_timestamp is not None:
+        properties["StartingPositionTimestamp"] = mapping.starting_timestamp
+    if mapping.report_batch_item_failures:
+        properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
+    if mapping.tumbling_window_seconds is not None:
+        properties["TumblingWindowInSeconds"] = mapping.tumbling_window_seconds
+    to = None if mapping.on_failure is None else planning.graph.follow(mapping.on_failure)
+    if to is not None:
+        properties["DestinationConfig"] = {"OnFailure": {"Destination": attribute(logical_id(to))}}
+    _filters(properties, mapping)
+    planning.add(name, "AWS::Lambda::EventSourceMapping", properties)
+
+
+def _filters(properties: dict[str, object], mapping: QueueMapping | StreamMapping) -> None:
+    if mapping.filter_criteria:
+        properties["FilterCriteria"] = {
+            "Filters": [{"Pattern": json.dumps(one, sort_keys=True)} for one in mapping.filter_criteria]
+        }
+
+
+def add_machine(planning: Planning, machine: StateMachine) -> None:
+    """A state machine; its definition's `${Name}` are `DefinitionSubstitutions`."""
+    written = document(machine, planning.graph.root)
+    used = substituted_names(written)
+    log_group = _log_group(planning, machine, "/aws/vendedlogs/states/")
+    allowed = role(
+        planning,
+        machine,
+        "states.amazonaws.com",
+        machine_statements(machine, planning.graph, planning.stage),
+    )
+    properties: dict[str, object] = {
+        "StateMachineName": planning.name(machine),
+        "StateMachineType": machine.kind,
+        "RoleArn": attribute(allowed),
+        "DefinitionString": json.dumps(written, separators=(",", ":"), ensure_ascii=False),
+        "LoggingConfiguration": {
+            "Level": "ERROR",
+            "IncludeExecutionData": False,
+            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": attribute(log_group)}}],
+        },
+        "TracingConfiguration": {"Enabled": True},
+        "Tags": planning.tags(),
+    }
+    texts = {
+        name: _value(planning, value, arns=(StateMachine, Function))
+        for name, value in machine.substitutions.items()
+        if name in used
+    }
+    if texts:
+        properties["DefinitionSubstitutions"] = texts
+    name = planning.add(logical_id(machine), "AWS::StepFunctions::StateMachine", properties)
+    planning.outputs[f"{name}Arn"] = {"Value": {"Ref": name}}
+
+
+def _value(planning: Planning, value: Value, *, arns: tuple[type[Resource], ...]) -> object:
+    """An environment value or a substitution, by the rules of `resolve`."""
+    if isinstance(value, str):
+        return value
+    reference = value.resource if isinstance(value, Arn | Url) else value
+    resource = planning.graph.follow(reference)
+    if resource is None:
+        return reference.name
+    if isinstance(value, Arn) or (isinstance(resource, arns) and not isinstance(value, Url)):
+        return planning.arn(resource)
+    if isinstance(resource, Queue):
+        return {"Ref": logical_id(resource)}
+    return planning.name(resource)
+
+
+def add_alarms(planning: Planning) -> None:
+    """Dead letters that wait, and stream mappings that fall behind (CloudWatch, "PutMetricAlarm")."""
+    graph = planning.graph
+    owners = [one.dead_letter_queue for one in graph.of(Queue)]
+    owners += [one.dead_letter_queue for one in graph.of(Function)]
+    dead = [graph.follow(one) for one in owners if one is not None]
+    for queue in graph.of(Queue):
+        if queue in dead:
+            _alarm(
+                planning, logical_id(queue, "DepthAlarm"), "AWS/SQS", "ApproximateNumberOfMessagesVisible",
+                ("QueueName", attribute(logical_id(queue), "QueueName")), threshold=0,
+            )  # fmt: skip
+    late = {one.function.name: one.function for one in graph.of(StreamMapping)}
+    for function in late.values():
+        _alarm(
+            planning, logical_id(function, "IteratorAgeAlarm"), "AWS/Lambda", "IteratorAge",
+            ("FunctionName", {"Ref": logical_id(function)}), threshold={"Ref": "IteratorAgeMilliseconds"},
+        )  # fmt: skip
+
+
+def _alarm(
+    planning: Planning,
+    name: str,
+    space: str,
+    metric: str,
+    dimension: tuple[str, object],
+    *,
+    threshold: object,
+) -> None:
+    planning.add(
+        name,
+        "AWS::CloudWatch::Alarm",
+        {
+            "Namespace": space,
+            "MetricName": metric,
+            "Dimensions": [{"Name": dimension[0], "Value": dimension[1]}],
+            "Statistic": "Maximum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": threshold,
+            "TreatMissingData": "notBreaching",
+        },
+    )

@@ -1,0 +1,146 @@
+"""Queues with redrive and policies, topics and subscriptions, buses and rules."""
+
+from __future__ import annotations
+
+from penstock.pipelines.iam.statements import Statement, arn_text
+from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
+from penstock.pipelines.resources import (
+    BucketNotification,
+    EventBus,
+    EventRule,
+    Function,
+    Queue,
+    StateMachine,
+    Subscription,
+    Topic,
+)
+
+
+def add_queue(planning: Planning, queue: Queue) -> None:
+    """A queue; if others redrive to it, only they may; if services send to it, a policy and their ARNs."""
+    properties: dict[str, object] = {
+        "QueueName": planning.name(queue),
+        "VisibilityTimeout": queue.visibility_timeout_seconds,
+        "MessageRetentionPeriod": queue.message_retention_seconds,
+        "DelaySeconds": queue.delay_seconds,
+        "SqsManagedSseEnabled": True,
+        "Tags": planning.tags(),
+    }
+    if queue.fifo:
+        properties["FifoQueue"] = True
+        properties["ContentBasedDeduplication"] = queue.content_based_deduplication
+    dead_letters = None if queue.dead_letter_queue is None else planning.graph.follow(queue.dead_letter_queue)
+    if dead_letters is not None:
+        properties["RedrivePolicy"] = {
+            "deadLetterTargetArn": attribute(logical_id(dead_letters)),
+            "maxReceiveCount": queue.max_receive_count,
+        }
+    sources = [
+        planning.arn(one)
+        for one in planning.graph.of(Queue)
+        if one.dead_letter_queue is not None and planning.graph.follow(one.dead_letter_queue) == queue
+    ]
+    if sources:
+        properties["RedriveAllowPolicy"] = {"redrivePermission": "byQueue", "sourceQueueArns": sources}
+    name = planning.add(
+        logical_id(queue),
+        "AWS::SQS::Queue",
+        properties,
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )
+    planning.outputs[f"{name}Url"] = {"Value": {"Ref": name}}
+    statements = _senders(planning, queue)
+    if statements:
+        planning.add(
+            logical_id(queue, "Policy"),
+            "AWS::SQS::QueuePolicy",
+            {
+                "Queues": [{"Ref": name}],
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
+            },
+        )
+
+
+def _senders(planning: Planning, queue: Queue) -> list[object]:
+    """One statement for each bucket, topic and rule that sends to the queue."""
+    graph = planning.graph
+    senders: dict[str, tuple[str, object]] = {}
+    for notification in graph.of(BucketNotification):
+        if notification.to == queue:
+            senders[logical_id(notification.bucket)] = ("s3", planning.arn(notification.bucket))
+    for subscription in graph.of(Subscription):
+        if subscription.to == queue:
+            senders[logical_id(subscription.topic)] = ("sns", planning.arn(subscription.topic))
+    for rule in graph.of(EventRule):
+        if queue in rule.to:
+            senders[logical_id(rule)] = ("events", planning.arn(rule))
+    return [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": f"{service}.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": attribute(logical_id(queue)),
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": source},
+                "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+            }
+            if service == "s3"
+            else {"ArnEquals": {"aws:SourceArn": source}},
+        }
+        for service, source in senders.values()
+    ]
+
+
+def add_topic(planning: Planning, topic: Topic) -> None:
+    """A topic and its subscriptions."""
+    properties: dict[str, object] = {"TopicName": planning.name(topic), "Tags": planning.tags()}
+    if topic.fifo:
+        properties["FifoTopic"] = True
+    name = planning.add(logical_id(topic), "AWS::SNS::Topic", properties)
+    for number, one in enumerate(planning.graph.of(Subscription)):
+        if one.topic != topic:
+            continue
+        entry: dict[str, object] = {
+            "TopicArn": {"Ref": name},
+            "Protocol": "lambda" if isinstance(one.to, Function) else "sqs",
+            "Endpoint": attribute(logical_id(one.to)),
+        }
+        if one.raw_message_delivery:
+            entry["RawMessageDelivery"] = True
+        if one.filter_policy is not None:
+            entry["FilterPolicy"] = one.filter_policy
+            entry["FilterPolicyScope"] = one.filter_policy_scope
+        planning.add(f"{name}Subscription{number}", "AWS::SNS::Subscription", entry)
+
+
+def add_bus(planning: Planning, bus: EventBus) -> None:
+    """An event bus."""
+    planning.add(
+        logical_id(bus), "AWS::Events::EventBus", {"Name": planning.name(bus), "Tags": planning.tags()}
+    )
+
+
+def add_rule(planning: Planning, rule: EventRule) -> None:
+    """A rule and its targets; a state machine is started with a role of the rule's own."""
+    machines = tuple(one for one in rule.to if isinstance(one, StateMachine))
+    starter = ""
+    if machines:
+        arns = tuple(arn_text(one, planning.stage) for one in machines)
+        starter = role(planning, rule, "events.amazonaws.com", (Statement(("states:StartExecution",), arns),))
+    targets: list[object] = []
+    for number, one in enumerate(rule.to):
+        target: dict[str, object] = {"Id": f"target-{number}", "Arn": attribute(logical_id(one))}
+        if isinstance(one, StateMachine):
+            target["RoleArn"] = attribute(starter)
+        if isinstance(one, Queue) and one.fifo:
+            target["SqsParameters"] = {"MessageGroupId": rule.name}
+        targets.append(target)
+    properties: dict[str, object] = {
+        "Name": planning.name(rule),
+        "EventPattern": rule.pattern,
+        "Targets": targets,
+    }
+    if rule.bus is not None:
+        properties["EventBusName"] = {"Ref": logical_id(rule.bus)}
+    planning.add(logical_id(rule), "AWS::Events::Rule", properties)

@@ -1,0 +1,117 @@
+"""What the modules of the plan share: logical ids, names, and CloudFormation's functions.
+
+A resource names another by `Fn::Sub` over its name wherever `Ref` would make a circle (a function that starts
+the machine that runs it; a bucket and the policy of the queue that it tells).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from penstock.errors import DeclarationError
+from penstock.pipelines.graph import Graph
+from penstock.pipelines.iam.statements import Statement, arn_text, target_of
+from penstock.pipelines.resolve import name_of
+from penstock.pipelines.resources import Bucket, Resource
+
+
+@dataclass(slots=True)
+class Planning:
+    """A template that is being made."""
+
+    pipeline: str
+    graph: Graph
+    stage: str
+    resources: dict[str, dict[str, object]] = field(default_factory=dict)
+    outputs: dict[str, object] = field(default_factory=dict)
+
+    def add(
+        self,
+        logical_id: str,
+        kind: str,
+        properties: dict[str, object],
+        *,
+        depends_on: list[str] | None = None,
+        **attributes: object,
+    ) -> str:
+        """Put one resource into the template; returns its logical id.
+
+        Raises:
+            DeclarationError: two resources have names that differ in punctuation only.
+        """
+        if logical_id in self.resources:
+            raise DeclarationError(
+                f'two resources would be called "{logical_id}" in the template',
+                at=f'pipeline "{self.pipeline}"',
+                fix="let their names differ in letters or digits, not only in punctuation",
+            )
+        entry: dict[str, object] = {"Type": kind, **attributes}
+        if depends_on:
+            entry["DependsOn"] = sorted(depends_on)
+        entry["Properties"] = properties
+        self.resources[logical_id] = entry
+        return logical_id
+
+    def name(self, resource: Resource) -> object:
+        """The resource's name on the stage; a bucket's ends with the parameter `BucketNameSuffix`."""
+        text = name_of(resource, target_of(self.stage))
+        return sub(f"{text}${{BucketNameSuffix}}") if isinstance(resource, Bucket) else text
+
+    def arn(self, resource: Resource) -> object:
+        """The resource's ARN, by its name: refers to nothing in the template."""
+        return sub(arn_text(resource, self.stage))
+
+    def tags(self) -> list[object]:
+        """The tags of everything that can have tags."""
+        tags: list[object] = [{"Key": "penstock:pipeline", "Value": self.pipeline}]
+        return [*tags, {"Key": "penstock:stage", "Value": self.stage}] if self.stage else tags
+
+
+def sub(text: str) -> object:
+    """`Fn::Sub`, or the text itself if it has no variable."""
+    return {"Fn::Sub": text} if "${" in text else text
+
+
+def attribute(logical_id: str, name: str = "Arn") -> object:
+    """`Fn::GetAtt`."""
+    return {"Fn::GetAtt": [logical_id, name]}
+
+
+def logical_id(resource: Resource, suffix: str = "") -> str:
+    """`file-events`, a queue, is `FileEventsQueue`."""
+    words = re.findall(r"[A-Za-z0-9]+", resource.name)
+    return "".join(word[0].upper() + word[1:] for word in words) + type(resource).__name__ + suffix
+
+
+def role(planning: Planning, resource: Resource, service: str, statements: tuple[Statement, ...]) -> str:
+    """A role of the resource's own; returns its logical id."""
+    return planning.add(
+        logical_id(resource, "Role"),
+        "AWS::IAM::Role",
+        {
+            "AssumeRolePolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+                ],
+            },
+            "Policies": [
+                {
+                    "PolicyName": "least-privilege",
+                    "PolicyDocument": {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {
+                                "Effect": "Allow",
+                                "Action": list(one.actions),
+                                "Resource": [sub(arn) for arn in one.resources],
+                            }
+                            for one in statements
+                        ],
+                    },
+                }
+            ],
+            "Tags": planning.tags(),
+        },
+    )

@@ -1,0 +1,100 @@
+"""Buckets with their notifications, streams, and tables."""
+
+from __future__ import annotations
+
+from penstock.pipelines.plan.planning import Planning, attribute, logical_id
+from penstock.pipelines.resources import Bucket, BucketNotification, Function, Key, Stream, Table
+
+
+def add_bucket(planning: Planning, bucket: Bucket) -> None:
+    """A private, encrypted bucket. It waits for the permissions of what it tells: S3 checks them at once."""
+    told = [one for one in planning.graph.of(BucketNotification) if one.bucket == bucket]
+    properties: dict[str, object] = {
+        "BucketName": planning.name(bucket),
+        "BucketEncryption": {
+            "ServerSideEncryptionConfiguration": [
+                {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+            ]
+        },
+        "PublicAccessBlockConfiguration": {
+            "BlockPublicAcls": True,
+            "BlockPublicPolicy": True,
+            "IgnorePublicAcls": True,
+            "RestrictPublicBuckets": True,
+        },
+        "Tags": planning.tags(),
+    }
+    notifications: dict[str, list[object]] = {}
+    for one in told:
+        kind, field = (
+            ("LambdaConfigurations", "Function")
+            if isinstance(one.to, Function)
+            else ("QueueConfigurations", "Queue")
+        )
+        limits = (("prefix", one.prefix), ("suffix", one.suffix))
+        rules = [{"Name": name, "Value": value} for name, value in limits if value]
+        for event in one.events:
+            entry: dict[str, object] = {"Event": event, field: attribute(logical_id(one.to))}
+            if rules:
+                entry["Filter"] = {"S3Key": {"Rules": rules}}
+            notifications.setdefault(kind, []).append(entry)
+    if notifications:
+        properties["NotificationConfiguration"] = notifications
+    waits = {
+        logical_id(one.to, f"From{logical_id(bucket)}" if isinstance(one.to, Function) else "Policy")
+        for one in told
+    }
+    name = planning.add(
+        logical_id(bucket), "AWS::S3::Bucket", properties, depends_on=sorted(waits), DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )  # fmt: skip
+    planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
+
+
+def add_stream(planning: Planning, stream: Stream) -> None:
+    """A Kinesis stream in provisioned mode, encrypted with AWS's own key."""
+    planning.add(
+        logical_id(stream),
+        "AWS::Kinesis::Stream",
+        {
+            "Name": planning.name(stream),
+            "ShardCount": stream.shard_count,
+            "RetentionPeriodHours": stream.retention_hours,
+            "StreamEncryption": {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
+            "Tags": planning.tags(),
+        },
+    )
+
+
+def add_table(planning: Planning, table: Table) -> None:
+    """A table on demand, with point-in-time recovery."""
+    keys = [("HASH", _key(table.partition_key))]
+    if table.sort_key is not None:
+        keys.append(("RANGE", _key(table.sort_key)))
+    properties: dict[str, object] = {
+        "TableName": planning.name(table),
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for _, key in keys],
+        "KeySchema": [{"AttributeName": key.name, "KeyType": kind} for kind, key in keys],
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "SSESpecification": {"SSEEnabled": True},
+        "Tags": planning.tags(),
+    }
+    if table.stream_view_type is not None:
+        properties["StreamSpecification"] = {"StreamViewType": table.stream_view_type}
+    if table.time_to_live_attribute is not None:
+        properties["TimeToLiveSpecification"] = {
+            "AttributeName": table.time_to_live_attribute,
+            "Enabled": True,
+        }
+    planning.add(
+        logical_id(table),
+        "AWS::DynamoDB::Table",
+        properties,
+        DeletionPolicy="Retain",
+        UpdateReplacePolicy="Retain",
+    )
+
+
+def _key(key: str | Key) -> Key:
+    return Key(key) if isinstance(key, str) else key

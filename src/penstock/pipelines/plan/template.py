@@ -1,0 +1,110 @@
+"""The template, put together: parameters, resources in the order of the declaration, outputs."""
+
+from __future__ import annotations
+
+import json
+from functools import singledispatch
+from typing import Literal
+
+from penstock.errors import DeclarationError
+from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.plan.compute import add_alarms, add_function, add_machine
+from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
+from penstock.pipelines.plan.planning import Planning
+from penstock.pipelines.plan.storage import add_bucket, add_stream, add_table
+from penstock.pipelines.resources import (
+    Bucket,
+    EventBus,
+    EventRule,
+    Function,
+    Queue,
+    Resource,
+    StateMachine,
+    Stream,
+    StreamMapping,
+    Table,
+    Topic,
+)
+
+
+@singledispatch
+def _add(resource: Resource, planning: Planning) -> None:
+    raise DeclarationError(
+        f'the plan does not know {type(resource).__name__} "{resource.name}"',
+        at=str(resource.declared_at),
+        fix="run it embedded, or declare it with resources that CloudFormation has",
+    )
+
+
+_add.register(Bucket, lambda resource, planning: add_bucket(planning, resource))
+_add.register(Queue, lambda resource, planning: add_queue(planning, resource))
+_add.register(Stream, lambda resource, planning: add_stream(planning, resource))
+_add.register(Table, lambda resource, planning: add_table(planning, resource))
+_add.register(Function, lambda resource, planning: add_function(planning, resource))
+_add.register(StateMachine, lambda resource, planning: add_machine(planning, resource))
+_add.register(EventBus, lambda resource, planning: add_bus(planning, resource))
+_add.register(EventRule, lambda resource, planning: add_rule(planning, resource))
+_add.register(Topic, lambda resource, planning: add_topic(planning, resource))
+
+
+def plan(pipeline: Pipeline, *, stage: str = "") -> dict[str, object]:
+    """The pipeline as a CloudFormation template.
+
+    Args:
+        stage: begins every resource's name, `dev-file-events`.
+
+    Raises:
+        DeclarationError: the plan does not know a resource, or two would have one logical id.
+        DefinitionError: a state machine's definition cannot be read.
+    """
+    planning = Planning(pipeline.name, pipeline.graph, stage)
+    for resource in pipeline.resources:
+        _add(resource, planning)
+    add_alarms(planning)
+    template: dict[str, object] = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"Pipeline {pipeline.name}",
+    }
+    parameters = _parameters(pipeline)
+    if parameters:
+        template["Parameters"] = parameters
+    template["Resources"] = planning.resources
+    if planning.outputs:
+        template["Outputs"] = planning.outputs
+    return template
+
+
+def _parameters(pipeline: Pipeline) -> dict[str, object]:
+    """Only the parameters that the template uses."""
+    found: dict[str, object] = {}
+    if pipeline.of(Bucket):
+        found["BucketNameSuffix"] = {
+            "Type": "String",
+            "Default": "",
+            "AllowedPattern": "^$|^-[a-z0-9-]*[a-z0-9]$",
+            "Description": "Ends every bucket's name, for these are unique among all accounts.",
+        }
+    if pipeline.of(Function):
+        found["CodeBucket"] = {"Type": "String", "Description": "The bucket that has the code."}
+        found["CodeKey"] = {"Type": "String", "Description": "The key of the code's zip file."}
+        found["Runtime"] = {"Type": "String", "Default": "python3.13"}
+        found["Architecture"] = {
+            "Type": "String",
+            "Default": "arm64",
+            "AllowedValues": ["arm64", "x86_64"],
+        }
+    if any(isinstance(one, Function | StateMachine) for one in pipeline.resources):
+        found["LogRetentionDays"] = {"Type": "Number", "Default": 30}
+    if pipeline.of(StreamMapping):
+        found["IteratorAgeMilliseconds"] = {"Type": "Number", "Default": 60_000}
+    return found
+
+
+def written(template: dict[str, object], form: Literal["json", "yaml"]) -> str:
+    """The template as text, the same every time."""
+    text = json.dumps(template, indent=2, ensure_ascii=False) + "\n"
+    if form == "json":
+        return text
+    import yaml  # only for those who ask for it
+
+    return str(yaml.safe_dump(json.loads(text), sort_keys=False, allow_unicode=True, width=100))

@@ -1,0 +1,172 @@
+"""The plan: sound by cfn-lint's schemas, byte-stable, without circles, least privilege."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from cfnlint import api
+from click.testing import CliRunner
+
+from penstock.cli.main import main
+from penstock.errors import DeclarationError
+from penstock.pipelines import (
+    Bucket,
+    BucketNotification,
+    EventBus,
+    EventRule,
+    Function,
+    Pipeline,
+    Queue,
+    QueueMapping,
+    StateMachine,
+    Stream,
+    StreamMapping,
+    Subscription,
+    Table,
+    Topic,
+    reads,
+    writes,
+)
+from penstock.pipelines.plan import plan, written
+from pipelines.file_processing import pipeline as file_processing
+from pipelines.stream_analytics import pipeline as stream_analytics
+
+PASS: dict[str, object] = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
+
+
+def everything() -> Pipeline:
+    """A pipeline with every option that the plan writes."""
+    dead = Queue("dead-letters")
+    inbox = Queue("inbox", dead_letter_queue=dead, visibility_timeout_seconds=180)
+    uploads = Bucket("all-uploads")
+    items = Table("items", partition_key="id", stream_view_type="KEYS_ONLY", time_to_live_attribute="expires")
+    clicks = Stream("clicks")
+    worker = Function(
+        "worker",
+        "json.dumps",
+        environment={"TABLE": items, "INBOX": inbox},
+        reserved_concurrency=5,
+        on_failure=dead,
+        dead_letter_queue=dead,
+        calls=(reads(uploads, "in/"), writes(items)),
+    )
+    machine = StateMachine("flow", PASS, kind="EXPRESS")
+    topic, bus = Topic("news"), EventBus("things")
+    return Pipeline(
+        "everything",
+        parts=(
+            BucketNotification(uploads, to=inbox, prefix="in/", suffix=".csv"),
+            BucketNotification(uploads, to=worker, events=("s3:ObjectRemoved:*",)),
+            QueueMapping(
+                inbox, worker, batch_size=5, maximum_concurrency=2, filter_criteria=({"body": {"a": [1]}},)
+            ),
+            StreamMapping(clicks, worker, on_failure=dead, bisect_batch_on_function_error=True),
+            StreamMapping(items, worker, tumbling_window_seconds=60, maximum_retry_attempts=2),
+            Subscription(topic, to=inbox, raw_message_delivery=True, filter_policy={"kind": ["a"]}),
+            Subscription(topic, to=worker),
+            EventRule("on-thing", bus=bus, pattern={"source": ["x"]}, to=(inbox, worker, machine)),
+        ),
+    )
+
+
+def faults(text: str) -> list[str]:
+    """cfn-lint's errors and warnings. Its advice (rules `I...`) is off by default on its command line, too."""
+    return [f"{one.rule.id} {one.message}" for one in api.lint_all(text) if not one.rule.id.startswith("I")]
+
+
+def resources(pipeline: Pipeline, stage: str = "") -> dict[str, Any]:
+    return json.loads(written(plan(pipeline, stage=stage), "json"))["Resources"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "pipeline", [file_processing, stream_analytics, everything()], ids=lambda one: one.name
+)
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_template_is_clean(pipeline: Pipeline, form: Literal["json", "yaml"]) -> None:
+    """cfn-lint, with its own schemas, finds nothing: no circle, no wrong field, no missing one."""
+    assert faults(written(plan(pipeline), form)) == []
+
+
+def test_linter_does_find_faults() -> None:
+    """The check above can fail: a field that is no field of a queue is found."""
+    template = plan(file_processing)
+    json_text = written(template, "json").replace('"VisibilityTimeout"', '"VisiblyTimeout"')
+
+    assert {fault.partition(" ")[0] for fault in faults(json_text)} == {"E3002"}
+
+
+def test_same_declaration_same_bytes() -> None:
+    """Two plans of equal declarations are equal to the byte."""
+    assert written(plan(everything()), "json") == written(plan(everything()), "json")
+
+
+def test_stage_begins_every_name() -> None:
+    """`--stage dev` names the queue and its ARNs alike."""
+    found = resources(file_processing, "dev")
+
+    assert found["FileEventsQueue"]["Properties"]["QueueName"] == "dev-file-events"
+    assert ":dev-process-file" in json.dumps(found["StartJobFunctionRole"])
+
+
+def test_stars_only_where_aws_has_no_arn() -> None:
+    """`Resource: *` stands with tracing and log delivery only."""
+    for entry in resources(file_processing).values():
+        for policy in entry["Properties"].get("Policies", ()):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if "*" in statement["Resource"]:
+                    assert {action.partition(":")[0] for action in statement["Action"]} <= {"xray", "logs"}
+
+
+def test_machine_may_do_what_its_definition_does() -> None:
+    """Its functions, its queues, its own children, the manifest's and the results' buckets; nothing else."""
+    policy = resources(file_processing)["ProcessFileStateMachineRole"]["Properties"]["Policies"][0]
+    actions = {action for one in policy["PolicyDocument"]["Statement"] for action in one["Action"]}
+
+    assert {action for action in actions if action.partition(":")[0] not in ("logs", "xray")} == {
+        "lambda:InvokeFunction",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+        "sqs:SendMessage",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    }
+
+
+def test_prefix_narrows_the_arn() -> None:
+    """`reads(bucket, "in/")` allows GetObject under that prefix alone."""
+    policy = resources(everything())["WorkerFunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    gets = [one for one in policy["Statement"] if "s3:GetObject" in one["Action"]]
+
+    assert [one["Resource"] for one in gets] == [
+        [{"Fn::Sub": "arn:${AWS::Partition}:s3:::all-uploads${BucketNameSuffix}/in/*"}]
+    ]
+
+
+def test_names_that_differ_in_punctuation() -> None:
+    """Two resources with one logical id are an error, not one resource."""
+    with pytest.raises(DeclarationError, match="JobsQueue"):
+        plan(Pipeline("twice", parts=(Queue("jobs"), Queue("Jobs"))))
+
+
+def test_integration_without_a_rule_is_named() -> None:
+    """A task that the role has no rule for is refused by name."""
+    task = {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun", "End": True}
+    machine = StateMachine("etl", {"StartAt": "Go", "States": {"Go": task}})
+
+    with pytest.raises(DeclarationError, match="glue:startJobRun"):
+        plan(Pipeline("etl", parts=(machine,)))
+
+
+def test_command_writes_the_template(tmp_path: Path) -> None:
+    """`penstock plan NAME --output FILE` writes what `plan` gives."""
+    target = tmp_path / "template.json"
+    done = CliRunner().invoke(main, ["plan", "file-processing", "--format", "json", "--output", str(target)])
+
+    assert done.exit_code == 0, done.output
+    assert target.read_text() == written(plan(file_processing), "json")
