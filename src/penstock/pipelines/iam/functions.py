@@ -64,6 +64,7 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
             else:
                 yield Statement(_TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",))
             yield from _destination(mapping.on_failure, graph, stage)
+    yield from _destination(function.on_success, graph, stage)
     yield from _destination(function.on_failure, graph, stage)
     yield from _destination(function.dead_letter_queue, graph, stage)
     for call in function.calls:

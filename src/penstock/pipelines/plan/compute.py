@@ -91,9 +91,13 @@ def _add_async(planning: Planning, function: Function) -> None:
         "MaximumRetryAttempts": function.maximum_retry_attempts,
         "MaximumEventAgeInSeconds": function.maximum_event_age_seconds,
     }
-    to = None if function.on_failure is None else planning.graph.follow(function.on_failure)
-    if to is not None:
-        properties["DestinationConfig"] = {"OnFailure": {"Destination": attribute(logical_id(to))}}
+    destinations: dict[str, object] = {}
+    for field, reference in (("OnSuccess", function.on_success), ("OnFailure", function.on_failure)):
+        to = None if reference is None else planning.graph.follow(reference)
+        if to is not None:
+            destinations[field] = {"Destination": attribute(logical_id(to))}
+    if destinations:
+        properties["DestinationConfig"] = destinations
     planning.add(logical_id(function, "AsyncConfig"), "AWS::Lambda::EventInvokeConfig", properties)
 
 

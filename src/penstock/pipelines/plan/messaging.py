@@ -138,9 +138,12 @@ def add_rule(planning: Planning, rule: EventRule) -> None:
         targets.append(target)
     properties: dict[str, object] = {
         "Name": planning.name(rule),
-        "EventPattern": rule.pattern,
         "Targets": targets,
     }
+    if rule.pattern is not None:
+        properties["EventPattern"] = rule.pattern
+    if rule.schedule is not None:
+        properties["ScheduleExpression"] = rule.schedule
     if rule.bus is not None:
         properties["EventBusName"] = {"Ref": logical_id(rule.bus)}
     planning.add(logical_id(rule), "AWS::Events::Rule", properties)

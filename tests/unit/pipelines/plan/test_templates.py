@@ -39,7 +39,7 @@ PASS: dict[str, object] = {"StartAt": "Done", "States": {"Done": {"Type": "Pass"
 
 def everything() -> Pipeline:
     """A pipeline with every option that the plan writes."""
-    dead = Queue("dead-letters")
+    dead, bus = Queue("dead-letters"), EventBus("things")
     inbox = Queue("inbox", dead_letter_queue=dead, visibility_timeout_seconds=180)
     uploads = Bucket("all-uploads")
     items = Table("items", partition_key="id", stream_view_type="KEYS_ONLY", time_to_live_attribute="expires")
@@ -49,12 +49,13 @@ def everything() -> Pipeline:
         "json.dumps",
         environment={"TABLE": items, "INBOX": inbox},
         reserved_concurrency=5,
+        on_success=bus,
         on_failure=dead,
         dead_letter_queue=dead,
         calls=(reads(uploads, "in/"), writes(items)),
     )
     machine = StateMachine("flow", PASS, kind="EXPRESS")
-    topic, bus = Topic("news"), EventBus("things")
+    topic = Topic("news")
     return Pipeline(
         "everything",
         parts=(
@@ -68,6 +69,7 @@ def everything() -> Pipeline:
             Subscription(topic, to=inbox, raw_message_delivery=True, filter_policy={"kind": ["a"]}),
             Subscription(topic, to=worker),
             EventRule("on-thing", bus=bus, pattern={"source": ["x"]}, to=(inbox, worker, machine)),
+            EventRule("hourly", schedule="rate(1 hour)", to=(inbox,)),
         ),
     )
 
