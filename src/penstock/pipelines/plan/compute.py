@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from penstock.pipelines.iam import function_statements, machine_statements
-from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
+from penstock.pipelines.plan.planning import Planning, attribute, log_group, logical_id, role
 from penstock.pipelines.resolve import document, handler_setting, substituted_names
 from penstock.pipelines.resources import (
     Arn,
@@ -29,7 +29,7 @@ def add_function(planning: Planning, function: Function) -> None:
     """A function and everything that stands and falls with it. Its code is at the parameters' S3 location."""
     graph = planning.graph
     name = logical_id(function)
-    log_group = _log_group(planning, function, "/aws/lambda/")
+    logs = log_group(planning, function, "/aws/lambda/")
     allowed = role(
         planning, function, "lambda.amazonaws.com", function_statements(function, graph, planning.stage)
     )
@@ -43,7 +43,7 @@ def add_function(planning: Planning, function: Function) -> None:
         "Timeout": function.timeout_seconds,
         "MemorySize": function.memory_mb,
         "TracingConfig": {"Mode": "Active"},
-        "LoggingConfig": {"LogGroup": {"Ref": log_group}},
+        "LoggingConfig": {"LogGroup": {"Ref": logs}},
         "Tags": planning.tags(),
     }
     if function.environment:
@@ -68,20 +68,6 @@ def add_function(planning: Planning, function: Function) -> None:
     for number, mapping in enumerate(graph.of(StreamMapping)):
         if mapping.function == function:
             _add_stream_mapping(planning, mapping, f"{name}StreamMapping{number}")
-
-
-def _log_group(planning: Planning, resource: Resource, prefix: str) -> str:
-    return planning.add(
-        logical_id(resource, "Logs"),
-        "AWS::Logs::LogGroup",
-        {
-            "LogGroupName": f"{prefix}{planning.name(resource)}",
-            "RetentionInDays": {"Ref": "LogRetentionDays"},
-            "Tags": planning.tags(),
-        },
-        DeletionPolicy="Delete",
-        UpdateReplacePolicy="Delete",
-    )
 
 
 def _add_async(planning: Planning, function: Function) -> None:
@@ -178,7 +164,7 @@ def add_machine(planning: Planning, machine: StateMachine) -> None:
     """A state machine; its definition's `${Name}` are `DefinitionSubstitutions`."""
     written = document(machine, planning.graph.root)
     used = substituted_names(written)
-    log_group = _log_group(planning, machine, "/aws/vendedlogs/states/")
+    logs = log_group(planning, machine, "/aws/vendedlogs/states/")
     allowed = role(
         planning,
         machine,
@@ -193,7 +179,7 @@ def add_machine(planning: Planning, machine: StateMachine) -> None:
         "LoggingConfiguration": {
             "Level": "ERROR",
             "IncludeExecutionData": False,
-            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": attribute(log_group)}}],
+            "Destinations": [{"CloudWatchLogsLogGroup": {"LogGroupArn": attribute(logs)}}],
         },
         "TracingConfiguration": {"Enabled": True},
         "Tags": planning.tags(),

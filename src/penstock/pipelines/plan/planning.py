@@ -64,8 +64,12 @@ class Planning:
 
     def tags(self) -> list[object]:
         """The tags of everything that can have tags."""
-        tags: list[object] = [{"Key": "penstock:pipeline", "Value": self.pipeline}]
-        return [*tags, {"Key": "penstock:stage", "Value": self.stage}] if self.stage else tags
+        return [{"Key": key, "Value": value} for key, value in self.tag_pairs()]
+
+    def tag_pairs(self) -> list[tuple[str, str]]:
+        """The tags as key and value."""
+        pairs = [("penstock:pipeline", self.pipeline)]
+        return [*pairs, ("penstock:stage", self.stage)] if self.stage else pairs
 
 
 def sub(text: str) -> object:
@@ -114,4 +118,19 @@ def role(planning: Planning, resource: Resource, service: str, statements: tuple
             ],
             "Tags": planning.tags(),
         },
+    )
+
+
+def log_group(planning: Planning, resource: Resource, prefix: str) -> str:
+    """A log group of the resource's own, kept as long as the parameter says; returns its logical id."""
+    return planning.add(
+        logical_id(resource, "Logs"),
+        "AWS::Logs::LogGroup",
+        {
+            "LogGroupName": f"{prefix}{planning.name(resource)}",
+            "RetentionInDays": {"Ref": "LogRetentionDays"},
+            "Tags": planning.tags(),
+        },
+        DeletionPolicy="Delete",
+        UpdateReplacePolicy="Delete",
     )

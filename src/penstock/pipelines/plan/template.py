@@ -7,8 +7,10 @@ from functools import singledispatch
 from typing import Literal
 
 from penstock.errors import DeclarationError
+from penstock.pipelines.http_api import HttpApi
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.plan.compute import add_alarms, add_function, add_machine
+from penstock.pipelines.plan.http import add_api
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
 from penstock.pipelines.plan.planning import Planning
 from penstock.pipelines.plan.storage import add_bucket, add_stream, add_table
@@ -44,6 +46,7 @@ _add.register(Function, lambda resource, planning: add_function(planning, resour
 _add.register(StateMachine, lambda resource, planning: add_machine(planning, resource))
 _add.register(EventBus, lambda resource, planning: add_bus(planning, resource))
 _add.register(EventRule, lambda resource, planning: add_rule(planning, resource))
+_add.register(HttpApi, lambda resource, planning: add_api(planning, resource))
 _add.register(Topic, lambda resource, planning: add_topic(planning, resource))
 
 

@@ -18,6 +18,7 @@ from penstock.pipelines import (
     EventBus,
     EventRule,
     Function,
+    HttpApi,
     Pipeline,
     Queue,
     QueueMapping,
@@ -69,6 +70,7 @@ def everything() -> Pipeline:
             Subscription(topic, to=inbox, raw_message_delivery=True, filter_policy={"kind": ["a"]}),
             Subscription(topic, to=worker),
             EventRule("on-thing", bus=bus, pattern={"source": ["x"]}, to=(inbox, worker, machine)),
+            HttpApi("api", {"POST /items": worker, "$default": worker}),
             EventRule("hourly", schedule="rate(1 hour)", to=(inbox,)),
         ),
     )
@@ -172,3 +174,14 @@ def test_command_writes_the_template(tmp_path: Path) -> None:
 
     assert done.exit_code == 0, done.output
     assert target.read_text() == written(plan(file_processing), "json")
+
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "file_processing.template.json"
+
+
+def test_template_of_the_reference_pipeline() -> None:
+    """What is deployed changes only on purpose: tests/golden has the whole template.
+
+    `penstock plan file-processing --format json --output tests/golden/file_processing.template.json` renews it.
+    """
+    assert written(plan(file_processing), "json") == GOLDEN.read_text(encoding="utf-8")
