@@ -1,0 +1,106 @@
+"""Firehose's transformations: each record becomes another, is dropped, or fails.
+
+1. Every record is answered by its id, whatever became of it: one that is missing in the answer counts as failed.
+2. Data goes both ways in Base64. A failed record goes back as it came, so that Firehose can keep it.
+
+Nothing in `penstock.handlers` imports this. Source: Amazon Data Firehose, "Required parameters for data
+transformation" (https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html).
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from logging import getLogger
+from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
+
+import msgspec
+
+from penstock.errors import DecodeError, EventError, HandlerError
+from penstock.handlers.base64_data import base64_bytes
+from penstock.handlers.context import LambdaContext, is_context
+from penstock.handlers.payloads import DecodeText, check_payload_type, encoded, text_decoder
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LOG = getLogger("penstock.handlers")
+
+
+class FirehoseHandler(Generic[P, R]):
+    """What `on_firehose_record` returns: the function itself for tests, and Lambda's entry for events."""
+
+    def __init__(self, function: Callable[P, R], decode: DecodeText) -> None:
+        self.function = function
+        self._decode = decode
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+        self.__module__ = function.__module__
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself; or, with Lambda's context as the second argument, transform an event."""
+        if len(args) == 2 and is_context(args[1]):
+            return cast("R", self.invoke(args[0], cast("LambdaContext", args[1])))
+        return self.function(*args, **kwargs)
+
+    def invoke(self, event: object, context: LambdaContext) -> dict[str, list[dict[str, str]]]:
+        """Transform every record of an event; raises EventError if it is no event of Firehose."""
+        records = event.get("records") if isinstance(event, dict) else None
+        if not isinstance(records, list):
+            raise EventError(
+                "this is no event of Firehose: it has no list of records",
+                at=f"{self.__module__}.{self.__qualname__}",
+                fix="set the function as a delivery stream's transformation",
+            )
+        return {"records": [self._transformed(record) for record in records]}
+
+    def _transformed(self, record: Any) -> dict[str, str]:
+        if not isinstance(record, dict) or not isinstance(record.get("recordId"), str):
+            raise EventError("this is no event of Firehose: a record has no recordId")
+        record_id, data = record["recordId"], str(record.get("data", ""))
+        function = cast("Callable[[object], object]", self.function)
+        try:
+            result = function(self._decode(base64_bytes(data)))
+            written = None if result is None else b64encode(_written(result)).decode()
+        except Exception as error:  # noqa: BLE001  # whatever is raised fails its record, and only that
+            words = error.what if isinstance(error, DecodeError) else f"{type(error).__name__}: {error}"
+            _LOG.warning("record %s cannot be transformed: %s", record_id, words)
+            return {"recordId": record_id, "result": "ProcessingFailed", "data": data}
+        if written is None:
+            return {"recordId": record_id, "result": "Dropped", "data": data}
+        return {"recordId": record_id, "result": "Ok", "data": written}
+
+
+def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
+    """The function is given a record's data, decoded, and returns what becomes of it.
+
+    Text and bytes are delivered as they are, anything else as a line of JSON; None drops the record; an exception,
+    or data that the annotation does not fit, fails it.
+
+    Raises:
+        HandlerError: the function does not take one annotated parameter.
+    """
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_argcount != 1:
+        raise HandlerError(
+            f"{function!r} does not take one record", fix="take the record's data, and nothing else"
+        )
+    at = f"{code.co_filename}:{code.co_firstlineno}"
+    hints = get_type_hints(function)
+    name = code.co_varnames[0]
+    if name not in hints:
+        raise HandlerError(
+            f"the parameter {name!r} of {function.__qualname__} has no annotation",
+            at=at,
+            fix="annotate it with the type of the data; dict takes any JSON object",
+        )
+    check_payload_type(hints[name], at=at)
+    return FirehoseHandler(function, text_decoder(hints[name]))
+
+
+def _written(result: object) -> bytes:
+    if isinstance(result, bytes):
+        return result
+    return result.encode() if isinstance(result, str) else msgspec.json.encode(encoded(result)) + b"\n"
