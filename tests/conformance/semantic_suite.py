@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conformance import event_suite
-from tests.conformance.semantics import buses, functions, machines, queues, streams, uploads
+from tests.conformance.semantics import buses, deliveries, functions, machines, queues, streams, uploads
 
 Play = Callable[[Mapping[str, Any], Path], Iterator[str]]
 
@@ -22,6 +22,7 @@ AREAS: Mapping[str, Play] = {
     "step-functions": machines.complaints,
     "lambda-async": functions.complaints,
     "sns-eventbridge": buses.complaints,
+    "firehose": deliveries.complaints,
     "s3-notifications": uploads.complaints,
 }
 
