@@ -29,6 +29,9 @@ _DECORATOR = {
     Source.SQS: "on_sqs_message",
     Source.KINESIS: "on_kinesis_record",
     Source.DYNAMODB: "on_dynamodb_change",
+    Source.SNS: "on_sns_message",
+    Source.EVENTBRIDGE: "on_event",
+    Source.SCHEDULE: "on_schedule",
     Source.TASK: "on_task",
 }
 
