@@ -24,6 +24,7 @@ class Path:
     Attributes:
         entered, exited: how often, by the state's name.
         failures: attempts that failed; `attempts` are those that were begun.
+        caught: how often a failure was what a state was left with.
         taken: how often one state followed another.
         status: of the execution: `ExecutionSucceeded` gives SUCCEEDED; RUNNING if it has not ended.
     """
@@ -32,6 +33,7 @@ class Path:
     exited: Counter[str] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    caught: Counter[str] = field(default_factory=Counter)
     taken: Counter[tuple[str, str]] = field(default_factory=Counter)
     status: str = "RUNNING"
 
@@ -41,7 +43,7 @@ class Path:
             return "not reached"
         if self.exited[name] < self.entered[name]:
             return "running" if self.status == "RUNNING" else "failed"
-        return "caught" if self.failures[name] and self.failures[name] >= self.attempts[name] else "succeeded"
+        return "caught" if self.caught[name] else "succeeded"
 
     def retries(self, name: str) -> int:
         """Attempts beyond one for each time that the state was entered."""
@@ -66,6 +68,8 @@ def path_of(events: Sequence[Event]) -> Path:
         elif kind.endswith("StateExited"):
             around = _name(event, "stateExitedEventDetails") or around
             path.exited[around] += 1
+            if before is not None and str(before.get("type", "")).endswith(_FAILED):
+                path.caught[around] += 1
         elif kind in _SCHEDULED:
             path.attempts[around] += 1
         elif kind.startswith("Execution"):
