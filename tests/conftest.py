@@ -1,14 +1,23 @@
-"""What every test is given: the reference project's modules, whatever project another test imported from."""
+"""What every test is given: the reference project's modules, whatever project another test imported from.
+
+Hypothesis plays the same examples in every run; `HYPOTHESIS_PROFILE=explore` plays others, and ten times as many.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 from penstock.pipelines.imports import PROJECT_PACKAGES
+
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ Kinesis Data Streams processing", and the same pages for DynamoDB streams.
 
 1. Records of one partition key are given to the function in order. A batch that fails is tried again before
    anything behind it in its lane.
-2. The checkpoint is the first record that is not done with. It goes forward only, and is journaled.
+2. The checkpoint is the first record that is not done with. It goes forward only, and is journaled before
+   anything more is delivered.
 3. What fails is tried until it succeeds, its attempts are used up, or its records are too old; a batch may be
    cut in two, which uses up no attempt. A throttled invocation uses up none either.
 4. A partial batch response makes progress: what lies before the lowest failure is done, and the rest has all
@@ -296,6 +297,7 @@ class ShardReader:
             self._failed(lane, batch, outcome)
         if failed is None or failed > 0:
             self._keep_state(lane, batch, outcome)
+        self._advance()
         self.look()
 
     def _failed_from(self, lane: Lane, batch: Batch, outcome: InvocationOutcome) -> int | None:
