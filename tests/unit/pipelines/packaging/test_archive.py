@@ -29,7 +29,8 @@ def test_toolkit_is_small() -> None:
 def test_toolkit_is_whole(tmp_path: Path) -> None:
     """The packed files import without the other rooms."""
     zipfile.ZipFile(io.BytesIO(archive(toolkit_files()))).extractall(tmp_path)
-    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import penstock.handlers as one; print(one.__file__)"
+    path = f"import sys; sys.path.insert(0, {str(tmp_path)!r})"
+    program = f"{path}; import penstock.handlers as one; print(one.__file__)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.startswith(str(tmp_path))
