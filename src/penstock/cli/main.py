@@ -160,6 +160,40 @@ def plan_command(pipeline: str, stage: str, form: Literal["json", "yaml"], outpu
     click.echo(planned(pipeline, stage=stage, form=form, output=output), nl=output is not None)
 
 
+@main.command("package")
+@click.argument("pipeline")
+@click.option("--function", "functions", multiple=True, metavar="NAME", help="Only this one.")
+@click.option("--runtime", default="python3.13", show_default=True, help="Lambda's, that it is for.")
+@click.option(
+    "--architecture",
+    type=click.Choice(["arm64", "x86_64"]),
+    default="arm64",
+    show_default=True,
+    help="That it is for.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("dist"),
+    show_default=True,
+    help="The folder for the zip files.",
+)
+def package_command(
+    pipeline: str,
+    functions: tuple[str, ...],
+    runtime: str,
+    architecture: Literal["arm64", "x86_64"],
+    output: Path,
+) -> None:
+    """Write the code of the functions of PIPELINE as zip files, as Lambda takes them."""
+    from penstock.cli.packaging import written_packages
+
+    for line in written_packages(
+        pipeline, functions=functions, runtime=runtime, architecture=architecture, output=output
+    ):
+        click.echo(line)
+
+
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Where to; without it, beside FILE.")

@@ -58,7 +58,7 @@ _README = """\
 `pipelines/` declares the resources, `handlers/` has the functions, `statemachines/` the Step Functions definitions.
 """
 
-_GITIGNORE = ".penstock/\nresults/\n__pycache__/\n.venv/\n"
+_GITIGNORE = ".penstock/\nresults/\ndist/\n__pycache__/\n.venv/\n"
 
 
 def create_project(name: str, parent: Path) -> Path:

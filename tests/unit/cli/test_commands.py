@@ -197,6 +197,7 @@ def test_init_does_not_overwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ["dlq", "redrive"],
         ["dlq", "pull"],
         ["init"],
+        ["package"],
         ["plan"],
         ["runs"],
         ["serve"],
