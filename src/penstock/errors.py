@@ -23,6 +23,7 @@
     ├── ChunkingError           an object cannot be cut into chunks, or its chunks do not fit together
     ├── TargetError             the place where a pipeline runs cannot do what is asked
     │   ├── StateFolderError    the state folder is missing, unwritable, full or in use
+    │   ├── LocalStackError     LocalStack cannot be installed or started on this machine
     │   └── UnansweredOperationError   an AWS operation that this target does not answer
     └── UsageError              a command was given something that it cannot work with
 """
@@ -188,6 +189,10 @@ class TargetError(PenstockError):
 
 class StateFolderError(TargetError):
     """The state folder is missing, unwritable, full or in use by another run."""
+
+
+class LocalStackError(TargetError):
+    """LocalStack cannot be installed or started on this machine."""
 
 
 class UnansweredOperationError(TargetError):

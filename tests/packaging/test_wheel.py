@@ -34,6 +34,13 @@ def test_the_only_top_level_name_is_penstock(wheel: Path) -> None:
     assert "penstock/py.typed" in names
 
 
+def test_the_lock_file_of_localstack_is_there(wheel: Path) -> None:
+    """`penstock localstack up` installs by it."""
+    with zipfile.ZipFile(wheel) as archive:
+        lock = archive.read("penstock/localstack/constraints-4.14.0.txt").decode()
+    assert "localstack-core==4.14.0\n" in lock
+
+
 def test_the_toolkit_stays_small(wheel: Path) -> None:
     """What every function's zip carries is under 1 MB."""
     assert wheel.stat().st_size < 1_000_000

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from penstock import __version__
+from penstock.cli.localstack import localstack
 from penstock.errors import PenstockError, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class PlainErrors(click.Group):
 @click.version_option(__version__, package_name="penstock", prog_name="penstock")
 def main() -> None:
     """Event-driven pipelines for S3, SQS, Kinesis, DynamoDB streams and Step Functions."""
+
+
+main.add_command(localstack)
 
 
 @main.command()

@@ -1,0 +1,96 @@
+"""The virtual environments: LocalStack's own, and one for each version of Python that functions run on.
+
+Everything that is installed is pinned by `constraints-4.14.0.txt`. An environment is finished when it has its
+stamp; one without it (the installation was interrupted), or with another (the pins or the Python have changed), is
+made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from penstock.errors import LocalStackError
+from penstock.localstack.pythons import Python
+
+VERSION: Final = "4.14.0"
+LOCK: Final = Path(__file__).with_name(f"constraints-{VERSION}.txt")
+
+LOCALSTACK: Final = (f"localstack-core[runtime]=={VERSION}", "jsonata-python", "msgspec")
+"""LocalStack, and what the plugin needs of ours. Never the package `localstack`: it brings the closed edition."""
+
+FUNCTIONS: Final = ("awslambdaric", "boto3")
+"""What Lambda's managed runtime for Python has: its runtime interface client, and boto3."""
+
+INSTALL_SECONDS: Final = 900
+_STAMP: Final = "penstock.stamp"
+_SHOWN_LINES: Final = 12
+
+
+def environment_python(folder: Path) -> Path:
+    """The interpreter of an environment."""
+    return folder / "bin" / "python"
+
+
+def is_ready(folder: Path, requirements: Sequence[str], python: Python) -> bool:
+    """Whether the environment is finished, with these requirements and this Python."""
+    try:
+        return (folder / _STAMP).read_text() == _stamp(requirements, python)
+    except OSError:
+        return False
+
+
+def make_environment(folder: Path, requirements: Sequence[str], python: Python) -> bool:
+    """Make an environment; returns whether it had to be made.
+
+    Args:
+        requirements: versions are those of the lock file.
+
+    Raises:
+        LocalStackError: something cannot be installed, or written.
+    """
+    if is_ready(folder, requirements, python):
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    _run([python.path, "-I", "-m", "venv", folder], folder)
+    pip: list[str | Path] = [
+        environment_python(folder),
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
+    _run([*pip, "install", "--no-input", "--constraint", LOCK, *requirements], folder)
+    (folder / _STAMP).write_text(_stamp(requirements, python))
+    return True
+
+
+def _stamp(requirements: Sequence[str], python: Python) -> str:
+    lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    return f"Python {python.version}\n{' '.join(requirements)}\nlock {lock}\n"
+
+
+def _run(command: Sequence[str | Path], folder: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=INSTALL_SECONDS, env=environ, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LocalStackError(
+            f"the environment cannot be made: {error}",
+            at=str(folder),
+            fix="see what the system says, and try again",
+        ) from error
+    if done.returncode:
+        said = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-_SHOWN_LINES:])
+        raise LocalStackError(
+            f"the environment cannot be made:\n{said}",
+            at=str(folder),
+            fix="it needs about 600 MB of disk and a package index that pip can reach; then run the command again",
+        )

@@ -1,0 +1,76 @@
+"""`penstock localstack` where there is none yet, and where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from penstock.cli.main import main
+from penstock.errors import LocalStackError
+from penstock.localstack.environments import FUNCTIONS, LOCALSTACK, LOCK, is_ready, make_environment
+from penstock.localstack.pythons import Python
+
+
+def penstock(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments], prog_name="penstock")
+
+
+def test_nothing_is_up(tmp_path: Path) -> None:
+    """status says so with exit code 1; down has nothing to do, and makes no folder."""
+    result = penstock("localstack", "--state", tmp_path / "state", "status")
+    assert (result.exit_code, "penstock localstack up" in result.output) == (1, True)
+    result = penstock("localstack", "--state", tmp_path / "state", "down")
+    assert (result.exit_code, result.output) == (0, "it is not up\n")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_record_of_a_process_that_is_gone(tmp_path: Path) -> None:
+    """The id in an old record may be another process by now: it is not touched, and the record is removed."""
+    record = tmp_path / "localstack" / "server.json"
+    record.parent.mkdir()
+    record.write_text(json.dumps({"pid": 1, "started": "before", "port": 9, "python": "3.13.0", "at": 0.0}))
+    assert penstock("localstack", "--state", tmp_path, "status").exit_code == 1
+    assert penstock("localstack", "--state", tmp_path, "down").output == "it is not up\n"
+    assert not record.exists()
+
+
+def test_a_python_that_is_none(tmp_path: Path) -> None:
+    """The error names it, and the remedy."""
+    result = penstock("localstack", "--state", tmp_path, "up", "--python", tmp_path / "none")
+    assert result.exit_code == 1
+    assert "there is no Python 3.13 or 3.12 here" in result.output
+    assert "fix: install one" in result.output
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "localstack").touch()
+    result = penstock("localstack", "--state", tmp_path, "up")
+    assert result.exit_code == 1
+    assert "LocalStack's folder cannot be used: File exists" in result.output
+
+
+def test_an_installation_that_fails_is_made_again(tmp_path: Path) -> None:
+    """pip's own words are shown; the environment has no stamp, so it is not taken for finished."""
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\necho 'No space left on device' >&2\nexit 1\n")
+    script.chmod(0o755)
+    python = Python(path=script, version="3.13.0")
+    with pytest.raises(LocalStackError, match="No space left on device"):
+        make_environment(tmp_path / "environment", LOCALSTACK, python)
+    assert not is_ready(tmp_path / "environment", LOCALSTACK, python)
+
+
+def test_everything_that_is_asked_for_is_pinned() -> None:
+    """Each requirement stands in the lock file; the evaluator has the version that it has here."""
+    pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", LOCK.read_text(), re.MULTILINE))
+    for requirement in (*LOCALSTACK, *FUNCTIONS):
+        assert re.split(r"[\[=]", requirement)[0] in pins, requirement
+    assert LOCALSTACK[0] == f"localstack-core[runtime]=={pins['localstack-core']}"
+    assert pins["jsonata-python"] == version("jsonata-python")
+    assert len(pins) > 100
