@@ -105,8 +105,11 @@ def test_two_changes_have_different_ids(journaled: Journaled) -> None:
     assert kms.create_key()["KeyMetadata"]["KeyId"] != kms.create_key()["KeyMetadata"]["KeyId"]
 
 
-def test_what_moto_does_not_know_is_named(journaled: Journaled) -> None:
+def test_what_moto_does_not_know_is_named(journaled: Journaled, monkeypatch: pytest.MonkeyPatch) -> None:
     """An operation, a whole service, a part of moto that is not installed."""
+    for name in [name for name in sys.modules if name.startswith("moto.cognitoidp")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "joserfc", None)
     with pytest.raises(UnansweredOperationError, match="textract:AnalyzeDocument"):
         boto3.client("textract").analyze_document(Document={"Bytes": b"1"}, FeatureTypes=["TABLES"])
     with pytest.raises(UnansweredOperationError, match="moto does not know the service"):
