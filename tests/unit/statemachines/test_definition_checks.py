@@ -105,6 +105,37 @@ BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
         ),
         "/States/B/Parameters/m.$",
     ),
+    "SM501": (
+        lambda: machine(
+            ("A", passing(Result={"count": 1}, Next="B")),
+            ("B", passing(Parameters={"n.$": "$.cuont"}, End=True)),
+        ),
+        "/States/B/Parameters/n.$",
+    ),
+    "SM601": (
+        lambda: one(
+            Type="Map", ItemProcessor=machine(("B", passing(End=True))), ToleratedFailurePercentage=101
+        ),
+        "/States/A/ToleratedFailurePercentage",
+    ),
+    "SM602": (lambda: one(Type="Pass", Result="x" * 262_143), "/States/A/Result"),
+    "SM603": (
+        lambda: one(Type="Map", ItemProcessor=machine(("B", passing(End=True))), MaxConcurrency=41),
+        "/States/A/MaxConcurrency",
+    ),
+    "SM604": (lambda: one(Type="Pass", Comment="x" * (1 << 20)), ""),
+    "SM701": (
+        lambda: one(Type="Task", Resource="arn:aws:states:::sqs:sendMesage", Parameters={}),
+        "/States/A/Resource",
+    ),
+    "SM702": (
+        lambda: one(Type="Task", Resource=f"{INVOKE}.sync", Parameters={"FunctionName": "f"}),
+        "/States/A/Resource",
+    ),
+    "SM703": (
+        lambda: one(Type="Task", Resource=INVOKE, Parameters={"Functionname": "f"}),
+        "/States/A/Parameters",
+    ),
     "SM901": (lambda: one(Type="Pass", InputPath="$.["), "/States/A/InputPath"),
 }
 
@@ -138,7 +169,7 @@ def test_all_problems_are_found_not_only_the_first() -> None:
             "B",
             {
                 "Type": "Task",
-                "Resource": INVOKE,
+                "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f",
                 "End": True,
                 "Retry": [{"ErrorEquals": ["States.ALL", "E"]}],
             },

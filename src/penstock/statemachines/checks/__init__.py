@@ -6,6 +6,9 @@
     field_rules     SM2xx  the fields of states, in each query language
     error_rules     SM3xx  retrying, catching and timeouts
     variable_rules  SM4xx  variables, and where they can be seen
+    data_rules      SM5xx  what flows from state to state
+    limit_rules     SM6xx  quotas
+    integration_rules  SM7xx  the services that tasks call
     (compiling)     SM901  anything else that the engine cannot run: paths, expressions, choices, Map settings
 
 Nothing here imports YAML unless positions in a text are asked for.
@@ -17,7 +20,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.errors import DefinitionError
-from penstock.statemachines.checks import error_rules, field_rules, flow_rules, variable_rules
+from penstock.statemachines.checks import (
+    data_rules,
+    error_rules,
+    field_rules,
+    flow_rules,
+    integration_rules,
+    limit_rules,
+    variable_rules,
+)
+from penstock.statemachines.checks.data_rules import dead_end_finding
 from penstock.statemachines.checks.positions import Position, nearest, positions
 from penstock.statemachines.checks.rule import Finding, Rule, Severity
 from penstock.statemachines.checks.tree import Tree
@@ -25,7 +37,7 @@ from penstock.statemachines.definitions import load_definition, read_definition
 from penstock.statemachines.model import Kind
 from penstock.statemachines.values import JSON
 
-__all__ = ["RULES", "Position", "Problem", "Rule", "check_definition", "check_text"]
+__all__ = ["RULES", "Position", "Problem", "Rule", "check_definition", "check_text", "dead_end_finding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +75,9 @@ RULES: tuple[Rule, ...] = (
     *field_rules.RULES,
     *error_rules.RULES,
     *variable_rules.RULES,
+    *data_rules.RULES,
+    *limit_rules.RULES,
+    *integration_rules.RULES,
     Rule(
         id="SM901",
         title="the engine can run the definition",

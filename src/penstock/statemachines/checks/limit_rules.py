@@ -1,0 +1,139 @@
+"""SM6xx: quotas: the ranges of settings, the size of what is written out, concurrency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from penstock.statemachines.checks.rule import Finding, Rule
+from penstock.statemachines.checks.tree import StateNode, Tree
+from penstock.statemachines.values import JSON, size_bytes
+
+_GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
+
+MAXIMUM_PAYLOAD_BYTES: Final = 262_144
+MAXIMUM_DEFINITION_BYTES: Final = 1 << 20
+MAXIMUM_WAIT_SECONDS: Final = 99_999_999
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "MaxConcurrency": (0, float("inf")),
+    "ToleratedFailurePercentage": (0, 100),
+    "ToleratedFailureCount": (0, float("inf")),
+    "TimeoutSeconds": (1, MAXIMUM_WAIT_SECONDS),
+    "HeartbeatSeconds": (1, MAXIMUM_WAIT_SECONDS),
+    "Seconds": (0, MAXIMUM_WAIT_SECONDS),
+}
+_BATCHER_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "MaxItemsPerBatch": (1, float("inf")),
+    "MaxInputBytesPerBatch": (1, MAXIMUM_PAYLOAD_BYTES),
+}
+_LONGEST_LABEL: Final = 40
+_WRITTEN_OUT: Final = (
+    "Result",
+    "Parameters",
+    "Arguments",
+    "ResultSelector",
+    "Output",
+    "ItemSelector",
+    "Items",
+)
+
+
+def _numbers(tree: Tree) -> Iterator[Finding]:
+    for state in tree.states:
+        yield from _outside(state.members, _RANGES, state, ())
+        batcher = state.members.get("ItemBatcher")
+        if isinstance(batcher, dict):
+            yield from _outside(batcher, _BATCHER_RANGES, state, ("ItemBatcher",))
+        label = state.members.get("Label")
+        if isinstance(label, str) and len(label) > _LONGEST_LABEL:
+            yield Finding(
+                what=f"the label has {len(label)} characters",
+                pointer=state.at("Label"),
+                fix=f"{_LONGEST_LABEL} at most",
+            )
+
+
+def _outside(
+    members: Mapping[str, JSON],
+    ranges: Mapping[str, tuple[float, float]],
+    state: StateNode,
+    place: tuple[str, ...],
+) -> Iterator[Finding]:
+    for name, (low, high) in ranges.items():
+        value = members.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
+            yield Finding(
+                what=f"{name} is {value}",
+                pointer=state.at(*place, name),
+                fix=f"{low:g} or more" + ("" if high == float("inf") else f", up to {high:,.0f}"),
+            )
+
+
+def _large_values(tree: Tree) -> Iterator[Finding]:
+    for state in tree.states:
+        for name in _WRITTEN_OUT:
+            value = state.members.get(name)
+            if isinstance(value, dict | list | str) and (size := size_bytes(value)) > MAXIMUM_PAYLOAD_BYTES:
+                yield Finding(
+                    what=f"{name} has {size:,} bytes: the state would fail with States.DataLimitExceeded",
+                    pointer=state.at(name),
+                    fix=f"{MAXIMUM_PAYLOAD_BYTES:,} bytes at most; keep large data in S3 and hand on the key",
+                )
+
+
+def _concurrency(tree: Tree) -> Iterator[Finding]:
+    for state in tree.states:
+        value = state.members.get("MaxConcurrency")
+        if state.type != "Map" or not isinstance(value, int):
+            continue
+        processor = state.members.get("ItemProcessor")
+        config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+        distributed = isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+        most = 10_000 if distributed else 40
+        if value > most:
+            mode = "child executions" if distributed else "iterations of an inline Map"
+            yield Finding(
+                what=f"MaxConcurrency is {value:,}, but at most {most:,} {mode} run at once",
+                pointer=state.at("MaxConcurrency"),
+                fix=f"{most:,} or less" + ("" if distributed else ', or "Mode": "DISTRIBUTED"'),
+            )
+
+
+def _large_definition(tree: Tree) -> Iterator[Finding]:
+    size = size_bytes(dict(tree.members))
+    if size > MAXIMUM_DEFINITION_BYTES:
+        yield Finding(
+            what=f"the definition has {size:,} bytes",
+            pointer="",
+            fix="1 MB at most: move a part of it into a state machine of its own, or its data into S3",
+        )
+
+
+RULES = (
+    Rule(
+        id="SM601",
+        title="a state's numbers are inside their ranges",
+        source=f"{_GUIDE}/state-map-distributed.html, state-task.html and state-wait.html",
+        check=_numbers,
+    ),
+    Rule(
+        id="SM602",
+        title="what a state writes out fits into a payload of 256 KiB",
+        source=f"{_GUIDE}/service-quotas.html: maximum input or output size for a task, state, or execution",
+        check=_large_values,
+        severity="warning",
+    ),
+    Rule(
+        id="SM603",
+        title="a Map asks for no more concurrency than there is",
+        source=f"{_GUIDE}/state-map.html: up to 40 concurrent iterations inline, 10,000 child executions distributed",
+        check=_concurrency,
+        severity="warning",
+    ),
+    Rule(
+        id="SM604",
+        title="a definition has at most 1 MB",
+        source=f"{_GUIDE}/service-quotas.html: maximum state machine definition size",
+        check=_large_definition,
+    ),
+)
