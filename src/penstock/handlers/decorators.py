@@ -213,6 +213,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
         qualname=function.__qualname__,
         fails_partially=source in _PARTIAL,
         windowed=open_window is not None,
+        result=hints.get("return", object) if source is Source.TASK else object,
     )
     if options.powertools is not None:
         check_powertools(options.powertools, spec, at)

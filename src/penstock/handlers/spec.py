@@ -37,6 +37,7 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
         fails_partially: the verdict names the records that failed, so that the mapping must have
             `report_batch_item_failures`.
         windowed: it is given a tumbling window, so that the mapping must have one.
+        result: of a task: the type of what it returns; `object` if its annotation says nothing.
     """
 
     source: Source
@@ -46,3 +47,4 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
     qualname: str
     fails_partially: bool = False
     windowed: bool = False
+    result: object = object

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def on_message(message: str) -> None: ...
 def on_upload(upload: S3Upload) -> None: ...
 
 
+@dataclass
+class Numbers:
+    total: int
+
+
+@dataclass
+class Counted:
+    count: int
+
+
+@on_task
+def on_numbers(numbers: Numbers) -> Counted:
+    return Counted(numbers.total)
+
+
 @on_kinesis_record
 def on_record(data: bytes) -> None: ...
 
@@ -85,6 +101,19 @@ def machine(definition: object, **options: object) -> StateMachine:
 
 def one_task(resource: str) -> dict[str, object]:
     return {"StartAt": "A", "States": {"A": {"Type": "Task", "Resource": resource, "End": True}}}
+
+
+def calling(parameters: dict[str, object], **fields: object) -> StateMachine:
+    """A machine whose only task calls `on_numbers`."""
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "${F}", **parameters},
+        "End": True,
+        **fields,
+    }
+    definition = {"StartAt": "A", "States": {"A": state}}
+    return machine(definition, substitutions={"F": Function("f", on_numbers)})
 
 
 fifo = Queue("q.fifo", fifo=True)
@@ -160,6 +189,9 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         machine({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, substitutions={"Unused": "x"})
     ],
     "PL604": lambda: [machine(one_task("arn:aws:lambda:us-east-1:123456789012:function:nowhere"))],
+    "PL605": lambda: [calling({"Payload": {"total": "many"}})],
+    "PL606": lambda: [calling({"Payload": {"total": 1}}, ResultSelector={"c.$": "$.Payload.cuont"})],
+    "PL607": lambda: [machine({"StartAt": "A", "States": {"A": {"Type": "Pass"}}})],
     "PL701": lambda: [EventRule("r", pattern={"source": "text"}, to=(queue,))],
     "PL702": lambda: [EventRule("r", pattern={"source": ["a"]}, to=())],
     "PL703": lambda: [Subscription(Topic("t"), to=queue, filter_policy={"a": "text"})],

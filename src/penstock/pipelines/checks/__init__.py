@@ -8,6 +8,7 @@
     buckets      PL4xx  notifications, buckets that would trigger themselves
     functions    PL5xx  handlers and what invokes them
     definitions  PL6xx  state machines and their substitutions
+    task_data    PL6xx  what their tasks hand to functions, and what comes back
     rules        PL7xx  EventBridge's rules, SNS's topics and subscriptions
     apis         PL8xx  HTTP APIs and their routes
 """
@@ -15,7 +16,17 @@
 from __future__ import annotations
 
 from penstock.errors import RuleError
-from penstock.pipelines.checks import apis, buckets, definitions, functions, mappings, names, queues, rules
+from penstock.pipelines.checks import (
+    apis,
+    buckets,
+    definitions,
+    functions,
+    mappings,
+    names,
+    queues,
+    rules,
+    task_data,
+)
 from penstock.pipelines.checks.rule import Rule
 from penstock.pipelines.graph import Graph
 
@@ -28,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     *buckets.RULES,
     *functions.RULES,
     *definitions.RULES,
+    *task_data.RULES,
     *rules.RULES,
     *apis.RULES,
 )

@@ -38,7 +38,7 @@ def _missing_substitutions(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 what=f'no substitution is given for ${{{name}}} in the definition of "{machine.name}"',
                 part=machine,
-                within=_file(machine),
+                within=shown_file(machine),
                 fix=f'did you mean "{close[0]}"?' if close else f'substitutions={{"{name}": ...}}',
             )
 
@@ -49,7 +49,7 @@ def _unused_substitutions(graph: Graph) -> Iterator[Finding]:
             yield Finding(
                 what=f'the substitution "{name}" stands nowhere in the definition of "{machine.name}"',
                 part=machine,
-                within=_file(machine),
+                within=shown_file(machine),
                 fix=f"write ${{{name}}} in the definition, or leave the substitution out",
             )
 
@@ -59,14 +59,14 @@ def _undeclared_resources(graph: Graph) -> Iterator[Finding]:
     machines = {machine.name for machine in graph.of(StateMachine)}
     for machine, _ in _documents(graph):
         for pointer, state in states(definition(machine, graph)):
-            kind, name = _named_by(state)
+            kind, name = resource_named_by(state)
             if name and name not in (functions if kind is Function else machines):
                 known = ", ".join(sorted(functions if kind is Function else machines)) or "none"
                 word = "function" if kind is Function else "state machine"
                 yield Finding(
                     what=f'a task names the {word} "{name}", which the pipeline does not declare',
                     part=machine,
-                    within=f"{_file(machine)}  {pointer}".strip(),
+                    within=f"{shown_file(machine)}  {pointer}".strip(),
                     fix=f"declare it and name it through a substitution; declared: {known}",
                 )
 
@@ -88,7 +88,7 @@ def states(content: object, pointer: str = "") -> Iterator[tuple[str, Mapping[st
             yield from states(branch, f"{here}/Branches/{number}")
 
 
-def _named_by(state: Mapping[str, object]) -> tuple[type[Resource], str | None]:
+def resource_named_by(state: Mapping[str, object]) -> tuple[type[Resource], str | None]:
     """The function or state machine that a Task state names in so many words; None if it names none."""
     resource = state.get("Resource")
     if state.get("Type") != "Task" or not isinstance(resource, str):
@@ -112,6 +112,11 @@ def _short(value: object, form: re.Pattern[str]) -> str | None:
     return found.group(1) if found else value.partition(":")[0]
 
 
+def readable_machines(graph: Graph) -> Iterator[StateMachine]:
+    """Every machine whose definition can be read and filled in."""
+    return (machine for machine, _ in _documents(graph))
+
+
 def _documents(graph: Graph) -> Iterator[tuple[StateMachine, Mapping[str, object]]]:
     """Every machine whose document can be read; PL601 tells of the others."""
     for machine in graph.of(StateMachine):
@@ -121,7 +126,8 @@ def _documents(graph: Graph) -> Iterator[tuple[StateMachine, Mapping[str, object
             continue
 
 
-def _file(machine: StateMachine) -> str:
+def shown_file(machine: StateMachine) -> str:
+    """The file of a machine's definition; empty if it was built in Python."""
     return "" if isinstance(machine.definition, Mapping) else str(machine.definition)
 
 
