@@ -145,9 +145,23 @@ def explain(code: str) -> None:
     click.echo(explanation(code))
 
 
+STAGE = click.option("--stage", default="", help="Begins every resource's name.")
+ENDPOINT = click.option(
+    "--endpoint-url", metavar="URL", help="Of LocalStack, say. [default: AWS_ENDPOINT_URL, or AWS]"
+)
+REGION = click.option("--region", help="[default: that of the environment or the profile]")
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+PARAMETER = click.option(
+    "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A value for the template."
+)
+CODE_BUCKET = click.option(
+    "--code-bucket", metavar="NAME", help="A bucket of yours for the code. [default: one is made]"
+)
+
+
 @main.command("plan")
 @click.argument("pipeline")
-@click.option("--stage", default="", help="Begins every resource's name.")
+@STAGE
 @click.option(
     "--format",
     "form",
@@ -196,6 +210,89 @@ def package_command(
         pipeline, functions=functions, runtime=runtime, architecture=architecture, output=output
     ):
         click.echo(line)
+
+
+@main.command("deploy")
+@click.argument("pipeline")
+@STAGE
+@ENDPOINT
+@REGION
+@YES
+@PARAMETER
+@CODE_BUCKET
+@click.pass_context
+def deploy_command(
+    ctx: click.Context,
+    pipeline: str,
+    stage: str,
+    endpoint_url: str | None,
+    region: str | None,
+    yes: bool,
+    parameters: tuple[str, ...],
+    code_bucket: str | None,
+) -> None:
+    """Deploy PIPELINE with CloudFormation, to AWS or to an endpoint that answers like it."""
+    from penstock.cli.deploying import Options, deploy_pipeline
+
+    options = Options(
+        stage=stage,
+        endpoint_url=endpoint_url,
+        region=region,
+        yes=yes,
+        parameters=dict(_pair(one, "--parameter") for one in parameters),
+        code_bucket=code_bucket,
+    )
+    ctx.exit(deploy_pipeline(pipeline, options))
+
+
+@main.command("destroy")
+@click.argument("pipeline")
+@STAGE
+@ENDPOINT
+@REGION
+@YES
+@PARAMETER
+@CODE_BUCKET
+@click.option("--delete-data", is_flag=True, help="Delete its buckets, queues and tables, too.")
+@click.pass_context
+def destroy_command(
+    ctx: click.Context,
+    pipeline: str,
+    stage: str,
+    endpoint_url: str | None,
+    region: str | None,
+    yes: bool,
+    parameters: tuple[str, ...],
+    code_bucket: str | None,
+    delete_data: bool,
+) -> None:
+    """Delete the stack of PIPELINE; its buckets, queues and tables are kept."""
+    from penstock.cli.deploying import Options, destroy_pipeline
+
+    options = Options(
+        stage=stage,
+        endpoint_url=endpoint_url,
+        region=region,
+        yes=yes,
+        parameters=dict(_pair(one, "--parameter") for one in parameters),
+        code_bucket=code_bucket,
+    )
+    ctx.exit(destroy_pipeline(pipeline, options, delete_data=delete_data))
+
+
+@main.command("diff")
+@click.argument("pipeline")
+@STAGE
+@ENDPOINT
+@REGION
+@click.pass_context
+def diff_command(
+    ctx: click.Context, pipeline: str, stage: str, endpoint_url: str | None, region: str | None
+) -> None:
+    """Show where the plan of PIPELINE differs from what is deployed; exit code 1 if it does."""
+    from penstock.cli.deploying import Options, diff_pipeline
+
+    ctx.exit(diff_pipeline(pipeline, Options(stage=stage, endpoint_url=endpoint_url, region=region)))
 
 
 @main.command()
@@ -416,10 +513,10 @@ def pull(ctx: click.Context, pipeline: str, queue: str, message_id: str, into: P
     click.echo(f"wrote {pull_letter(_place(ctx, pipeline), queue, message_id, into)}")
 
 
-def _pair(option: str) -> tuple[str, str]:
-    name, separator, value = option.partition("=")
+def _pair(text: str, option: str = "--option") -> tuple[str, str]:
+    name, separator, value = text.partition("=")
     if not separator:
-        raise UsageError(f"--option {option} has no value", fix=f"write --option {option}=VALUE")
+        raise UsageError(f"{option} {text} has no value", fix=f"write {option} {text}=VALUE")
     return name, value
 
 

@@ -11,6 +11,20 @@ from penstock.pipelines.load import find_project, load_pipeline
 from penstock.pipelines.plan import plan, written
 
 
+def checked_stage(stage: str) -> str:
+    """The stage, if it can begin a name.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if stage and re.fullmatch(r"[a-z][a-z0-9-]{0,15}", stage) is None:
+        raise UsageError(
+            f'"{stage}" is no name for a stage',
+            fix="up to 16 lower-case letters, digits and hyphens, beginning with a letter",
+        )
+    return stage
+
+
 def planned(name: str, *, stage: str, form: Literal["json", "yaml"], output: Path | None) -> str:
     """The template's text, or where it was written to.
 
@@ -18,11 +32,7 @@ def planned(name: str, *, stage: str, form: Literal["json", "yaml"], output: Pat
         UsageError: the stage is no beginning of a name, or the file cannot be written.
         DeclarationError: the pipeline cannot be planned.
     """
-    if stage and re.fullmatch(r"[a-z][a-z0-9-]{0,15}", stage) is None:
-        raise UsageError(
-            f'"{stage}" is no name for a stage',
-            fix="up to 16 lower-case letters, digits and hyphens, beginning with a letter",
-        )
+    checked_stage(stage)
     text = written(plan(load_pipeline(name, find_project(Path.cwd())), stage=stage), form)
     if output is None:
         return text

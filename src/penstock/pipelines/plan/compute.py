@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 
 from penstock.pipelines.iam import function_statements, machine_statements
-from penstock.pipelines.plan.planning import Planning, attribute, log_group, logical_id, role
+from penstock.pipelines.plan.planning import (
+    Planning,
+    attribute,
+    code_key_parameter,
+    log_group,
+    logical_id,
+    role,
+)
 from penstock.pipelines.resolve import document, handler_setting, substituted_names
 from penstock.pipelines.resources import (
     Arn,
@@ -26,7 +33,7 @@ from penstock.pipelines.resources import (
 
 
 def add_function(planning: Planning, function: Function) -> None:
-    """A function and everything that stands and falls with it. Its code is at the parameters' S3 location."""
+    """A function and everything that stands and falls with it. The parameters say where its code is."""
     graph = planning.graph
     name = logical_id(function)
     logs = log_group(planning, function, "/aws/lambda/")
@@ -38,7 +45,7 @@ def add_function(planning: Planning, function: Function) -> None:
         "Handler": handler_setting(function),
         "Runtime": {"Ref": "Runtime"},
         "Architectures": [{"Ref": "Architecture"}],
-        "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}},
+        "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": code_key_parameter(function)}},
         "Role": attribute(allowed),
         "Timeout": function.timeout_seconds,
         "MemorySize": function.memory_mb,

@@ -13,7 +13,7 @@ from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.statements import Statement, arn_text, target_of
 from penstock.pipelines.resolve import name_of
-from penstock.pipelines.resources import Bucket, Resource
+from penstock.pipelines.resources import Bucket, Function, Resource
 
 
 @dataclass(slots=True)
@@ -86,6 +86,11 @@ def logical_id(resource: Resource, suffix: str = "") -> str:
     """`file-events`, a queue, is `FileEventsQueue`."""
     words = re.findall(r"[A-Za-z0-9]+", resource.name)
     return "".join(word[0].upper() + word[1:] for word in words) + type(resource).__name__ + suffix
+
+
+def code_key_parameter(function: Function) -> str:
+    """The parameter that says which object of the code bucket a function's zip file is."""
+    return logical_id(function, "CodeKey")
 
 
 def role(planning: Planning, resource: Resource, service: str, statements: tuple[Statement, ...]) -> str:

@@ -12,7 +12,7 @@ from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.plan.compute import add_alarms, add_function, add_machine
 from penstock.pipelines.plan.http import add_api
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
-from penstock.pipelines.plan.planning import Planning
+from penstock.pipelines.plan.planning import Planning, code_key_parameter
 from penstock.pipelines.plan.storage import add_bucket, add_stream, add_table
 from penstock.pipelines.resources import (
     Bucket,
@@ -89,7 +89,11 @@ def _parameters(pipeline: Pipeline) -> dict[str, object]:
         }
     if pipeline.of(Function):
         found["CodeBucket"] = {"Type": "String", "Description": "The bucket that has the code."}
-        found["CodeKey"] = {"Type": "String", "Description": "The key of the code's zip file."}
+        for function in pipeline.of(Function):
+            found[code_key_parameter(function)] = {
+                "Type": "String",
+                "Description": f"The key of the zip file of {function.name}.",
+            }
         found["Runtime"] = {"Type": "String", "Default": "python3.13"}
         found["Architecture"] = {
             "Type": "String",

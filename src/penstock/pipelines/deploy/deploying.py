@@ -1,0 +1,270 @@
+"""Deploying a pipeline and destroying it again: the stages, in order.
+
+1. Each stage may be interrupted; the same command, run again, finds what is there and goes on.
+2. Nothing is asked, printed or waited for here but through what the caller hands in.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol, cast
+
+from penstock.errors import TargetError, UsageError
+from penstock.pipelines.deploy.change_sets import ChangeSet, create_change_set, discard, execute
+from penstock.pipelines.deploy.endpoints import Template, for_localstack
+from penstock.pipelines.deploy.errors import calling
+from penstock.pipelines.deploy.events import Following, Tell
+from penstock.pipelines.deploy.failures import failure
+from penstock.pipelines.deploy.kept import delete_kept, kept_names
+from penstock.pipelines.deploy.ready import until_ready
+from penstock.pipelines.deploy.sessions import Destination
+from penstock.pipelines.deploy.stacks import Stack, delete, find_stack, make_ready, settle
+from penstock.pipelines.deploy.uploading import (
+    MOST_DIRECT_TEMPLATE_BYTES,
+    MOST_TEMPLATE_BYTES,
+    ready_bucket,
+    remove_uploads,
+    upload_packages,
+    upload_template,
+)
+from penstock.pipelines.packaging import Architecture, Package
+from penstock.pipelines.packaging import packages as packages_of
+from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.plan import plan, written
+from penstock.pipelines.plan.planning import code_key_parameter
+from penstock.pipelines.resources import Function
+
+_DONE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+
+
+class Build(Protocol):
+    """Makes the packages: `penstock.pipelines.packaging.packages`, and the tests' own."""
+
+    def __call__(
+        self, pipeline: Pipeline, *, runtime: str, architecture: Architecture
+    ) -> dict[str, Package]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is deployed, and how.
+
+    Args:
+        parameters: values for the template's parameters; those that are not given keep the value that the
+            stack has, or get their default.
+        code_bucket: an existing bucket for the code; None: `penstock-code-<account>-<region>`, made if missing.
+    """
+
+    pipeline: Pipeline
+    stage: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    code_bucket: str | None = None
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return f"{self.stage}-{self.pipeline.name}" if self.stage else self.pipeline.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """What a deployment says, asks and waits with.
+
+    Args:
+        agree: shown what would be done; whether to do it.
+    """
+
+    tell: Tell
+    agree: Callable[[Sequence[str]], bool]
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What there is now; `changed` is False if it was there before."""
+
+    stack: str
+    changed: bool
+    outputs: Mapping[str, str]
+
+
+def planned_for(request: Request, destination: Destination) -> tuple[Template, tuple[str, ...]]:
+    """The template as it goes to the destination, and what is other there than on AWS.
+
+    Raises:
+        DeclarationError: the pipeline cannot be planned.
+        TargetError: the endpoint does not know what a state machine uses.
+    """
+    template = plan(request.pipeline, stage=request.stage)
+    return for_localstack(template) if destination.localstack else (template, ())
+
+
+def deploy(
+    request: Request, destination: Destination, terminal: Terminal, build: Build = packages_of
+) -> Deployed | None:
+    """Bring the stack to what the declaration says.
+
+    Returns:
+        None: it was not agreed to.
+
+    Raises:
+        UsageError: a parameter is none of the template's.
+        DeclarationError: the pipeline cannot be planned or packed.
+        TargetError: a package is too large, or AWS or the endpoint refuses something; the text names the resource.
+    """
+    template, notes = planned_for(request, destination)
+    known = cast("Mapping[str, Mapping[str, object]]", template.get("Parameters", {}))
+    _checked(request.parameters, known)
+    for note in notes:
+        terminal.tell(note)
+    with calling(destination.shown, local=destination.local):
+        before = settle(destination, request.stack, terminal.tell, terminal.sleep)
+        values = _values(request, destination, known, before)
+        old = before.parameters if before is not None else {}
+        defaults = {name: str(one.get("Default", "")) for name, one in known.items()}
+        bucket, code = _upload(request, destination, {**defaults, **old, **values}, terminal, build)
+        body = _body(request, destination, template, bucket)
+        kind = make_ready(destination, request.stack, terminal.tell, terminal.sleep)
+        kept = old if kind == "UPDATE" else {}
+        parameters = {name: values.get(name) for name in known if name in values or name in kept} | code
+        change_set = create_change_set(
+            destination, request.stack, kind, body, parameters, _tags(request), terminal.sleep
+        )
+        if change_set is None:
+            terminal.tell(f"nothing to change in {request.stack}")
+        elif not terminal.agree(change_set.changes):
+            discard(destination, change_set, kind)
+            return None
+        else:
+            _carry_out(change_set, request, destination, terminal)
+        until_ready(destination, request.stack, terminal.sleep)
+        after = find_stack(destination, request.stack)
+    outputs = after.outputs if after is not None else {}
+    return Deployed(stack=request.stack, changed=change_set is not None, outputs=outputs)
+
+
+def _checked(given: Mapping[str, str], known: Mapping[str, object]) -> None:
+    ours = [name for name in known if name == "CodeBucket" or name.endswith("CodeKey")]
+    settable = [name for name in known if name not in ours]
+    for name in given:
+        if name not in settable:
+            raise UsageError(
+                f'the template has no parameter "{name}" to set'
+                if name not in ours
+                else f'"{name}" is set by the deployment',
+                fix=f"there is {', '.join(settable) or 'none'}",
+            )
+
+
+def _values(
+    request: Request, destination: Destination, known: Mapping[str, object], before: Stack | None
+) -> dict[str, str]:
+    """The parameters that get a value: those given, and where the default would not do.
+
+    A bucket's name is unique among all accounts of AWS; an endpoint runs functions on this machine.
+    """
+    values = dict(request.parameters)
+    old = before.parameters if before is not None else {}
+    if not destination.local and "BucketNameSuffix" in known and "BucketNameSuffix" not in old:
+        values.setdefault("BucketNameSuffix", f"-{destination.account_id}")
+    if destination.local and "Architecture" in known and "Architecture" not in old:
+        values.setdefault("Architecture", "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64")
+    return values
+
+
+def _upload(
+    request: Request,
+    destination: Destination,
+    values: Mapping[str, str],
+    terminal: Terminal,
+    build: Build,
+) -> tuple[str | None, dict[str, str]]:
+    """The code bucket, and the parameters that say where the code is."""
+    functions = request.pipeline.of(Function)
+    if not functions:
+        return None, {}
+
+    architecture = cast("Architecture", values["Architecture"])
+    made = build(request.pipeline, runtime=values["Runtime"], architecture=architecture)
+    bucket = ready_bucket(destination, request.code_bucket)
+    keys, sent = upload_packages(destination, bucket, request.stack, made)
+    terminal.tell(f"code in s3://{bucket}/{request.stack}/, {sent / 1e6:.1f} MB sent")
+    return bucket, {"CodeBucket": bucket} | {code_key_parameter(one): keys[one.name] for one in functions}
+
+
+def _body(
+    request: Request, destination: Destination, template: Template, bucket: str | None
+) -> dict[str, str]:
+    """The template, in the request or through S3."""
+    text = written(template, "json")
+    size = len(text.encode())
+    if size > MOST_TEMPLATE_BYTES:
+        raise TargetError(
+            f"the template has {size:,} bytes, CloudFormation takes {MOST_TEMPLATE_BYTES:,}",
+            at=f'pipeline "{request.pipeline.name}"',
+            fix="declare it as several pipelines",
+        )
+    if size <= MOST_DIRECT_TEMPLATE_BYTES:
+        return {"TemplateBody": text}
+    where = bucket or ready_bucket(destination, request.code_bucket)
+    return {"TemplateURL": upload_template(destination, where, request.stack, text)}
+
+
+def _tags(request: Request) -> dict[str, str]:
+    stage = {"penstock:stage": request.stage} if request.stage else {}
+    return {"penstock:pipeline": request.pipeline.name} | stage
+
+
+def _carry_out(change_set: ChangeSet, request: Request, destination: Destination, terminal: Terminal) -> None:
+    following = Following(destination, request.stack, terminal.tell, terminal.sleep)
+    following.begin()
+    execute(destination, change_set)
+
+    def settled() -> bool:
+        stack = find_stack(destination, request.stack)
+        return stack is None or not (stack.busy or stack.status == "REVIEW_IN_PROGRESS")
+
+    following.until(settled)
+    stack = find_stack(destination, request.stack)
+    status = "gone" if stack is None else stack.status
+    if status not in _DONE:
+        raise failure(request.stack, status, following.failures, request.pipeline)
+
+
+def destroy(
+    request: Request, destination: Destination, terminal: Terminal, *, delete_data: bool = False
+) -> bool:
+    """Delete the stack and the uploaded code; with `delete_data`, what the stack keeps as well.
+
+    Returns:
+        Whether it was agreed to.
+
+    Raises:
+        TargetError: a resource cannot be deleted; the text names it.
+    """
+    with calling(destination.shown, local=destination.local):
+        stack = settle(destination, request.stack, terminal.tell, terminal.sleep)
+        old = stack.parameters.get("BucketNameSuffix") if stack is not None else None
+        default = "" if destination.local else f"-{destination.account_id}"
+        suffix = request.parameters.get("BucketNameSuffix", default if old is None else old)
+        kept = [
+            f"{type(one).__name__.lower()} {name}"
+            for one, name in kept_names(request.pipeline, request.stage, suffix)
+        ]
+        if stack is None and not delete_data:
+            terminal.tell(f"there is no stack {request.stack}")
+            return True
+        lines = [f"  delete  the stack {request.stack}"] if stack is not None else []
+        lines += [f"  {'delete' if delete_data else 'keep':<8}{name}" for name in kept]
+        if not terminal.agree(lines):
+            return False
+        if stack is not None:
+            delete(destination, stack, terminal.tell, terminal.sleep)
+            terminal.tell(f"deleted the stack {request.stack}")
+        remove_uploads(destination, request.stack, request.code_bucket)
+        if delete_data:
+            delete_kept(destination, request.pipeline, request.stage, suffix, terminal.tell)
+    return True

@@ -1,0 +1,64 @@
+"""What LocalStack takes otherwise than AWS: adapted where that changes nothing, refused where it would.
+
+Measured on LocalStack 4.14: it reads `ToleratedFailurePercentage` as a float only, and knows neither `ItemBatcher`
+nor `InputType: JSONL` nor EXPRESS children of a Distributed Map.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias, cast
+
+from penstock.errors import TargetError
+
+Template: TypeAlias = dict[str, object]
+
+_ELSEWHERE: Final = "run it embedded (penstock run) or on AWS, or leave it out on this endpoint"
+
+
+def for_localstack(template: Template) -> tuple[Template, tuple[str, ...]]:
+    """The template as LocalStack takes it, and a line for each thing that is other than on AWS.
+
+    Raises:
+        TargetError: a state machine has what LocalStack does not know.
+    """
+    notes: list[str] = []
+    resources = cast("Mapping[str, Mapping[str, object]]", template["Resources"])
+    adapted: dict[str, object] = {}
+    for name, entry in resources.items():
+        properties = cast("Mapping[str, object]", entry["Properties"])
+        if entry["Type"] == "AWS::StepFunctions::StateMachine":
+            definition = json.loads(str(properties["DefinitionString"]))
+            changed = _machine(definition, name, "", notes)
+            text = json.dumps(changed, separators=(",", ":"), ensure_ascii=False)
+            adapted[name] = {**entry, "Properties": {**properties, "DefinitionString": text}}
+        else:
+            adapted[name] = entry
+    return {**template, "Resources": adapted}, tuple(notes)
+
+
+def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object:
+    if isinstance(value, list):
+        return [_machine(one, name, f"{pointer}/{number}", notes) for number, one in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    for what in _unknown(value):
+        raise TargetError(f"LocalStack does not know {what}", at=f"{name}  {pointer}", fix=_ELSEWHERE)
+    changed: dict[str, object] = {}
+    for key, one in value.items():
+        if key == "ToleratedFailurePercentage" and isinstance(one, int):
+            changed[key] = float(one)
+        elif key == "ExecutionType" and one == "EXPRESS" and value.get("Mode") == "DISTRIBUTED":
+            changed[key] = "STANDARD"
+            notes.append(f"{name}  {pointer}: children run as STANDARD, for LocalStack has no EXPRESS ones")
+        else:
+            changed[key] = _machine(one, name, f"{pointer}/{key}", notes)
+    return changed
+
+
+def _unknown(value: Mapping[str, object]) -> Iterator[str]:
+    if value.get("Type") == "Map" and "ItemBatcher" in value:
+        yield "ItemBatcher"
+    if value.get("InputType") == "JSONL":
+        yield "items in the format JSONL"

@@ -1,0 +1,100 @@
+"""What the stack keeps when it is deleted: buckets, queues and tables, and deleting these as well.
+
+At AWS only what bears this pipeline's tags is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from penstock.errors import TargetError
+from penstock.pipelines.deploy.errors import code_of
+from penstock.pipelines.deploy.events import Tell
+from penstock.pipelines.deploy.sessions import Destination
+from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.resolve import Target, name_of
+from penstock.pipelines.resources import Bucket, Queue, Resource, Table
+
+_MISSING = frozenset(
+    {
+        "404",
+        "NoSuchBucket",
+        "NoSuchTagSet",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    }
+)
+
+
+def kept_names(pipeline: Pipeline, stage: str, suffix: str) -> Iterator[tuple[Resource, str]]:
+    """Every bucket, queue and table, with the name that it has in the account."""
+    target = Target(account_id="", region="", stage=stage)
+    for one in pipeline.resources:
+        if isinstance(one, Bucket):
+            yield one, f"{name_of(one, target)}{suffix}"
+        elif isinstance(one, Queue | Table):
+            yield one, name_of(one, target)
+
+
+def delete_kept(destination: Destination, pipeline: Pipeline, stage: str, suffix: str, tell: Tell) -> None:
+    """Delete them with all that they hold; what is not there, or is not this pipeline's, stays as it is.
+
+    Raises:
+        TargetError: one bears no tag of this pipeline.
+    """
+    wanted = {"penstock:pipeline": pipeline.name} | ({"penstock:stage": stage} if stage else {})
+    for resource, name in kept_names(pipeline, stage, suffix):
+        try:
+            tags = _tags(destination, resource, name)
+            if not destination.local and any(tags.get(key) != value for key, value in wanted.items()):
+                raise TargetError(
+                    f'{type(resource).__name__.lower()} "{name}" does not bear this pipeline\'s tags',
+                    at=destination.shown,
+                    fix="delete it by hand if it is yours",
+                )
+            _delete(destination, resource, name)
+        except ClientError as error:
+            if code_of(error) not in _MISSING:
+                raise
+        else:
+            tell(f"  deleted {type(resource).__name__.lower()} {name}")
+
+
+def _tags(destination: Destination, resource: Resource, name: str) -> dict[str, str]:
+    if isinstance(resource, Bucket):
+        s3: Any = destination.client("s3")
+        s3.head_bucket(Bucket=name)
+        try:
+            return {one["Key"]: one["Value"] for one in s3.get_bucket_tagging(Bucket=name)["TagSet"]}
+        except ClientError as error:
+            if code_of(error) != "NoSuchTagSet":
+                raise
+            return {}
+    if isinstance(resource, Queue):
+        sqs: Any = destination.client("sqs")
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        return dict(sqs.list_queue_tags(QueueUrl=url).get("Tags", {}))
+    dynamodb: Any = destination.client("dynamodb")
+    arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+    return {one["Key"]: one["Value"] for one in dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]}
+
+
+def _delete(destination: Destination, resource: Resource, name: str) -> None:
+    if isinstance(resource, Bucket):
+        s3: Any = destination.client("s3")
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if found:
+                keys = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+                s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
+        s3.delete_bucket(Bucket=name)
+    elif isinstance(resource, Queue):
+        sqs: Any = destination.client("sqs")
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    else:
+        dynamodb: Any = destination.client("dynamodb")
+        dynamodb.delete_table(TableName=name)

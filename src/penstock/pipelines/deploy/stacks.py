@@ -1,0 +1,149 @@
+"""A stack's state, and bringing it to one in which a change set can be made.
+
+    not there, REVIEW_IN_PROGRESS              a change set of type CREATE
+    ROLLBACK_COMPLETE, ROLLBACK_FAILED,
+    CREATE_FAILED, DELETE_FAILED               deleted first: CloudFormation takes no update of these
+    UPDATE_ROLLBACK_FAILED                     the rollback is continued first
+    ..._IN_PROGRESS                            waited for: an earlier command was interrupted, or another runs
+    any other                                  a change set of type UPDATE
+
+Source: CloudFormation, "Understand CloudFormation stack creation events", "Troubleshooting CloudFormation".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from botocore.exceptions import ClientError
+
+from penstock.errors import TargetError
+from penstock.pipelines.deploy.errors import code_of
+from penstock.pipelines.deploy.events import Following, Tell
+from penstock.pipelines.deploy.sessions import Destination
+
+ChangeSetType: TypeAlias = Literal["CREATE", "UPDATE"]
+
+_ONLY_DELETED: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What is deployed under a name."""
+
+    id: str
+    name: str
+    status: str
+    parameters: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation is going on."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+
+def find_stack(destination: Destination, name: str) -> Stack | None:
+    """The stack of that name or id; None if there is none, or none any more."""
+    cloudformation: Any = destination.client("cloudformation")
+    try:
+        found = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if code_of(error) == "ValidationError" and "does not exist" in str(error):
+            return None
+        raise
+    if not found or found[0]["StackStatus"] == "DELETE_COMPLETE":
+        return None
+    one = found[0]
+    return Stack(
+        id=one["StackId"],
+        name=one["StackName"],
+        status=one["StackStatus"],
+        parameters={
+            each["ParameterKey"]: each.get("ParameterValue", "") for each in one.get("Parameters", [])
+        },
+        outputs={each["OutputKey"]: each["OutputValue"] for each in one.get("Outputs", [])},
+    )
+
+
+def settle(destination: Destination, name: str, tell: Tell, sleep: Callable[[float], None]) -> Stack | None:
+    """Wait until no operation is going on."""
+    stack = find_stack(destination, name)
+    if stack is None or not stack.busy:
+        return stack
+    tell(f"the stack {name} is {stack.status}: waiting until that is over")
+    following = Following(destination, stack.id, tell, sleep)
+    following.begin()
+    following.until(lambda: not _busy(destination, stack.id))
+    return find_stack(destination, name)
+
+
+def _busy(destination: Destination, stack_id: str) -> bool:
+    stack = find_stack(destination, stack_id)
+    return stack is not None and stack.busy
+
+
+def make_ready(
+    destination: Destination, name: str, tell: Tell, sleep: Callable[[float], None]
+) -> ChangeSetType:
+    """Bring the stack to a state in which it can be changed.
+
+    Raises:
+        TargetError: it cannot be deleted, or its rollback cannot be continued.
+    """
+    stack = settle(destination, name, tell, sleep)
+    if stack is None or stack.status == "REVIEW_IN_PROGRESS":
+        return "CREATE"
+    if stack.status in _ONLY_DELETED:
+        tell(f"the stack {name} is {stack.status}: it is removed and made anew")
+        delete(destination, stack, tell, sleep)
+        return "CREATE"
+    if stack.status == "UPDATE_ROLLBACK_FAILED":
+        tell(f"the stack {name} is {stack.status}: its rollback is continued")
+        _continue_rollback(destination, stack, tell, sleep)
+    return "UPDATE"
+
+
+def delete(destination: Destination, stack: Stack, tell: Tell, sleep: Callable[[float], None]) -> None:
+    """Delete a stack, and wait until it is gone.
+
+    Raises:
+        TargetError: a resource cannot be deleted; the text names it and its reason.
+    """
+    cloudformation: Any = destination.client("cloudformation")
+    following = Following(destination, stack.id, tell, sleep)
+    following.begin()
+    cloudformation.delete_stack(StackName=stack.id)
+    following.until(lambda: not _deleting(destination, stack.id))
+    left = find_stack(destination, stack.id)
+    if left is not None:
+        names = ", ".join(f"{one.logical_id} ({one.kind}): {one.reason}" for one in following.failures)
+        raise TargetError(
+            f'the stack "{stack.name}" could not be deleted, it is {left.status}',
+            at=names or destination.shown,
+            fix="delete what it names by hand (empty a bucket first), and run the command again",
+        )
+
+
+def _deleting(destination: Destination, stack_id: str) -> bool:
+    stack = find_stack(destination, stack_id)
+    return stack is not None and stack.status != "DELETE_FAILED"
+
+
+def _continue_rollback(
+    destination: Destination, stack: Stack, tell: Tell, sleep: Callable[[float], None]
+) -> None:
+    cloudformation: Any = destination.client("cloudformation")
+    following = Following(destination, stack.id, tell, sleep)
+    following.begin()
+    cloudformation.continue_update_rollback(StackName=stack.id)
+    following.until(lambda: not _busy(destination, stack.id))
+    left = find_stack(destination, stack.id)
+    if left is not None and left.status == "UPDATE_ROLLBACK_FAILED":
+        names = ", ".join(f"{one.logical_id} ({one.kind}): {one.reason}" for one in following.failures)
+        raise TargetError(
+            f'the rollback of the stack "{stack.name}" cannot be finished',
+            at=names or destination.shown,
+            fix="mend what it names by hand, and run the command again",
+        )

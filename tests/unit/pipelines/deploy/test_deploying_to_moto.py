@@ -1,0 +1,163 @@
+"""Deploying for real as far as moto goes: S3, change sets, stacks. It has no states in between and no rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from penstock.errors import TargetError
+from penstock.pipelines import Function, Pipeline, Queue, QueueMapping
+from penstock.pipelines.deploy import (
+    Destination,
+    Request,
+    connect,
+    deploy,
+    deployed_template,
+    destroy,
+    differences,
+)
+from penstock.pipelines.deploy.uploading import MOST_DIRECT_TEMPLATE_BYTES, code_bucket_name
+from penstock.pipelines.packaging import Package, archive
+from penstock.pipelines.plan import plan, written
+from tests.unit.pipelines.deploy.fake_cloudformation import terminal
+
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse")  # kinds that moto leaves out
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Destination]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield connect(None, "eu-central-1")
+
+
+def pipeline(timeout: int = 30) -> Pipeline:
+    worker = Function("worker", "json.dumps", timeout_seconds=timeout)
+    return Pipeline("jobs", parts=(QueueMapping(Queue("jobs", visibility_timeout_seconds=600), worker),))
+
+
+class Building:
+    """Packages without wheels."""
+
+    def __init__(self, text: bytes = b"1") -> None:
+        self.text = text
+        self.asked: list[tuple[str, str]] = []
+
+    def __call__(self, pipeline: Pipeline, *, runtime: str, architecture: str) -> dict[str, Package]:
+        self.asked.append((runtime, architecture))
+        package = Package(
+            content=archive({"x.py": self.text}), digest=f"d{self.text!r}", unzipped_bytes=1, parts=()
+        )
+        return {function.name: package for function in pipeline.of(Function)}
+
+
+def changed(what: Pipeline, aws: Destination, told: list[str], build: Building | None = None) -> bool:
+    """Deploy; whether that changed something."""
+    done = deploy(Request(pipeline=what), aws, terminal(told), build or Building())
+    return done is not None and done.changed
+
+
+def test_the_code_bucket_is_made_and_private(aws: Destination) -> None:
+    """The code lies there under its hash; the function has it; the bucket is closed to the public."""
+    told: list[str] = []
+    assert changed(pipeline(), aws, told)
+
+    s3, functions = boto3.client("s3", "eu-central-1"), boto3.client("lambda", "eu-central-1")
+    (stored,) = s3.list_objects_v2(Bucket="penstock-code-123456789012-eu-central-1")["Contents"]
+    access = s3.get_public_access_block(Bucket=code_bucket_name(aws))["PublicAccessBlockConfiguration"]
+    assert stored["Key"] == "jobs/db'1'.zip"
+    assert set(access.values()) == {True}
+    assert functions.get_function_configuration(FunctionName="worker")["Timeout"] == 30
+    assert "jobs/, 0.0 MB sent" in told[0]
+
+
+def test_again_is_nothing_to_change(aws: Destination) -> None:
+    """The second run uploads nothing and changes nothing; new code is a change."""
+    deploy(Request(pipeline=pipeline()), aws, terminal([]), Building())
+    told: list[str] = []
+    assert not changed(pipeline(), aws, told)
+    assert told[-1] == "nothing to change in jobs"
+
+    assert changed(pipeline(), aws, [], Building(b"2"))
+
+
+def test_parameters_choose_what_is_built(aws: Destination) -> None:
+    """The runtime and architecture that the functions get are those that their code is for; they last."""
+    build = Building()
+    request = Request(pipeline=pipeline(), parameters={"Runtime": "python3.12", "Architecture": "x86_64"})
+    deploy(request, aws, terminal([]), build)
+    deploy(Request(pipeline=pipeline(60)), aws, terminal([]), build)
+
+    assert build.asked == [("python3.12", "x86_64")] * 2
+
+
+def test_difference_and_destruction(aws: Destination) -> None:
+    """`diff` sees the changed timeout; `destroy` leaves neither the stack nor the code."""
+    deploy(Request(pipeline=pipeline()), aws, terminal([]), Building())
+    assert differences(deployed_template(aws, "jobs"), plan(pipeline())) == ()
+    assert differences(deployed_template(aws, "jobs"), plan(pipeline(60))) == (
+        "~ Resources.WorkerFunction.Properties.Timeout: 30 -> 60",
+    )
+
+    assert destroy(Request(pipeline=pipeline()), aws, terminal([]))
+    assert deployed_template(aws, "jobs") == {}
+    assert "Contents" not in boto3.client("s3", "eu-central-1").list_objects_v2(Bucket=code_bucket_name(aws))
+
+
+def test_deleting_the_data(aws: Destination) -> None:
+    """Only what bears the pipeline's tags is deleted, and only if it is wanted."""
+    sqs: Any = boto3.client("sqs", "eu-central-1")
+    sqs.create_queue(QueueName="jobs", tags={"penstock:pipeline": "another"})
+    with pytest.raises(TargetError, match='queue "jobs" does not bear'):
+        destroy(Request(pipeline=pipeline()), aws, terminal([]), delete_data=True)
+
+    sqs.tag_queue(
+        QueueUrl=sqs.get_queue_url(QueueName="jobs")["QueueUrl"], Tags={"penstock:pipeline": "jobs"}
+    )
+    told: list[str] = []
+    assert destroy(Request(pipeline=pipeline()), aws, terminal(told), delete_data=True)
+    assert told == ["  deleted queue jobs"]
+    assert "QueueUrls" not in sqs.list_queues()
+    assert destroy(Request(pipeline=pipeline()), aws, terminal([]), delete_data=True)
+
+
+def test_a_large_template_goes_through_s3(aws: Destination) -> None:
+    """CloudFormation takes 51,200 bytes in a request, and a megabyte from S3."""
+    large = Pipeline("large", parts=tuple(Queue(f"queue-{number}") for number in range(120)))
+    assert len(written(plan(large), "json")) > MOST_DIRECT_TEMPLATE_BYTES
+    assert changed(large, aws, [])
+
+    (stored,) = boto3.client("s3", "eu-central-1").list_objects_v2(Bucket=code_bucket_name(aws))["Contents"]
+    assert stored["Key"].startswith("large/")
+    assert stored["Key"].endswith(".template.json")
+
+
+def test_a_named_bucket_that_is_missing(aws: Destination) -> None:
+    """A code bucket that the user names is never made."""
+    with pytest.raises(TargetError, match='there is no bucket "mine"'):
+        deploy(Request(pipeline=pipeline(), code_bucket="mine"), aws, terminal([]), Building())
+
+
+@pytest.mark.parametrize("how", ["it is forbidden", "its name is taken"])
+def test_the_bucket_of_another_account(how: str, aws: Destination) -> None:
+    """S3's own two answers, stubbed, for moto has one account: the bucket is named, with what to do."""
+    s3 = boto3.client("s3", "eu-central-1")
+    stub = Stubber(s3)
+    if how == "it is forbidden":
+        stub.add_client_error("head_bucket", "403")
+    else:
+        stub.add_client_error("head_bucket", "404")
+        stub.add_client_error("create_bucket", "BucketAlreadyExists")
+    theirs = replace(aws, client=lambda service: s3 if service == "s3" else aws.client(service))
+    with stub, pytest.raises(TargetError, match="is not this account") as raised:
+        deploy(Request(pipeline=pipeline()), theirs, terminal([]), Building())
+    assert "--code-bucket" in str(raised.value.fix)
+    stub.assert_no_pending_responses()
