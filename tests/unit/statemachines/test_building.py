@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,24 @@ from penstock.errors import DefinitionError, UsageError
 from penstock.pipelines import StateMachine
 from penstock.statemachines import RunTask, load_definition, read_definition
 from penstock.statemachines.building import (
+    OMIT,
     Catch,
+    Chain,
     Choice,
     Fail,
+    ItemBatcher,
     Map,
+    Omit,
     Parallel,
     Pass,
+    ReaderConfig,
     Retry,
     Succeed,
     Task,
+    Verbatim,
     Wait,
     When,
+    WriterConfig,
     distributed,
     flow,
     from_definition,
@@ -30,18 +38,22 @@ from penstock.statemachines.building import (
     intrinsic,
     jsonata,
     path,
+    s3_listing,
+    s3_object,
+    s3_results,
     var,
 )
+from penstock.statemachines.checks import check_definition
 from penstock.testing.machines import Returns, run_machine, scripted
 
 ROOT = Path(__file__).resolve().parents[3]
 LAMBDA = "arn:aws:states:::lambda:invoke"
-SEND = "arn:aws:states:::sqs:sendMessage"
 
 
-def _lambda(name: str, function: str, failed: str) -> Task:
+def _lambda(name: str, function: str, failed: str, comment: str | Omit = OMIT) -> Task:
     return Task(
         name,
+        comment=comment,
         resource=LAMBDA,
         parameters={"FunctionName": function, "Payload": path("$")},
         output_path="$.Payload",
@@ -59,25 +71,22 @@ def _lambda(name: str, function: str, failed: str) -> Task:
     )
 
 
-def _send(name: str, queue: str, body: object) -> Task:
+def _send(name: str, queue: str, body: object, comment: str | Omit = OMIT) -> Task:
     return Task(
         name,
-        resource=SEND,
-        parameters={"QueueUrl": queue, "MessageBody": body},
+        comment=comment,
+        **integrations.sqs_send_message(queue, body).as_parameters(),
         result_path=None,
         retry=(Retry(interval_seconds=1, max_attempts=5, backoff_rate=2, jitter_strategy="FULL"),),
     )
 
 
-def _without_comments(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_comments(item) for key, item in value.items() if key != "Comment"}
-    return [_without_comments(item) for item in value] if isinstance(value, list) else value
-
-
 def test_the_reference_machine_can_be_built() -> None:
-    """`process_file.asl.yaml`, built in Python, is the file: all but its comments."""
-    dead = _send("DeadLetterChunk", "${FailedChunksQueue}", path("$"))
+    """`process_file.asl.yaml`, built in Python, is the file."""
+    text = (ROOT / "statemachines" / "process_file.asl.yaml").read_text(encoding="utf-8")
+    written = read_definition(text)
+    kept = "The chunk's whole input and its failure go to the queue, from which it can be redriven."
+    dead = _send("DeadLetterChunk", "${FailedChunksQueue}", path("$"), kept)
     failed = Fail("ChunkFailed", error_path="$.failure.Error", cause_path="$.failure.Cause")
     chunk = _lambda("ProcessChunk", "${ProcessChunkFunction}", "DeadLetterChunk")
     chunks = Map(
@@ -85,11 +94,7 @@ def test_the_reference_machine_can_be_built() -> None:
         label="Chunks",
         max_concurrency=1000,
         tolerated_failure_percentage_path="$.tolerated_failure_percentage",
-        item_reader={
-            "Resource": "arn:aws:states:::s3:getObject",
-            "ReaderConfig": {"InputType": "JSON"},
-            "Parameters": {"Bucket": path("$.bucket"), "Key": path("$.manifest")},
-        },
+        item_reader=s3_object(path("$.bucket"), path("$.manifest"), ReaderConfig(input_type="JSON")),
         item_selector={
             "job": path("$.job"),
             "bucket": path("$.bucket"),
@@ -97,27 +102,23 @@ def test_the_reference_machine_can_be_built() -> None:
             "chunk": path("$$.Map.Item.Value"),
         },
         item_processor=distributed(flow(chunk, dead >> failed)),
-        result_writer={
-            "Resource": "arn:aws:states:::s3:putObject",
-            "Parameters": {
-                "Bucket": path("$.bucket"),
-                "Prefix": intrinsic("States.Format", "jobs/{}/map", path("$.job")),
-            },
-        },
+        result_writer=s3_results(path("$.bucket"), intrinsic("States.Format", "jobs/{}/map", path("$.job"))),
         result_path=None,
         catch=(Catch(result_path="$.failure", next="NotifyFailure"),),
     )
     body = {"job": path("$.job"), "status": "FAILED", "failure": path("$.failure")}
+    planned = "Decides what is computed and writes the manifest of chunks to S3."
     machine = flow(
-        _lambda("Plan", "${PlanFunction}", "NotifyFailure")
+        _lambda("Plan", "${PlanFunction}", "NotifyFailure", planned)
         >> chunks
         >> _lambda("Merge", "${MergeFunction}", "NotifyFailure")
         >> _send("Notify", "${FileResultsQueue}", path("$")),
         _send("NotifyFailure", "${FileResultsQueue}", body)
         >> Fail("JobFailed", error_path="$.failure.Error", cause_path="$.failure.Cause"),
+        comment=str(written["Comment"]),
     )
-    text = (ROOT / "statemachines" / "process_file.asl.yaml").read_text(encoding="utf-8")
-    assert machine.to_definition() == _without_comments(read_definition(text))
+    assert machine.to_definition() == written
+    assert machine.states() == from_definition(written).states()
 
 
 def test_every_state_type_runs() -> None:
@@ -180,20 +181,101 @@ def test_imports_lose_nothing() -> None:
     assert json.dumps(from_definition(json.loads(text)).to_definition()) == text
 
 
+def test_imported_states_are_of_their_types() -> None:
+    """And can be changed; what a type has no place for keeps its state as it is written."""
+    definition = flow(
+        Pass("A", result=1, comment="c") >> Task("B", resource=LAMBDA, parameters={"x": path("$.a")})
+    )
+    first, second = from_definition(definition.to_definition()).states()
+    assert first == Pass("A", result=1, comment="c", next="B")
+    assert second == Task("B", resource=LAMBDA, parameters={"x": path("$.a")})
+    assert replace(second, timeout_seconds=5).to_definition()["TimeoutSeconds"] == 5
+    odd = {"Type": "Pass", "Colour": "red", "End": True}
+    assert from_definition({"StartAt": "A", "States": {"A": odd}}).states() == (
+        Verbatim("A", definition=odd),
+    )
+
+
+def test_jsonata_of_the_whole_machine_is_said_once() -> None:
+    """By the flow; its states need not repeat it, and are read back as what they are."""
+    machine = flow(jsonata.Pass("A", output="{% 1 %}") >> jsonata.Succeed("B"), query_language="JSONata")
+    states = machine.to_definition()["States"]
+    assert states == {"A": {"Type": "Pass", "Output": "{% 1 %}", "Next": "B"}, "B": {"Type": "Succeed"}}
+    assert [type(state) for state in machine.states()] == [jsonata.Pass, jsonata.Succeed]
+    assert flow(*machine.states(), query_language="JSONata") == machine
+    assert run_machine(load_definition(machine), {}).output == 1
+
+
+def test_a_distributed_map_in_both_languages() -> None:
+    """A reader, a batcher and a writer are the same values; in JSONata they have arguments."""
+    reader = s3_listing("b", "in/", ReaderConfig(max_items=5))
+    writer = s3_results("b", "out/", WriterConfig(transformation="FLATTEN", output_type="JSONL"))
+    parts = {
+        "item_processor": distributed(flow(Pass("In"))),
+        "item_batcher": ItemBatcher(max_items_per_batch=2),
+    }
+    one = Map("M", item_reader=reader, result_writer=writer, **parts)  # type: ignore[arg-type]
+    other = jsonata.Map("M", item_reader=reader.as_arguments(), result_writer=writer.as_arguments(), **parts)  # type: ignore[arg-type]
+    for built, given in ((one, "Parameters"), (other, "Arguments")):
+        written = built.to_definition()
+        assert written["ItemReader"] == {
+            "Resource": "arn:aws:states:::s3:listObjectsV2",
+            given: {"Bucket": "b", "Prefix": "in/"},
+            "ReaderConfig": {"MaxItems": 5},
+        }
+        assert written["ItemBatcher"] == {"MaxItemsPerBatch": 2}
+        assert written["ResultWriter"] == {
+            "Resource": "arn:aws:states:::s3:putObject",
+            given: {"Bucket": "b", "Prefix": "out/"},
+            "WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSONL"},
+        }
+        assert from_definition(flow(built)).states() == (built,)
+    csv = ReaderConfig(
+        input_type="CSV", csv_header_location="GIVEN", csv_headers=("a", "b"), csv_delimiter="TAB"
+    )
+    assert s3_object("b", "k", csv).reader_config == csv
+
+
+def test_services_are_called_as_the_rules_expect() -> None:
+    """The helpers give every parameter that a service needs."""
+    key = {"id": {"S.$": "$.id"}}
+    calls = [
+        integrations.dynamodb_get_item("t", key),
+        integrations.dynamodb_put_item("t", key),
+        integrations.dynamodb_update_item("t", key, "SET n = :n", {":n": {"N": "1"}}),
+        integrations.dynamodb_delete_item("t", key),
+        integrations.s3_get_object("b", "k"),
+        integrations.s3_put_object("b", "k", path("$.text")),
+        integrations.lambda_invoke("f", path("$")),
+        integrations.sns_publish("arn:topic", "text"),
+        integrations.events_put_events({"Source": "s"}),
+    ]
+    chain = [Task(f"T{number}", **called.as_parameters()) for number, called in enumerate(calls)]
+    assert not check_definition(flow(Chain(tuple(chain))).to_definition())
+
+
 def test_every_definition_of_the_corpus_is_imported_without_loss() -> None:
-    """What AWS was given comes out as it went in."""
+    """What AWS was given comes out as it went in, whole and state by state."""
     corpus = (
         Path(os.environ.get("PENSTOCK_CORPUS", ROOT.parent / "shared" / "corpus")) / "asl" / "definitions"
     )
     if not corpus.is_dir():
         pytest.skip(f"no corpus at {corpus}: set PENSTOCK_CORPUS")
-    seen = 0
+    seen = states = typed = 0
     for file in sorted(corpus.rglob("*.json")):
         document = json.loads(file.read_text(encoding="utf-8"))["definition"]
         if isinstance(document, dict):
             seen += 1
-            assert json.dumps(from_definition(document).to_definition()) == json.dumps(document), file
+            built = from_definition(document)
+            assert json.dumps(built.to_definition()) == json.dumps(document), file
+            for state in built.states():
+                states += 1
+                typed += not isinstance(state, Verbatim)
+                default = document.get("QueryLanguage", OMIT)
+                again = flow(state, query_language=default)["States"]
+                assert again == {state.name: document["States"][state.name]}, file
     assert seen > 0
+    assert typed > 0.9 * states, f"{typed} of {states} states are of their types"
 
 
 def test_jsonata_states_run() -> None:

@@ -8,18 +8,24 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from penstock.errors import DefinitionError
-from penstock.statemachines.building.states import Chain, Fields, State, Verbatim
-from penstock.statemachines.building.values import OMIT, Omit, plain
+from penstock.statemachines.building.importing import read_state
+from penstock.statemachines.building.states import Chain, State, Verbatim
+from penstock.statemachines.building.values import OMIT, Fields, Omit, plain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Built(Mapping[str, object]):
-    """A definition: a mapping, so that it stands wherever one does (`load_definition`, `StateMachine`)."""
+    """A definition: a mapping, so that it stands wherever one does (`load_definition`, `StateMachine`).
+
+    Attributes:
+        jsonata: the flow around it is in JSONata, so that its states need not say so.
+    """
 
     content: Fields
+    jsonata: bool = False
 
     def __getitem__(self, key: str) -> object:
-        return self.to_definition()[key]
+        return plain(self.content[key])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.content)
@@ -39,13 +45,23 @@ class Built(Mapping[str, object]):
 
         return str(yaml.safe_dump(self.to_definition(), sort_keys=False, allow_unicode=True))
 
-    def states(self) -> tuple[Verbatim, ...]:
-        """The states as they are written, to be put into another flow."""
-        states = self.content.get("States")
+    def states(self) -> tuple[State, ...]:
+        """The states as values, to be put into another flow: `flow(*built.states())` has the same states.
+
+        Each is of its own type; one with fields that its type does not have is `Verbatim`.
+        """
+        states = self.to_definition().get("States")
         if not isinstance(states, Mapping):
             return ()
+        jsonata = self.jsonata or self.content.get("QueryLanguage") == "JSONata"
+
+        def read_flow(inner: Fields) -> Built:
+            return Built(inner, jsonata=jsonata)
+
         return tuple(
-            Verbatim(name, definition=state) for name, state in states.items() if isinstance(state, Mapping)
+            read_state(name, state, jsonata=jsonata, read_flow=read_flow)
+            for name, state in states.items()
+            if isinstance(state, Mapping)
         )
 
 
@@ -54,11 +70,15 @@ def flow(
     comment: str | Omit = OMIT,
     query_language: Literal["JSONPath", "JSONata"] | Omit = OMIT,
     timeout_seconds: int | Omit = OMIT,
+    version: str | Omit = OMIT,
+    start_at: State | str | Omit = OMIT,
 ) -> Built:
     """A machine, a branch or a processor: it starts at the first state.
 
     Args:
         parts: chains, whose states follow one another, and single states, that others go on to by name.
+        query_language: of every state that does not say otherwise.
+        start_at: the first state that runs, if it is not the first one that is given.
 
     Raises:
         DefinitionError: there is no state, or two have one name.
@@ -71,12 +91,21 @@ def flow(
                 raise DefinitionError(
                     f'two states are called "{state.name}"', at=f"/States/{state.name}", fix="rename one"
                 )
-            states[state.name] = state.to_definition(after.name if after is not None else None)
+            written = state.to_definition(after.name if after is not None else None)
+            if written.get("QueryLanguage") == query_language and not isinstance(state, Verbatim):
+                del written["QueryLanguage"]  # the flow says it for all of its states
+            states[state.name] = written
     if not states:
         raise DefinitionError("a flow needs a state", at="/States", fix="give it one, such as Pass(...)")
-    head = {"Comment": comment, "QueryLanguage": query_language, "TimeoutSeconds": timeout_seconds}
+    head = {
+        "Comment": comment,
+        "Version": version,
+        "QueryLanguage": query_language,
+        "TimeoutSeconds": timeout_seconds,
+    }
     content = {key: value for key, value in head.items() if value is not OMIT}
-    return Built({**content, "StartAt": next(iter(states)), "States": states})
+    first = next(iter(states)) if isinstance(start_at, Omit) else getattr(start_at, "name", start_at)
+    return Built({**content, "StartAt": first, "States": states})
 
 
 def distributed(processor: Built, execution_type: Literal["STANDARD", "EXPRESS"] = "STANDARD") -> Built:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from penstock.errors import UsageError
-from penstock.statemachines.building.states import Fields
+from penstock.statemachines.building.values import Fields
 
 
 class ParametersOf(TypedDict):
@@ -63,6 +63,39 @@ def sqs_send_message(queue_url: object, body: object) -> Call:
 
 def sns_publish(topic_arn: object, message: object) -> Call:
     return call("sns", "publish", {"TopicArn": topic_arn, "Message": message})
+
+
+def dynamodb_get_item(table: object, key: object) -> Call:
+    """Read an item; the key and the item are attribute values: `{"id": {"S": "1"}}`."""
+    return call("dynamodb", "getItem", {"TableName": table, "Key": key})
+
+
+def dynamodb_put_item(table: object, item: object) -> Call:
+    return call("dynamodb", "putItem", {"TableName": table, "Item": item})
+
+
+def dynamodb_update_item(table: object, key: object, expression: str, values: object) -> Call:
+    """Change an item: `dynamodb_update_item("t", key, "SET n = :n", {":n": {"N": "1"}})`."""
+    given = {
+        "TableName": table,
+        "Key": key,
+        "UpdateExpression": expression,
+        "ExpressionAttributeValues": values,
+    }
+    return call("dynamodb", "updateItem", given)
+
+
+def dynamodb_delete_item(table: object, key: object) -> Call:
+    return call("dynamodb", "deleteItem", {"TableName": table, "Key": key})
+
+
+def s3_get_object(bucket: object, key: object) -> Call:
+    """Read an object of up to 256 KiB; its text is `Body` of the result."""
+    return aws_sdk("s3", "getObject", {"Bucket": bucket, "Key": key})
+
+
+def s3_put_object(bucket: object, key: object, body: object) -> Call:
+    return aws_sdk("s3", "putObject", {"Bucket": bucket, "Key": key, "Body": body})
 
 
 def events_put_events(*entries: Fields) -> Call:

@@ -1,6 +1,6 @@
 """The JSONata forms of the state types: `Arguments` and `Output` in place of JSONPath's fields.
 
-Every state says `"QueryLanguage": "JSONata"`, so it may stand in a machine of either language.
+A state says `"QueryLanguage": "JSONata"`, unless the flow that it stands in says so.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from penstock.statemachines.building.states import Catch, Fields, Retry, State, When, with_rules
-from penstock.statemachines.building.values import OMIT, Omit
+from penstock.statemachines.building.map_parts import ItemBatcher, ItemReader, ResultWriter
+from penstock.statemachines.building.states import Catch, Retry, State, When, with_rules
+from penstock.statemachines.building.values import OMIT, Fields, Omit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,10 @@ class Map(_Work):
     type: ClassVar[str] = "Map"
     item_processor: Fields
     items: object = OMIT
-    item_reader: Fields | Omit = OMIT
+    item_reader: ItemReader | Fields | Omit = OMIT
     item_selector: Fields | str | Omit = OMIT
-    item_batcher: Fields | Omit = OMIT
-    result_writer: Fields | Omit = OMIT
+    item_batcher: ItemBatcher | Fields | Omit = OMIT
+    result_writer: ResultWriter | Fields | Omit = OMIT
     max_concurrency: int | str | Omit = OMIT
     tolerated_failure_count: int | str | Omit = OMIT
     tolerated_failure_percentage: float | str | Omit = OMIT

@@ -5,14 +5,12 @@ One frozen dataclass per state type, with only the fields that it may have. JSON
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from penstock.statemachines.building.conditions import Condition
-from penstock.statemachines.building.values import OMIT, Omit, plain, written
-
-Fields = Mapping[str, object]
+from penstock.statemachines.building.map_parts import ItemBatcher, ItemReader, ResultWriter
+from penstock.statemachines.building.values import OMIT, Fields, Omit, plain, written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +63,7 @@ class Retry:
     backoff_rate: float | Omit = OMIT
     max_delay_seconds: int | Omit = OMIT
     jitter_strategy: Literal["FULL", "NONE"] | Omit = OMIT
+    comment: str | Omit = OMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +74,7 @@ class Catch:
     result_path: str | Omit | None = OMIT
     assign: Fields | Omit = OMIT
     output: object = OMIT
+    comment: str | Omit = OMIT
     next: State | str
 
 
@@ -86,6 +86,7 @@ class When:
     next: State | str
     assign: Fields | Omit = OMIT
     output: object = OMIT
+    comment: str | Omit = OMIT
 
     def to_definition(self) -> dict[str, object]:
         condition = self.condition
@@ -142,10 +143,10 @@ class Map(_Work):
     type: ClassVar[str] = "Map"
     item_processor: Fields
     items_path: str | Omit = OMIT
-    item_reader: Fields | Omit = OMIT
+    item_reader: ItemReader | Fields | Omit = OMIT
     item_selector: Fields | Omit = OMIT
-    item_batcher: Fields | Omit = OMIT
-    result_writer: Fields | Omit = OMIT
+    item_batcher: ItemBatcher | Fields | Omit = OMIT
+    result_writer: ResultWriter | Fields | Omit = OMIT
     max_concurrency: int | Omit = OMIT
     max_concurrency_path: str | Omit = OMIT
     tolerated_failure_count: int | Omit = OMIT

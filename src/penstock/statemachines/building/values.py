@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
+Fields = Mapping[str, object]
+"""An object of the States Language, as it is written or with the builder's values in it."""
+
 
 class Omit(Enum):
     """The default of every optional field: the field is left out. `None` is JSON's null, as in `ResultPath`."""
@@ -49,8 +52,8 @@ def _argument(value: Expression | str | float | bool | None) -> str:
 
 
 def field_name(name: str) -> str:
-    """`max_delay_seconds` is `MaxDelaySeconds`."""
-    return "".join(part.capitalize() for part in name.split("_"))
+    """`max_delay_seconds` is `MaxDelaySeconds`, `csv_headers` is `CSVHeaders`."""
+    return "".join("CSV" if part == "csv" else part.capitalize() for part in name.split("_"))
 
 
 def plain(value: object) -> object:
