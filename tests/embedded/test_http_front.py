@@ -20,6 +20,7 @@ from penstock.pipelines.load import load_pipeline
 from penstock.runtime import aws_calls
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.http.front import REQUEST_LIMIT_BYTES, Front
+from penstock.runtime.http.settings import ApiSettings, RouteSettings, api_settings
 from penstock.runtime.state_folder import new_run
 
 TODO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "todo"
@@ -105,6 +106,11 @@ def clean_modules() -> Iterator[None]:
     sys.modules.update(modules)
 
 
+def leading(routes: Mapping[str, str]) -> ApiSettings:
+    """An API whose routes lead to functions, and anybody may ask."""
+    return ApiSettings(routes={key: RouteSettings(function=name) for key, name in routes.items()})
+
+
 def embedded(pipeline: Pipeline, tmp_path: Path) -> Embedded:
     return Embedded(pipeline, new_run(pipeline.name, base=tmp_path / "state"), workers=2)
 
@@ -114,8 +120,7 @@ def test_the_to_do_api_creates_and_reads_over_http(tmp_path: Path) -> None:
     """Created, read back from DynamoDB, 404, 405, and 400 with the field that is wrong."""
     with embedded(load_pipeline("todo", TODO), tmp_path) as run:
         (api,) = run.pipeline.of(HttpApi)
-        routes = {key: function.name for key, function in api.routes.items()}
-        front = Front(run.functions, run.scheduler, routes=routes, port=0)
+        front = Front(run.functions, run.scheduler, api_settings(api, root=run.pipeline.root), port=0)
 
         def client() -> None:
             todo = {"id": "1", "title": "milk"}
@@ -137,11 +142,11 @@ def test_the_to_do_api_creates_and_reads_over_http(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("clean_modules")
 def test_the_front_answers_as_api_gateway_does(tmp_path: Path) -> None:
-    """Failures are a 500, unknown routes a 404, waiting too long a 503, large requests a 413."""
+    """Failures are a 500, unknown routes a 404, large requests a 413."""
     (tmp_path / "handlers").mkdir()
     (tmp_path / "handlers" / "fronted.py").write_text(HANDLERS, encoding="utf-8")
     (tmp_path / "handlers" / "__init__.py").touch()
-    names = ("breaks", "bare", "waits", "no_answer", "default")
+    names = ("breaks", "bare", "no_answer", "default")
     sys.path.insert(0, str(tmp_path))
     functions = {
         name: Function(name, handler=f"handlers.fronted.{name}", timeout_seconds=3) for name in names
@@ -149,13 +154,7 @@ def test_the_front_answers_as_api_gateway_does(tmp_path: Path) -> None:
     pipeline = Pipeline("fronted", parts=tuple(functions.values()), root=tmp_path)
     with embedded(pipeline, tmp_path) as run:
         routes = {"GET /breaks": "breaks", "GET /things/{id}": "bare", "GET /no_answer": "no_answer"}
-        front = Front(
-            run.functions,
-            run.scheduler,
-            routes={**routes, "GET /waits": "waits"},
-            port=0,
-            timeout_seconds=1,
-        )
+        front = Front(run.functions, run.scheduler, leading(routes), port=0)
 
         def client() -> None:
             failed = {"message": "Internal Server Error"}
@@ -166,13 +165,12 @@ def test_the_front_answers_as_api_gateway_does(tmp_path: Path) -> None:
             assert bare.json() == {"route": "GET /things/{id}", "id": "a b", "cookies": ["x=1", "y=2"]}
             nowhere = ask(front, "POST", "/breaks")
             assert (nowhere.status, nowhere.json()) == (404, {"message": "Not Found"})
-            assert ask(front, "GET", "/waits").status == 503
             # Lambda's own limit (6 MB) is under API Gateway's (10 MB): Base64 and the event are counted too.
             large = ask(front, "GET", "/breaks", b"x" * (REQUEST_LIMIT_BYTES - 1))
             assert large.status == 413
 
         talk(front, client)
-        second = Front(run.functions, run.scheduler, routes={"$default": "default"}, port=0)
+        second = Front(run.functions, run.scheduler, leading({"$default": "default"}), port=0)
 
         def other_client() -> None:
             answered = ask(second, "GET", "/any/where")
@@ -184,14 +182,33 @@ def test_the_front_answers_as_api_gateway_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("clean_modules")
+def test_a_function_that_takes_too_long_is_a_503(tmp_path: Path) -> None:
+    """The function never answers, and no time at all is allowed: nothing here depends on how fast anything is."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "slow.py").write_text(HANDLERS, encoding="utf-8")
+    (tmp_path / "handlers" / "__init__.py").touch()
+    sys.path.insert(0, str(tmp_path))
+    waits = Function("waits", handler="handlers.slow.waits", timeout_seconds=900)
+    with embedded(Pipeline("slow", parts=(waits,), root=tmp_path), tmp_path) as run:
+        api = leading({"GET /waits": "waits"})
+        front = Front(run.functions, run.scheduler, api, port=0, timeout_seconds=0)
+
+        def client() -> None:
+            answered = ask(front, "GET", "/waits")
+            assert (answered.status, answered.json()) == (503, {"message": "Service Unavailable"})
+
+        talk(front, client)
+
+
+@pytest.mark.usefixtures("clean_modules")
 def test_a_wrong_route_and_an_address_in_use_are_errors(tmp_path: Path) -> None:
     """Both before anything is served."""
     with embedded(load_pipeline("todo", TODO), tmp_path) as run:
         with pytest.raises(HandlerError, match="is no route"):
-            Front(run.functions, run.scheduler, routes={"todos": "todo-api"}, port=0)
-        front = Front(run.functions, run.scheduler, routes={}, port=0)
+            Front(run.functions, run.scheduler, leading({"todos": "todo-api"}), port=0)
+        front = Front(run.functions, run.scheduler, leading({}), port=0)
         with front, pytest.raises(UsageError, match="cannot be listened on"):
-            Front(run.functions, run.scheduler, routes={}, port=int(front.url.rpartition(":")[2]))
+            Front(run.functions, run.scheduler, leading({}), port=int(front.url.rpartition(":")[2]))
 
 
 @pytest.mark.usefixtures("clean_modules")

@@ -18,10 +18,12 @@ def serve_pipeline(name: str, *, host: str, port: int, state: Path, workers: int
     """Serve until Ctrl-C.
 
     Raises:
-        UsageError: the pipeline has no HTTP API, or several; uvicorn is missing; the address is in use.
+        UsageError: the pipeline has no HTTP API, or several; uvicorn or PyJWT is missing; the address is in use; an
+            authorizer has no keys.
     """
     try:
         from penstock.runtime.http.front import Front
+        from penstock.runtime.http.settings import api_settings
     except ModuleNotFoundError as error:
         raise UsageError(
             f"serving needs {error.name}, which is not installed", fix="pip install 'penstock[http]'"
@@ -36,12 +38,13 @@ def serve_pipeline(name: str, *, host: str, port: int, state: Path, workers: int
         )
     api = apis[0]
     with Embedded(pipeline, new_run(name, base=state), workers=workers) as run:
-        routes = {key: function.name for key, function in api.routes.items()}
-        front = Front(run.functions, run.scheduler, routes=routes, host=host, port=port, api_id=api.name)
+        settings = api_settings(api, root=pipeline.root)
+        front = Front(run.functions, run.scheduler, settings, host=host, port=port)
         with front:
             click.echo(f"{api.name} on {front.url} (Ctrl-C ends it)")
-            for key, function in routes.items():
-                click.echo(f"  {key}  ->  {function}")
+            for key, route in settings.routes.items():
+                guard = "" if route.authorizer is None else f"  (authorizer: {route.authorizer})"
+                click.echo(f"  {key}  ->  {route.function}{guard}")
             try:
                 front.serve()
             except KeyboardInterrupt:

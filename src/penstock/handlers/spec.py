@@ -22,6 +22,7 @@ class Source(Enum):
     EVENTBRIDGE = "events"
     SCHEDULE = "scheduler"
     TASK = "states"
+    HTTP_AUTHORIZATION = "execute-api"
 
 
 class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):

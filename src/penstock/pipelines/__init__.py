@@ -11,7 +11,8 @@ load        finding a project's pipelines
 imports     importing a project's own modules
 """
 
-from penstock.pipelines.http_api import HttpApi
+from penstock.handlers.http.routing import Cors
+from penstock.pipelines.http_api import HttpApi, HttpRoute, JwtAuthorizer, LambdaAuthorizer
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.resources import (
     Access,
@@ -51,13 +52,17 @@ __all__ = [
     "Arn",
     "Bucket",
     "BucketNotification",
+    "Cors",
     "Entry",
     "EventBus",
     "EventRule",
     "Feed",
     "Function",
     "HttpApi",
+    "HttpRoute",
+    "JwtAuthorizer",
     "Key",
+    "LambdaAuthorizer",
     "Named",
     "Part",
     "Pipeline",

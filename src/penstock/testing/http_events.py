@@ -203,5 +203,25 @@ def authorizer_event(token: str = "Bearer token", *, method: str = "GET", path: 
     }
 
 
+def http_authorizer_event(
+    method: str = "GET",
+    path: str = "/",
+    *,
+    route: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+) -> Event:
+    """An HTTP API's question whether a request may go to a route (payload format 2.0)."""
+    event = http_event(method, path, route=route, query=query, headers=headers)
+    del event["isBase64Encoded"]
+    token = next((value for name, value in (headers or {}).items() if name.lower() == "authorization"), None)
+    return {
+        **event,
+        "type": "REQUEST",
+        "routeArn": arn("execute-api", f"{_API}/$default/{method}{path}"),
+        "identitySource": None if token is None else [token],
+    }
+
+
 def _text(body: object) -> str:
     return body if isinstance(body, str) else msgspec.json.encode(body).decode()

@@ -26,6 +26,7 @@ from penstock.pipelines import (
     EventRule,
     Function,
     HttpApi,
+    HttpRoute,
     Named,
     Part,
     Pipeline,
@@ -202,6 +203,8 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         EventRule("t", to=(queue,)),
     ],
     "PL801": lambda: [HttpApi("api", {"jobs": Function("f", "handlers.nowhere.handle")})],
+    "PL802": lambda: [HttpApi("api", {"GET /": HttpRoute(Function("f", "json.dumps"), scopes=("read",))})],
+    "PL803": lambda: [HttpApi("api", {"GET /": Function("f", on_message)})],
 }
 
 

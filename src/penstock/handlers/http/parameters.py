@@ -2,14 +2,16 @@
 
 1. A parameter that the route names is of the path. One annotated with `HttpRequest` is the whole request. One that
    is called `body`, or annotated with a class that has fields, is the body. `Annotated[T, Header("name")]` is a
-   header. Every other is of the query, and `list[T]` takes all of its values.
-2. What does not fit is an `HttpError` 400 that names the field and says how.
+   header, `Annotated[T, Claims]` the claims of the caller's token, `Annotated[T, AuthorizerContext]` what a Lambda
+   authorizer said. Every other is of the query, and `list[T]` takes all of its values.
+2. What does not fit is an `HttpError` 400 that names the field and says how. Claims or a context that do not fit are
+   a 403: the caller is known, but is none that the function is for.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -26,6 +28,17 @@ class Header(msgspec.Struct, frozen=True):
     """Marks a parameter that is a header: `trace: Annotated[str, Header("x-trace")]`."""
 
     name: str
+
+
+class Claims:
+    """Marks a parameter that is the claims of the caller's token: `Annotated[User, Claims]`.
+
+    HTTP APIs hand all claims on as texts; a number or a boolean is read from its text.
+    """
+
+
+class AuthorizerContext:
+    """Marks a parameter that is what a Lambda authorizer said: `Annotated[Tenant, AuthorizerContext]`."""
 
 
 def parameter_readers(function: Callable[..., object], in_path: frozenset[str], at: str) -> dict[str, Take]:
@@ -81,6 +94,12 @@ def _reader(name: str, annotation: Any, default: object, in_path: bool, at: str)
             return _text_reader(
                 header.name, annotation, default, lambda request: request.headers.get(wanted), "header"
             ), False
+        if Claims in marks:
+            return _caller_reader(annotation, lambda request: request.authorizer.claims, "claims", at), False
+        if AuthorizerContext in marks:
+            return _caller_reader(
+                annotation, lambda request: request.authorizer.context, "context", at
+            ), False
     check_payload_type(annotation, at=at)
     if in_path:
         return _text_reader(
@@ -124,6 +143,21 @@ def _text_reader(
             return convert(given)
         except DecodeError as error:
             raise HttpError(400, f"{where} parameter {name}: {error.what}", field=name) from error
+
+    return take
+
+
+def _caller_reader(
+    annotation: Any, find: Callable[[HttpRequest], Mapping[str, Any]], what: str, at: str
+) -> Take:
+    check_payload_type(annotation, at=at)
+    convert = value_decoder(annotation, lax=True)
+
+    def take(request: HttpRequest) -> object:
+        try:
+            return convert(dict(find(request)))
+        except DecodeError as error:
+            raise HttpError(403, f"the caller's {what}: {error.what}", field=what) from error
 
     return take
 

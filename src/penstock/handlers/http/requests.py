@@ -19,7 +19,14 @@ import msgspec
 
 from penstock.errors import EventError
 from penstock.handlers.events import parse_event
-from penstock.handlers.events.http import HTTPRequest, LoadBalancerRequest, RequestBody, RestRequest
+from penstock.handlers.events.http import (
+    HTTPAuthorizerRequest,
+    HTTPRequest,
+    LoadBalancerRequest,
+    RequestBody,
+    RestAuthorizerRequest,
+    RestRequest,
+)
 
 
 class Sender(Enum):
@@ -87,12 +94,9 @@ def request_of(event: object) -> HttpRequest:
 
 def _of_http_api(event: HTTPRequest) -> HttpRequest:
     context = event.request_context
-    path, prefix = event.raw_path, f"/{context.stage}"
-    if context.stage != "$default" and (path == prefix or path.startswith(f"{prefix}/")):
-        path = path[len(prefix) :] or "/"
     return HttpRequest(
         method=context.http.method.upper(),
-        path=path,
+        path=_without_stage(event.raw_path, context.stage),
         sender=Sender.HTTP_API,
         headers=_headers(event.headers),
         query=_collected(parse_qsl(event.raw_query_string, keep_blank_values=True)),
@@ -132,6 +136,43 @@ def _of_load_balancer(event: LoadBalancerRequest) -> HttpRequest:
         body=_body(event),
         request_id=headers.get("x-amzn-trace-id", ""),
     )
+
+
+def asked_of_http_api(event: HTTPAuthorizerRequest) -> HttpRequest:
+    """The request that an HTTP API asks its authorizer about; it has no body."""
+    context = event.request_context
+    return HttpRequest(
+        method=context.http.method.upper(),
+        path=_without_stage(event.raw_path, context.stage),
+        sender=Sender.HTTP_API,
+        headers=_headers(event.headers),
+        query=_collected(parse_qsl(event.raw_query_string, keep_blank_values=True)),
+        path_parameters=event.path_parameters,
+        cookies=_cookies(event.cookies),
+        request_id=context.request_id,
+    )
+
+
+def asked_of_rest_api(event: RestAuthorizerRequest) -> HttpRequest:
+    """The request that a REST API asks its authorizer about; it has no body."""
+    headers = _headers(event.headers)
+    return HttpRequest(
+        method=event.http_method.upper(),
+        path=event.path,
+        sender=Sender.REST_API,
+        headers=headers,
+        query=_query(event.query_string_parameters, {}),
+        path_parameters=event.path_parameters,
+        cookies=_cookies([headers.get("cookie", "")]),
+        request_id=str(event.request_context.get("requestId", "")),
+    )
+
+
+def _without_stage(path: str, stage: str) -> str:
+    prefix = f"/{stage}"
+    if stage != "$default" and (path == prefix or path.startswith(f"{prefix}/")):
+        return path[len(prefix) :] or "/"
+    return path
 
 
 def decoded_segment(segment: str) -> str:

@@ -33,6 +33,7 @@ _DECORATOR = {
     Source.EVENTBRIDGE: "on_event",
     Source.SCHEDULE: "on_schedule",
     Source.TASK: "on_task",
+    Source.HTTP_AUTHORIZATION: "on_http_authorization",
 }
 
 
@@ -217,6 +218,7 @@ def _told(spec: HandlerSpec) -> str:
         Source.EVENTBRIDGE: "EventBridge events",
         Source.SCHEDULE: "scheduled events",
         Source.TASK: "a state machine's task input",
+        Source.HTTP_AUTHORIZATION: "questions of an API's authorizer",
     }[spec.source]
 
 

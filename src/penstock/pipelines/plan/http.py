@@ -1,13 +1,25 @@
-"""HTTP APIs: routes, integrations with payload format 2.0, a stage with an access log, permissions.
+"""HTTP APIs: routes, integrations with payload format 2.0, authorizers, a stage with an access log, permissions.
 
-Source: CloudFormation, "AWS::ApiGatewayV2::Api"; API Gateway, "Lambda proxy integrations for HTTP APIs".
+Sources: CloudFormation, "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Authorizer", "AWS::ApiGatewayV2::Route"; API
+Gateway, "Lambda proxy integrations for HTTP APIs".
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 
-from penstock.pipelines.http_api import HttpApi
+from penstock.handlers.http.routing import Cors
+from penstock.pipelines.http_api import (
+    Authorizer,
+    HttpApi,
+    HttpRoute,
+    JwtAuthorizer,
+    LambdaAuthorizer,
+    authorizers_of,
+    routes_of,
+)
 from penstock.pipelines.plan.planning import Planning, attribute, log_group, logical_id, sub
 from penstock.pipelines.resources import Function
 
@@ -21,12 +33,13 @@ _ACCESS_LOG = {
 
 def add_api(planning: Planning, api: HttpApi) -> None:
     """An API that deploys itself; each function has one integration, however many routes lead to it."""
-    name = planning.add(
-        logical_id(api),
-        "AWS::ApiGatewayV2::Api",
-        {"Name": planning.name(api), "ProtocolType": "HTTP", "Tags": dict(planning.tag_pairs())},
-    )
-    functions: dict[str, Function] = {logical_id(one): one for one in api.routes.values()}
+    properties: dict[str, object] = {"Name": planning.name(api), "ProtocolType": "HTTP"}
+    if api.cors is not None:
+        properties["CorsConfiguration"] = _cors(api.cors)
+    properties["Tags"] = dict(planning.tag_pairs())
+    name = planning.add(logical_id(api), "AWS::ApiGatewayV2::Api", properties)
+    routes = routes_of(api)
+    functions: dict[str, Function] = {logical_id(one.function): one.function for one in routes.values()}
     for target in functions:
         planning.add(
             f"{name}To{target}",
@@ -38,26 +51,21 @@ def add_api(planning: Planning, api: HttpApi) -> None:
                 "PayloadFormatVersion": "2.0",
             },
         )
-        planning.add(
-            f"{target}From{name}",
-            "AWS::Lambda::Permission",
-            {
-                "Action": "lambda:InvokeFunction",
-                "FunctionName": {"Ref": target},
-                "Principal": "apigateway.amazonaws.com",
-                "SourceArn": sub(
-                    "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${" + name + "}/*"
-                ),
-            },
-        )
-    for number, (key, function) in enumerate(api.routes.items()):
+        _permit(planning, target, name)
+    guards = {one.name: _add_authorizer(planning, name, one) for one in authorizers_of(api)}
+    for one in authorizers_of(api):
+        if isinstance(one, LambdaAuthorizer) and logical_id(one.function) not in functions:
+            functions[logical_id(one.function)] = one.function
+            _permit(planning, logical_id(one.function), name)
+    for number, (key, route) in enumerate(routes.items()):
         planning.add(
             f"{name}Route{number}",
             "AWS::ApiGatewayV2::Route",
             {
                 "ApiId": {"Ref": name},
                 "RouteKey": key,
-                "Target": sub("integrations/${" + f"{name}To{logical_id(function)}" + "}"),
+                "Target": sub("integrations/${" + f"{name}To{logical_id(route.function)}" + "}"),
+                **_guarded(route, guards),
             },
         )
     log = log_group(planning, api, "/aws/vendedlogs/http/")
@@ -73,3 +81,72 @@ def add_api(planning: Planning, api: HttpApi) -> None:
         },
     )
     planning.outputs[f"{name}Endpoint"] = {"Value": attribute(name, "ApiEndpoint")}
+
+
+def _permit(planning: Planning, function: str, api: str) -> None:
+    planning.add(
+        f"{function}From{api}",
+        "AWS::Lambda::Permission",
+        {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Ref": function},
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": sub(
+                "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${" + api + "}/*"
+            ),
+        },
+    )
+
+
+def _add_authorizer(planning: Planning, api: str, one: Authorizer) -> str:
+    words = "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", one.name))
+    properties: dict[str, object] = {"ApiId": {"Ref": api}, "Name": one.name}
+    if isinstance(one, JwtAuthorizer):
+        properties |= {
+            "AuthorizerType": "JWT",
+            "IdentitySource": [one.identity_source],
+            "JwtConfiguration": {"Audience": list(one.audience), "Issuer": one.issuer},
+        }
+    else:
+        properties |= {
+            "AuthorizerType": "REQUEST",
+            "AuthorizerPayloadFormatVersion": "2.0",
+            "AuthorizerResultTtlInSeconds": one.result_ttl_seconds,
+            "AuthorizerUri": sub(
+                "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${"
+                + logical_id(one.function)
+                + ".Arn}/invocations"
+            ),
+            "EnableSimpleResponses": one.simple_responses,
+        }
+        if one.identity_sources:
+            properties["IdentitySource"] = list(one.identity_sources)
+    return planning.add(f"{api}{words}Authorizer", "AWS::ApiGatewayV2::Authorizer", properties)
+
+
+def _guarded(route: HttpRoute, guards: Mapping[str, str]) -> dict[str, object]:
+    """The properties of a route that has an authorizer."""
+    if route.authorizer is None:
+        return {}
+    kind = "JWT" if isinstance(route.authorizer, JwtAuthorizer) else "CUSTOM"
+    found: dict[str, object] = {
+        "AuthorizationType": kind,
+        "AuthorizerId": {"Ref": guards[route.authorizer.name]},
+    }
+    return found | ({"AuthorizationScopes": list(route.scopes)} if route.scopes else {})
+
+
+def _cors(cors: Cors) -> dict[str, object]:
+    found: dict[str, object] = {
+        "AllowMethods": list(cors.allow_methods),
+        "AllowOrigins": list(cors.allow_origins),
+    }
+    if cors.allow_headers:
+        found["AllowHeaders"] = list(cors.allow_headers)
+    if cors.expose_headers:
+        found["ExposeHeaders"] = list(cors.expose_headers)
+    if cors.allow_credentials:
+        found["AllowCredentials"] = True
+    if cors.max_age_seconds is not None:
+        found["MaxAge"] = cors.max_age_seconds
+    return found

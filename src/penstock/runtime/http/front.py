@@ -3,7 +3,8 @@
 1. The server's thread never touches the run. It leaves a request in a queue and wakes the loop through a socket; the
    loop invokes the function and gives the answer back with `call_soon_threadsafe`.
 2. Statuses, words and limits of what the front answers by itself are API Gateway's ("Quotas for configuring and
-   running an HTTP API"): 10 MB for a request, 30 seconds for an integration.
+   running an HTTP API"): 10 MB for a request, 30 seconds for an integration, by the run's clock.
+3. In order: the route is found, its authorizer asked, a preflight request answered, the function invoked.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 from uuid import uuid4
 
 import uvicorn
 
 from penstock.errors import UsageError
-from penstock.handlers.http.routing import Route, parse_route
+from penstock.handlers.http.routing import parse_route
 from penstock.runtime.functions import Functions
+from penstock.runtime.http.authorizing import Authorizers, Event
+from penstock.runtime.http.cross_origin import is_preflight, preflight, with_headers
 from penstock.runtime.http.events import Answer, Request, answer_of, event_of, message
+from penstock.runtime.http.settings import ApiSettings, RouteSettings
 from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
@@ -44,32 +48,30 @@ class Front:
     """Serves a run's functions over HTTP; a context manager.
 
     Args:
-        routes: a function's name for each route key: `POST /jobs`, `ANY /files/{key+}`, `$default`.
         port: 0 takes a free one; `url` says which.
-        api_id: what the events say that the API is called.
+        timeout_seconds: how long a function may take to answer.
 
     Raises:
         HandlerError: a route key is none.
-        UsageError: the address cannot be listened on.
+        UsageError: the address cannot be listened on, or an authorizer cannot work here.
     """
 
     def __init__(
         self,
         functions: Functions,
         scheduler: Scheduler,
+        api: ApiSettings,
         *,
-        routes: Mapping[str, str],
         host: str = "127.0.0.1",
         port: int = 8000,
-        api_id: str = "local",
         timeout_seconds: float = INTEGRATION_TIMEOUT_SECONDS,
     ) -> None:
         self._functions = functions
         self._scheduler = scheduler
-        self._default = routes.get(DEFAULT_ROUTE)
-        parsed = [(parse_route(key), name) for key, name in routes.items() if key != DEFAULT_ROUTE]
+        self._api = api
+        parsed = [(parse_route(key), one) for key, one in api.routes.items() if key != DEFAULT_ROUTE]
         self._routes = sorted(parsed, key=lambda one: one[0].order)
-        self._api_id = api_id
+        self._authorizers = Authorizers(api, functions, scheduler)
         self._timeout_seconds = timeout_seconds
         self._stopped = False
         self._waiting: SimpleQueue[tuple[Request, Reply]] = SimpleQueue()
@@ -143,36 +145,62 @@ class Front:
             self._invoke(request, reply)
 
     def _invoke(self, request: Request, reply: Reply) -> None:
-        found = self._find(request)
+        found, cors = self._find(request), self._api.cors
         if found is None:
-            reply(message(404, "Not Found"))
+            asked = cors is not None and is_preflight(request)
+            reply(preflight(cors, request) if cors and asked else message(404, "Not Found"))
             return
-        key, function, path_parameters = found
-        event = event_of(
+        key, route, path_parameters = found
+        event: Event = event_of(
             request,
             route=key,
             path_parameters=path_parameters,
             at=self._scheduler.now(),
             request_id=str(uuid4()),
-            api_id=self._api_id,
+            api_id=self._api.name,
             account=ACCOUNT,
         )
 
+        def allowed(caller: Event | None) -> None:
+            if cors is not None and is_preflight(request):
+                reply(preflight(cors, request))
+            elif cors is None:
+                self._integrate(route, event, caller, reply)
+            else:
+                self._integrate(
+                    route, event, caller, lambda answer: reply(with_headers(cors, request, answer))
+                )
+
+        self._authorizers.decide(route, request, event, allowed=allowed, refused=reply)
+
+    def _integrate(self, route: RouteSettings, event: Event, caller: Event | None, reply: Reply) -> None:
+        """Let the route's function answer."""
+        if caller is not None:
+            event["requestContext"] = {**cast("Event", event["requestContext"]), "authorizer": caller}
+        timer = self._scheduler.call_at(
+            self._scheduler.now() + self._timeout_seconds,
+            lambda: reply(message(503, "Service Unavailable")),
+        )
+
         def done(outcome: InvocationOutcome) -> None:
-            reply(answer_of(outcome))
+            if timer.waiting:
+                timer.cancel()
+                reply(answer_of(outcome))
 
         try:
-            self._functions.run(function, json.dumps(event).encode(), done, source="apigateway")
+            self._functions.run(route.function, json.dumps(event).encode(), done, source="apigateway")
         except ServiceError as error:
+            timer.cancel()
             too_large = error.status == 413
             reply(message(413, "Request Too Long") if too_large else message(500, "Internal Server Error"))
 
-    def _find(self, request: Request) -> tuple[str, str, dict[str, str]] | None:
-        for route, function in self._routes:
+    def _find(self, request: Request) -> tuple[str, RouteSettings, dict[str, str]] | None:
+        for route, settings in self._routes:
             found = route.match(request.path) if route.method in (request.method, "ANY") else None
             if found is not None:
-                return _key(route), function, found
-        return None if self._default is None else (DEFAULT_ROUTE, self._default, {})
+                return f"{route.method} {route.template}", settings, found
+        default = self._api.routes.get(DEFAULT_ROUTE)
+        return None if default is None else (DEFAULT_ROUTE, default, {})
 
     # --- In the server's thread ---------------------------------------------------------------------------
 
@@ -219,15 +247,8 @@ class Front:
 
         self._waiting.put((request, reply))
         self._wake()
-        try:
-            return await asyncio.wait_for(answered, self._timeout_seconds)
-        except TimeoutError:
-            return message(503, "Service Unavailable")
+        return await answered
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # the loop has been woken often enough already
             self._wake_out.send(b"\0")
-
-
-def _key(route: Route) -> str:
-    return f"{route.method} {route.template}"

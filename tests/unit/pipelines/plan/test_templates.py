@@ -15,10 +15,14 @@ from penstock.errors import DeclarationError
 from penstock.pipelines import (
     Bucket,
     BucketNotification,
+    Cors,
     EventBus,
     EventRule,
     Function,
     HttpApi,
+    HttpRoute,
+    JwtAuthorizer,
+    LambdaAuthorizer,
     Pipeline,
     Queue,
     QueueMapping,
@@ -71,7 +75,31 @@ def everything() -> Pipeline:
             Subscription(topic, to=worker),
             EventRule("on-thing", bus=bus, pattern={"source": ["x"]}, to=(inbox, worker, machine)),
             HttpApi("api", {"POST /items": worker, "$default": worker}),
+            guarded_api(worker),
             EventRule("hourly", schedule="rate(1 hour)", to=(inbox,)),
+        ),
+    )
+
+
+def guarded_api(worker: Function) -> HttpApi:
+    """An API with every option."""
+    tokens = JwtAuthorizer("tokens", issuer="https://issuer.example.com/", audience=("jobs",))
+    asked = LambdaAuthorizer("asked", function=Function("asks", "json.dumps"), result_ttl_seconds=60)
+    return HttpApi(
+        "guarded",
+        {
+            "GET /items": worker,
+            "POST /items": HttpRoute(worker, authorizer=tokens, scopes=("write",)),
+            "GET /health": HttpRoute(worker),
+        },
+        authorizer=asked,
+        cors=Cors(
+            allow_origins=("https://app.example.com",),
+            allow_headers=("authorization",),
+            expose_headers=("location",),
+            max_age_seconds=300,
+            allow_methods=("GET", "POST"),
+            allow_credentials=True,
         ),
     )
 
@@ -185,3 +213,21 @@ def test_template_of_the_reference_pipeline() -> None:
     `penstock plan file-processing --format json --output tests/golden/file_processing.template.json` renews it.
     """
     assert written(plan(file_processing), "json") == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_an_api_has_its_authorizers_and_its_cors() -> None:
+    """CloudFormation, "AWS::ApiGatewayV2::Authorizer"; the function that decides may be invoked by the API."""
+    template: Any = plan(Pipeline("guarded", parts=(guarded_api(Function("worker", "json.dumps")),)))
+    resources = template["Resources"]
+    routes = {
+        one["Properties"]["RouteKey"]: one["Properties"]
+        for one in resources.values()
+        if one["Type"] == "AWS::ApiGatewayV2::Route"
+    }
+    assert routes["GET /items"]["AuthorizationType"] == "CUSTOM"
+    assert routes["POST /items"]["AuthorizationScopes"] == ["write"]
+    assert routes["POST /items"]["AuthorizerId"] == {"Ref": "GuardedHttpApiTokensAuthorizer"}
+    assert "AuthorizationType" not in routes["GET /health"]
+    assert resources["GuardedHttpApiAskedAuthorizer"]["Properties"]["EnableSimpleResponses"] is True
+    assert "AsksFunctionFromGuardedHttpApi" in resources
+    assert resources["GuardedHttpApi"]["Properties"]["CorsConfiguration"]["AllowCredentials"] is True
