@@ -16,18 +16,14 @@ Members = Mapping[str, JSON]
 
 @dataclass(frozen=True, slots=True)
 class StateNode:
-    """A state where it stands."""
+    """A state where it stands; its type is empty if it has none."""
 
     name: str
     members: Members
     pointer: str
     flow: FlowNode
     jsonata: bool
-
-    @property
-    def type(self) -> str:
-        kind = self.members.get("Type")
-        return kind if isinstance(kind, str) else ""
+    type: str
 
     def at(self, *names: str | int) -> str:
         """The pointer of a member of the state."""
@@ -60,6 +56,7 @@ class FlowNode:
                 f"{self.pointer}/States/{escaped(name)}",
                 self,
                 _is_jsonata(state, self.jsonata),
+                kind if isinstance(kind := state.get("Type"), str) else "",
             )
             for name, state in found.items()
             if isinstance(state, dict)

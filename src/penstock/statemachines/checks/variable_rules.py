@@ -104,7 +104,7 @@ def _names(text: str, state: StateNode, *, is_path: bool) -> set[str]:
             for part in group.split(",")
         }
         return set(_READ_BY_JSONATA.findall(bare)) - bound - _GIVEN - _FUNCTIONS
-    if not is_path:
+    if not is_path or (text.startswith("$.") and "$" not in text[1:]):
         return set()
     return set(_READ_BY_PATH.findall(_TEXT.sub(" ", text)))
 

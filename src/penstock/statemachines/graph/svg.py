@@ -21,7 +21,7 @@ _STYLE = """
 .arrow{fill:none;stroke:#7b8794;stroke-width:1.4}.catch{stroke-dasharray:5 4;stroke:#c2410c}
 .head{fill:#7b8794}.head-catch{fill:#c2410c}.head-taken{fill:#2563eb}
 .label{font-size:10.5px;fill:#52606d}.label-catch{fill:#c2410c}
-.halo{stroke:#ffffff;stroke-width:4px;paint-order:stroke;stroke-linejoin:round}
+.halo{stroke:#ffffff;stroke-width:4px;stroke-linejoin:round}
 .dot{fill:#1f2933}.ring{fill:none;stroke:#1f2933;stroke-width:1.4}.mark{stroke:none}
 .Task{fill:#f59e0b}.Choice{fill:#8b5cf6}.Map{fill:#0ea5e9}.Parallel{fill:#0ea5e9}.Wait{fill:#64748b}
 .Pass{fill:#94a3b8}.Succeed{fill:#16a34a}.Fail{fill:#dc2626}
@@ -155,10 +155,10 @@ def _label(arrow: PlacedArrow) -> Iterator[str]:
         return
     x, y = _label_point(arrow)
     is_catch = arrow.arrow.kind is ArrowKind.CATCH
-    yield (
-        f'<text class="label halo{" label-catch" if is_catch else ""}" x="{x:.1f}" y="{y:.1f}" '
-        f'text-anchor="middle">{escape(arrow.arrow.label)}</text>'
-    )
+    text = f'x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{escape(arrow.arrow.label)}</text>'
+    # Two texts, since not every program that draws SVG knows `paint-order`.
+    yield f'<text class="label halo" aria-hidden="true" {text}'
+    yield f'<text class="label{" label-catch" if is_catch else ""}" {text}'
 
 
 def _label_point(arrow: PlacedArrow) -> Point:
