@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types rooms unit clean
+.PHONY: demo test test-integration lint types rooms unit clean
 
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
@@ -24,7 +24,10 @@ rooms: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not integration"
+
+test-integration: $(READY)
+	$(BIN)/pytest -m integration
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("penstock needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'

@@ -88,7 +88,7 @@ def moto_match(case: Case) -> Match:
 
 def localstack_match(case: Case) -> Match:
     """LocalStack's matcher of a pattern."""
-    from localstack.services.events.event_rule_engine import EventRuleEngine  # type: ignore[import-not-found]
+    from localstack.services.events.event_rule_engine import EventRuleEngine
 
     engine = EventRuleEngine()
     compiled = (

@@ -7,11 +7,13 @@ made again.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +32,11 @@ FUNCTIONS: Final = ("awslambdaric", "boto3")
 INSTALL_SECONDS: Final = 900
 _STAMP: Final = "penstock.stamp"
 _SHOWN_LINES: Final = 12
+
+
+def functions_environment(folder: Path, series: str) -> Path:
+    """The environment among others in a folder for functions that run on a version of Python: `python3.13`."""
+    return folder / f"python{series}"
 
 
 def environment_python(folder: Path) -> Path:
@@ -54,6 +61,11 @@ def make_environment(folder: Path, requirements: Sequence[str], python: Python) 
     Raises:
         LocalStackError: something cannot be installed, or written.
     """
+    with _locked(folder):
+        return _make(folder, requirements, python)
+
+
+def _make(folder: Path, requirements: Sequence[str], python: Python) -> bool:
     if is_ready(folder, requirements, python):
         return False
     shutil.rmtree(folder, ignore_errors=True)
@@ -68,6 +80,25 @@ def make_environment(folder: Path, requirements: Sequence[str], python: Python) 
     _run([*pip, "install", "--no-input", "--constraint", LOCK, *requirements], folder)
     (folder / _STAMP).write_text(_stamp(requirements, python))
     return True
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time makes an environment; the others find it made."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder.with_name(f"{folder.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise LocalStackError(
+            f"the environment cannot be made: {error.strerror or error}",
+            at=str(folder),
+            fix="name another state folder with --state",
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _stamp(requirements: Sequence[str], python: Python) -> str:

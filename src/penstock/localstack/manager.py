@@ -29,6 +29,7 @@ from typing import Final
 from penstock.errors import LocalStackError
 from penstock.localstack import environments, processes
 from penstock.localstack.environments import environment_python, is_ready, make_environment
+from penstock.localstack.plugin_folder import EXECUTOR, TABLES, write_plugin_folder
 from penstock.localstack.processes import Process
 from penstock.localstack.pythons import Python, find_python
 
@@ -108,7 +109,7 @@ def folder_in(state: Path) -> Folder:
 def status(folder: Folder) -> Server | None:
     """The server that runs and answers, if there is one."""
     server = _recorded(folder)
-    return server if server is not None and _is_healthy(server) else None
+    return server if server is not None and answers(server.endpoint_url) else None
 
 
 def up(
@@ -169,11 +170,6 @@ def log_tail(folder: Folder) -> str:
         return ""
 
 
-def functions_environment(environments_folder: Path, series: str) -> Path:
-    """The environment of functions that run on a version of Python: `python3.13`."""
-    return environments_folder / f"python{series}"
-
-
 def _settle(folder: Folder, server: Server | None, *, grace_seconds: float) -> bool:
     leader = server.process if server is not None else None
     return processes.end(leader, lambda: processes.marked(folder.path), grace_seconds=grace_seconds)
@@ -183,7 +179,7 @@ def _environments(folder: Folder, wanted: Path | None, tell: Callable[[str], Non
     """Make LocalStack's environment and the functions', both at once."""
     python = find_python(wanted)
     localstack = folder.environments / "localstack"
-    functions = functions_environment(folder.environments, python.series)
+    functions = environments.functions_environment(folder.environments, python.series)
     if not is_ready(localstack, environments.LOCALSTACK, python):
         tell(
             f"installing LocalStack {environments.VERSION} for Python {python.version}, once (about a minute)"
@@ -202,6 +198,7 @@ def _start(folder: Folder, python: Python, port: int | None) -> Server:
     chosen = port if port is not None else _free_port()
     shutil.rmtree(folder.data / "tmp", ignore_errors=True)
     (folder.data / "tmp").mkdir(parents=True)
+    _share_downloads(folder)
     environ = _environ(folder, chosen)
     runtime = environment_python(folder.environments / "localstack")
     command: list[str | Path] = [runtime, "-m", "localstack.runtime.main"]
@@ -238,19 +235,34 @@ def _start(folder: Folder, python: Python, port: int | None) -> Server:
     return server
 
 
+def _share_downloads(folder: Folder) -> None:
+    """What LocalStack downloads itself (the server of Kinesis, by npm) belongs to the environments."""
+    downloads, link = folder.environments / "downloads", folder.data / "fs/var/lib/localstack/lib"
+    downloads.mkdir(exist_ok=True)
+    if not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(link, ignore_errors=True)
+        link.symlink_to(downloads, target_is_directory=True)
+
+
 def _environ(folder: Folder, port: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
     return kept | {
         processes.MARK: str(folder.path),
+        processes.ENVIRONMENTS: str(folder.environments),
+        "PYTHONPATH": str(write_plugin_folder(folder.path / "plugin")),
         "DISABLE_EVENTS": "1",
         "DNS_ADDRESS": "0",
         "EAGER_SERVICE_LOADING": "0",
         "FILESYSTEM_ROOT": str(folder.data / "fs"),
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "KINESIS_PERSISTENCE": "0",
+        "LAMBDA_RUNTIME_EXECUTOR": EXECUTOR,
         "LOCALSTACK_HOST": f"localhost:{port}",
         "NO_PROXY": ",".join(filter(None, (kept.get("NO_PROXY", ""), "127.0.0.1", "localhost"))),
         "OVERRIDE_IN_DOCKER": "0",
+        "PROVIDER_OVERRIDE_DYNAMODB": TABLES,
+        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS": TABLES,
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "SQS_ENDPOINT_STRATEGY": "path",
         "TMPDIR": str(folder.data / "tmp"),
@@ -262,15 +274,16 @@ def _becomes_healthy(server: Server, seconds: float) -> bool:
     """Wait until it answers; not if it ends, or takes longer."""
     deadline = time.monotonic() + seconds
     while processes.is_alive(server.process) and time.monotonic() < deadline:
-        if _is_healthy(server):
+        if answers(server.endpoint_url):
             return True
         time.sleep(_LOOK_SECONDS)
     return False
 
 
-def _is_healthy(server: Server) -> bool:
+def answers(endpoint_url: str) -> bool:
+    """Whether a LocalStack of this version is ready there."""
     try:
-        with _OPENER.open(f"{server.endpoint_url}/_localstack/health", timeout=5) as answer:
+        with _OPENER.open(f"{endpoint_url}/_localstack/health", timeout=5) as answer:
             return bool(json.load(answer)["version"] == environments.VERSION)
     except (OSError, ValueError, KeyError):
         return False

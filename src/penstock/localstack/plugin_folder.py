@@ -28,7 +28,7 @@ ENTRY_POINTS: Final[Mapping[str, Mapping[str, str]]] = {
         f"dynamodbstreams:{TABLES}": "penstock.localstack.plugin.tables:dynamodbstreams",
     },
     "localstack.hooks.on_infra_start": {
-        "penstock_jsonata": "penstock.localstack.plugin.jsonata:use_our_jsonata",
+        "penstock_jsonata": "penstock.localstack.plugin.jsonata:penstock_jsonata",
     },
 }
 """By namespace: the name, and where the plugin is."""

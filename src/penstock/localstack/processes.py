@@ -18,6 +18,9 @@ from typing import Final
 MARK: Final = "PENSTOCK_LOCALSTACK"
 """The environment variable that everything which was started carries; its value is the folder."""
 
+ENVIRONMENTS: Final = "PENSTOCK_LOCALSTACK_ENVIRONMENTS"
+"""Tells LocalStack's plugin where the functions' virtual environments are."""
+
 _LOOK_SECONDS: Final = 0.05
 
 

@@ -1,15 +1,21 @@
-"""The pytest plugin that is installed with penstock: the fixture `embedded`.
+"""The pytest plugin that is installed with penstock: the fixtures `embedded` and `localstack`.
 
     def test_a_file_goes_through(embedded: StartPipeline) -> None:
         with embedded(pipeline) as run:
             run.upload_to_entry(path)
             run.run_until_idle()
 
-Nothing of the runtime is imported before a test asks for the fixture.
+    def test_a_file_is_told_of(localstack: LocalStack) -> None:
+        s3 = localstack.client("s3")
+
+Nothing of the rooms is imported before a test asks for a fixture.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +24,7 @@ import pytest
 if TYPE_CHECKING:
     from penstock.pipelines import Pipeline
     from penstock.runtime.embedded import Embedded
+    from penstock.testing.localstack import LocalStack
 
 
 class StartPipeline(Protocol):
@@ -38,3 +45,25 @@ def embedded(tmp_path: Path) -> StartPipeline:
         return Embedded(pipeline, folder, clock=VirtualClock(), seed=seed)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def localstack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[LocalStack]:
+    """A LocalStack 4.14 for the session's tests: the one of `AWS_ENDPOINT_URL`, or one that is brought up for them.
+
+    Its virtual environment is the one of `penstock localstack up` in pytest's root folder. Where there can be no
+    LocalStack the tests are skipped, and where `CI=true` they fail; see `penstock.testing.localstack`.
+    """
+    from penstock.errors import LocalStackError
+    from penstock.testing.localstack import localstack_for_tests, unavailable
+
+    if told := os.environ.get("PENSTOCK_WITHOUT_LOCALSTACK"):
+        pytest.skip(told)
+    environments = pytestconfig.rootpath / ".penstock" / "localstack" / "environments"
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("localstack")
+        try:
+            found = stack.enter_context(localstack_for_tests(folder, environments=environments))
+        except LocalStackError as error:
+            unavailable(str(error))
+        yield found

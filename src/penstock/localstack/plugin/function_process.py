@@ -1,0 +1,211 @@
+"""One execution environment of a function: a process that runs awslambdaric against a Runtime API of its own.
+
+As Lambda does it: the process is kept between invocations; one that times out, or ends, is killed with all that it
+started, and the next invocation initializes another. What the function writes is its log.
+
+1. Standard library only.
+2. The process gets nothing of LocalStack's own environment but the PATH.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.localstack.plugin.runtime_api import Answer, Event, InitError, RuntimeApi, error_payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """What is run, and how.
+
+    Attributes:
+        python: an interpreter whose environment has awslambdaric.
+        folder: the unpacked code.
+        timeout_seconds: of one invocation.
+    """
+
+    python: Path
+    folder: Path
+    handler: str
+    version: str
+    timeout_seconds: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """An invocation's answer, and what the function has written meanwhile between Lambda's own lines."""
+
+    answer: Answer
+    log: str
+
+
+class FunctionProcess:
+    """The environment. One thread at a time invokes it; `stop` may come from any."""
+
+    def __init__(self, code: Code, environ: Mapping[str, str]) -> None:
+        self._code = code
+        self._environ = dict(environ)
+        self._temporary = Path(tempfile.mkdtemp(prefix="function-"))
+        self._log = (self._temporary / "log").open("ab+", buffering=0)
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._api: RuntimeApi | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Initialize it: returns when the runtime asks for its first invocation.
+
+        Raises:
+            InitError: it could not be.
+        """
+        with self._lock:
+            if self._stopped:
+                raise InitError(error_payload("Sandbox.Stopped", "The environment has been stopped"))
+            api = RuntimeApi()
+            process = self._spawn(api.address)
+            self._api, self._process = api, process
+        threading.Thread(target=_watch, args=(process, api), daemon=True).start()
+        try:
+            api.ready.result()
+        except ProcessLookupError:
+            self._kill()
+            message = f"Error: Runtime exited with error: {_exit_text(process)}"
+            raise InitError(error_payload("Runtime.ExitError", message)) from None
+        except InitError:
+            self._kill()
+            raise
+
+    def invoke(self, request_id: str, payload: bytes, *, function_arn: str, trace_id: str) -> Outcome:
+        """Run it once; a process that has ended since is initialized again, in the invocation's own time.
+
+        Raises:
+            InitError: it could not be initialized again.
+        """
+        began = time.time()
+        timeout = self._code.timeout_seconds
+        if self._api is None or self._process is None or self._process.poll() is not None:
+            self._kill()
+            self.start()
+        api, process = self._api, self._process
+        assert api is not None
+        assert process is not None
+        event = Event(
+            request_id=request_id,
+            payload=payload,
+            function_arn=function_arn,
+            deadline=began + timeout,
+            trace_id=trace_id,
+        )
+        try:
+            answer = api.invoke(event, event.deadline - time.time())
+        except TimeoutError:
+            self._kill()
+            message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
+            answer = Answer(payload=error_payload("Sandbox.Timedout", message), is_error=True)
+        except ProcessLookupError:
+            self._kill()
+            message = f"RequestId: {request_id} Error: Runtime exited with error: {_exit_text(process)}"
+            answer = Answer(payload=error_payload("Runtime.ExitError", message), is_error=True)
+        return Outcome(answer=answer, log=self._lines(request_id, time.time() - began, process.pid))
+
+    def log(self) -> str:
+        """What has been written since the last invocation."""
+        if self._log.closed:
+            return ""
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def stop(self) -> None:
+        """Kill it, and remove what it has written."""
+        with self._lock:
+            self._stopped = True
+        self._kill()
+        self._log.close()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _spawn(self, address: str) -> subprocess.Popen[bytes]:
+        scratch = self._temporary / "tmp"
+        scratch.mkdir(exist_ok=True)
+        environ = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(scratch),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self._environ,
+            "AWS_LAMBDA_RUNTIME_API": address,
+            "LAMBDA_TASK_ROOT": str(self._code.folder),
+            "NO_PROXY": "127.0.0.1,localhost",
+            "TMPDIR": str(scratch),
+        }
+        return subprocess.Popen(
+            [self._code.python, "-m", "awslambdaric", self._code.handler],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            cwd=self._code.folder,
+            env=environ,
+            start_new_session=True,
+        )
+
+    def _kill(self) -> None:
+        with self._lock:
+            api, process, self._api, self._process = self._api, self._process, None, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of it may be left
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if api is not None:
+            api.close()
+
+    def _lines(self, request_id: str, seconds: float, pid: int) -> str:
+        """The log of one invocation, as Lambda has it ("Log and monitor Python Lambda functions")."""
+        written = self.log()
+        if not self._log.closed:
+            self._log.truncate(0)
+        if written and not written.endswith("\n"):
+            written += "\n"
+        milliseconds = seconds * 1000
+        report = [
+            f"REPORT RequestId: {request_id}",
+            f"Duration: {milliseconds:.2f} ms",
+            f"Billed Duration: {int(milliseconds) + 1} ms",
+            f"Memory Size: {self._code.memory_mb} MB",
+            *_memory(pid),
+        ]
+        return (
+            f"START RequestId: {request_id} Version: {self._code.version}\n"
+            f"{written}"
+            f"END RequestId: {request_id}\n" + "\t".join(report) + "\n"
+        )
+
+
+def _watch(process: subprocess.Popen[bytes], api: RuntimeApi) -> None:
+    """Close the API when the process has ended."""
+    process.wait()
+    api.close()
+
+
+def _exit_text(process: subprocess.Popen[bytes]) -> str:
+    code = process.wait()
+    return f"signal: {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+
+
+def _memory(pid: int) -> list[str]:
+    """The most memory that it has had, where the system tells (Linux: VmHWM in proc_pid_status(5))."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return []
+    found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return [f"Max Memory Used: {found[0] // 1024} MB"] if found else []

@@ -1,0 +1,114 @@
+"""A LocalStack for tests: one that is already there, or one that is brought up for them.
+
+    AWS_ENDPOINT_URL               the endpoint to use, such as that of docker-compose.yml
+    PENSTOCK_WITHOUT_LOCALSTACK    why tests that need LocalStack are skipped, in CI as well
+
+Where there can be none, a test that needs it is skipped and says why; where `CI=true`, it fails instead.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+
+from penstock.errors import LocalStackError
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+_LOOK_SECONDS: Final = 0.1
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalStack:
+    """A LocalStack that is up.
+
+    Attributes:
+        endpoint_url: `http://127.0.0.1:4566`.
+        functions_on: the runtime that its functions have without a container, `python3.13`; None with Docker.
+    """
+
+    endpoint_url: str
+    functions_on: str | None
+
+    def client(self, service: str) -> BaseClient:
+        """A boto3 client, by localstack-client's session.
+
+        Raises:
+            LocalStackError: localstack-client is not installed.
+        """
+        try:
+            from localstack_client.session import Session
+        except ModuleNotFoundError as error:
+            raise LocalStackError(
+                "sessions against LocalStack need localstack-client, which is not installed",
+                fix="pip install 'penstock[localstack]'",
+            ) from error
+        client: BaseClient = Session(localstack_host=urlsplit(self.endpoint_url).netloc).client(service)
+        return client
+
+
+@contextmanager
+def localstack_for_tests(folder: Path, *, environments: Path) -> Iterator[LocalStack]:
+    """The LocalStack of `AWS_ENDPOINT_URL`, or one that is brought up, and ended afterwards.
+
+    Args:
+        folder: what it keeps is kept here.
+        environments: where its virtual environments are, or are made; `.penstock/localstack/environments` shares
+            those of `penstock localstack up`.
+
+    Raises:
+        LocalStackError: there can be none here.
+    """
+    from penstock.localstack import manager
+
+    given = os.environ.get("AWS_ENDPOINT_URL")
+    if given:
+        if not manager.answers(given):
+            raise LocalStackError(
+                f"AWS_ENDPOINT_URL is {given}, and no LocalStack answers there",
+                fix="start it (docker compose up --wait), or unset the variable",
+            )
+        yield LocalStack(endpoint_url=given, functions_on=None)
+        return
+    place = manager.Folder(path=folder.absolute(), environments=environments.absolute())
+    server = manager.up(place)
+    try:
+        series = ".".join(server.python.split(".")[:2])
+        yield LocalStack(endpoint_url=server.endpoint_url, functions_on=f"python{series}")
+    finally:
+        manager.down(place, grace_seconds=0)
+
+
+def eventually(look: Callable[[], _Found | None], *, seconds: float = 30.0, of: str = "it") -> _Found:
+    """What `look` gives as soon as it gives something true.
+
+    Args:
+        of: what is waited for, for the message.
+
+    Raises:
+        AssertionError: not in time; with what was seen last.
+    """
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{of} did not come in {seconds:g} s; seen last: {found!r}")
+        time.sleep(_LOOK_SECONDS)
+    return found
+
+
+def unavailable(why: str) -> NoReturn:
+    """End a test that needs what is missing: skipped with the reason, or failed where `CI=true`."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{why}\nPENSTOCK_WITHOUT_LOCALSTACK=WHY skips what needs it", pytrace=False)
+    pytest.skip(why)
