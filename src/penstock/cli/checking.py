@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_all(name: str | None, start: Path) -> Sequence[PenstockError]:
-    """Check one pipeline of the project, or all of them.
+    """Check one pipeline of the project, or all of them with every definition in `statemachines/`.
 
     Raises:
         UsageError: there is no project, or no such pipeline.
@@ -33,7 +33,17 @@ def check_all(name: str | None, start: Path) -> Sequence[PenstockError]:
             list(pipelines_in(path, project))
         except DeclarationError as error:
             found += error.problems or (error,)
+    files = sorted((project / "statemachines").glob("*.asl.*"))
+    # A definition's own problems are told of with line and column; its pipeline need not tell of them again.
+    found = [one for one in found if not _is_about_a_file(one, [path.name for path in files])]
+    for path in files:
+        found += check_definition_file(path.relative_to(start) if path.is_relative_to(start) else path)
     return found
+
+
+def _is_about_a_file(problem: PenstockError, names: Sequence[str]) -> bool:
+    told = isinstance(problem, RuleError) and problem.rule == "PL607"
+    return told and any(f"/{name}  " in (problem.at or "") for name in names)
 
 
 def check_definition_file(path: Path) -> Sequence[PenstockError]:

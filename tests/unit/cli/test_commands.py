@@ -157,6 +157,31 @@ def test_check_of_a_definition(tmp_path: Path) -> None:
     assert str(path) in result.output
 
 
+def test_check_looks_at_the_definitions_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each once, with line and column, warnings included; also those that no pipeline names."""
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "__init__.py").touch()
+    (tmp_path / "pipelines" / "one.py").write_text(
+        "from penstock.pipelines import Pipeline, StateMachine\n"
+        "pipeline = Pipeline('one', parts=(StateMachine('m', 'statemachines/m.asl.yaml'),))\n"
+    )
+    (tmp_path / "statemachines").mkdir()
+    (tmp_path / "statemachines" / "m.asl.yaml").write_text(
+        "StartAt: A\nStates:\n  A: {Type: Pass, Next: B}\n"
+    )
+    (tmp_path / "statemachines" / "unused.asl.json").write_text(
+        '{"StartAt": "A", "States": {"A": {"Type": "Pass", "InputPath": null, "OutputPath": "$.a", "End": true}}}'
+    )
+    monkeypatch.chdir(tmp_path)
+    result = penstock("check")
+    assert result.exit_code == 1
+    assert "at: statemachines/m.asl.yaml:3:19  /States/A/Next" in result.output
+    assert "SM501 warning: nothing that comes here" in result.output
+    assert "PL607" not in result.output
+    assert result.output.endswith("2 problems\n")
+    assert "PL607 SM102" in penstock("check", "one").output
+
+
 def test_explain() -> None:
     """A rule's title and where it comes from; an unknown rule names those that there are."""
     result = penstock("explain", "pl201")
