@@ -164,6 +164,7 @@ def encoded(value: object) -> object:
     Raises:
         HandlerError: something in it has no JSON form.
     """
+    _complete(value)
     try:
         return msgspec.to_builtins(value, str_keys=True, enc_hook=_dumped)
     except (TypeError, NotImplementedError) as error:
@@ -171,6 +172,31 @@ def encoded(value: object) -> object:
             f"the result cannot be written as JSON: {error}",
             fix="return dictionaries, lists, numbers, texts, dataclasses, Structs or Pydantic models",
         ) from error
+
+
+def _complete(value: object) -> None:
+    """Give decoded dataclasses their defaults as attributes of their own.
+
+    msgspec leaves a default where it decodes it, in the class, and does not look there when it encodes (0.22).
+    """
+    if isinstance(value, dict):
+        for member in value.values():
+            _complete(member)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for element in value:
+            _complete(element)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _complete(getattr(value, name))
+    elif (declared := getattr(value, "__dataclass_fields__", None)) is not None and not isinstance(
+        value, type
+    ):
+        own = getattr(value, "__dict__", None)
+        for name in declared:
+            member = getattr(value, name, None)
+            if own is not None and name not in own and hasattr(value, name):
+                own[name] = member
+            _complete(member)
 
 
 def _dumped(value: object) -> object:

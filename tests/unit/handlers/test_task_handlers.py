@@ -54,6 +54,33 @@ def test_a_result_becomes_json() -> None:
     }
 
 
+@dataclass
+class Options:
+    name: str
+    size: int = 4
+    chunk: Chunk | None = None
+
+
+@dataclass(frozen=True)
+class Several:
+    options: list[Options]
+    first: Options | None = None
+
+
+def test_defaults_are_not_lost_on_the_way_through() -> None:
+    """What was left out of the input is in the output, at any depth."""
+
+    @on_task
+    def handle(several: Several) -> Several:
+        return several
+
+    given = {"options": [{"name": "a"}, {"name": "b", "size": 5}]}
+    assert handle.invoke(given, FakeContext()) == {
+        "options": [{"name": "a", "size": 4, "chunk": None}, {"name": "b", "size": 5, "chunk": None}],
+        "first": None,
+    }
+
+
 def test_models_in_and_out() -> None:
     """A Pydantic model validates itself, alone and in a list."""
 
