@@ -18,7 +18,7 @@ from types import MappingProxyType
 from penstock.errors import ExpressionSyntaxError, PathError
 from penstock.statemachines.java_text import java_text
 from penstock.statemachines.jsonpath_conditions import Resolver, function_value, holds
-from penstock.statemachines.jsonpath_syntax import (
+from penstock.statemachines.jsonpath_steps import (
     Descent,
     Filter,
     Function,
@@ -31,8 +31,8 @@ from penstock.statemachines.jsonpath_syntax import (
     Slice,
     Step,
     Wildcard,
-    parse_path,
 )
+from penstock.statemachines.jsonpath_syntax import parse_path
 
 __all__ = ["Path", "ReferencePath", "compile_path", "compile_reference_path"]
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 
 from penstock.errors import PathError
-from penstock.statemachines.jsonpath_syntax import (
+from penstock.statemachines.jsonpath_steps import (
     Comparison,
     Condition,
     Junction,

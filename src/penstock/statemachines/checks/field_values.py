@@ -30,7 +30,7 @@ from penstock.statemachines.checks.shapes import (
 from penstock.statemachines.checks.tree import StateNode
 from penstock.statemachines.intrinsics import compile_intrinsic, looks_like_intrinsic
 from penstock.statemachines.jsonpath import Path, compile_path
-from penstock.statemachines.jsonpath_syntax import Index, Property, Root, Step
+from penstock.statemachines.jsonpath_steps import Index, Property, Root, Step
 from penstock.statemachines.values import JSON
 
 Place = tuple[str | int, ...]

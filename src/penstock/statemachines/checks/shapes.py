@@ -13,7 +13,7 @@ from functools import reduce
 from types import MappingProxyType
 from typing import Final
 
-from penstock.statemachines.jsonpath_syntax import Index, Property, Step
+from penstock.statemachines.jsonpath_steps import Index, Property, Step
 from penstock.statemachines.values import JSON, type_name
 
 _NO_MEMBERS: Final[Mapping[str, Shape]] = MappingProxyType({})
