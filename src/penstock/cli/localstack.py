@@ -78,11 +78,17 @@ def status(ctx: click.Context) -> None:
 
 def _shown(server: Server, log: Path) -> str:
     from penstock.localstack.environments import VERSION
+    from penstock.localstack.plugin_folder import OWN, REPLACED
 
+    rows = {
+        f"LocalStack {VERSION}": (server.endpoint_url,),
+        "process": (f"{server.pid}, Python {server.python}",),
+        "log": (str(log),),
+        "its own": OWN,
+        "replaced": REPLACED,
+    }
     return "\n".join(
-        [
-            f"LocalStack {VERSION}  {server.endpoint_url}",
-            f"process            {server.pid}, Python {server.python}",
-            f"log                {log}",
-        ]
+        f"{title if number == 0 else '':<18} {line}"
+        for title, lines in rows.items()
+        for number, line in enumerate(lines)
     )

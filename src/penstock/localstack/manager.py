@@ -195,7 +195,7 @@ def _environments(folder: Folder, wanted: Path | None, tell: Callable[[str], Non
 
 
 def _start(folder: Folder, python: Python, port: int | None) -> Server:
-    chosen = port if port is not None else _free_port()
+    chosen = _port(port)
     shutil.rmtree(folder.data / "tmp", ignore_errors=True)
     (folder.data / "tmp").mkdir(parents=True)
     _share_downloads(folder)
@@ -304,9 +304,16 @@ def _write(path: Path, server: Server) -> None:
     partial.rename(path)
 
 
-def _free_port() -> int:
+def _port(wanted: int | None) -> int:
+    """A free port, or the one that is wanted if it is free."""
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", wanted or 0))
+        except OSError as error:
+            raise LocalStackError(
+                f"the port {wanted} is in use", at="127.0.0.1", fix="name another one, or leave --port out"
+            ) from error
         return int(one.getsockname()[1])
 
 

@@ -33,6 +33,19 @@ ENTRY_POINTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """By namespace: the name, and where the plugin is."""
 
+OWN: Final = (
+    "S3, SQS, SNS, EventBridge, Step Functions, CloudFormation, event source mappings, IAM, STS, KMS, SSM,",
+    "Secrets Manager, CloudWatch and its logs; Kinesis by kinesis-local, which it installs with npm",
+)
+"""What is LocalStack's own, for people."""
+
+REPLACED: Final = (
+    "Lambda: functions are processes of this machine, without containers, layers and memory limits",
+    "DynamoDB and its streams: moto's tables (LocalStack has DynamoDB Local, which needs Java)",
+    "JSONata: penstock.statemachines (LocalStack has a Java library)",
+)
+"""What the plugin puts in place of LocalStack's, for people."""
+
 
 def write_plugin_folder(folder: Path) -> Path:
     """Make the folder, or bring it up to date; returns it."""
