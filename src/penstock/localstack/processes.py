@@ -22,6 +22,7 @@ ENVIRONMENTS: Final = "PENSTOCK_LOCALSTACK_ENVIRONMENTS"
 """Tells LocalStack's plugin where the functions' virtual environments are."""
 
 _LOOK_SECONDS: Final = 0.05
+_ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +52,40 @@ def marked(folder: Path) -> tuple[Process, ...]:
 
     Linux only; elsewhere there is no such look at a process's environment, and nothing is found.
     """
+    if sys.platform != "linux":
+        return ()
     mark = f"{MARK}={folder}".encode()
     found: list[Process] = []
-    for entry in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
-        try:
-            environment = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:  # it has ended, or belongs to somebody else
-            continue
-        if mark in environment:
-            found.append(process(int(entry.name)))
+    entries = list(Path("/proc").glob("[0-9]*"))
+    for _ in range(_ROUNDS):
+        unknown: list[Path] = []
+        for entry in entries:
+            environment = _environment(entry)
+            if mark in environment:
+                found.append(process(int(entry.name)))
+            elif not any(environment) and _is_program(entry):
+                unknown.append(entry)
+        if not unknown:
+            break
+        time.sleep(_LOOK_SECONDS / 5)
+        entries = unknown
     return tuple(one for one in found if one.started)
+
+
+def _environment(entry: Path) -> list[bytes]:
+    """Empty for a moment while a process becomes another program."""
+    try:
+        return (entry / "environ").read_bytes().split(b"\0")
+    except OSError:  # it has ended, or belongs to somebody else
+        return [b"?"]
+
+
+def _is_program(entry: Path) -> bool:
+    """Not a thread of the kernel, nor dead: those never have an environment."""
+    try:
+        return bool(os.readlink(entry / "exe")) and bool(_started(int(entry.name)))
+    except OSError:
+        return False
 
 
 def end(
@@ -83,10 +108,15 @@ def end(
             _wait([leader], grace_seconds)
         _signal_group(leader.pid, signal.SIGKILL)
         _wait([leader], 10)
-    for one in (left := [one for one in others() if is_alive(one)]):
-        _signal(one.pid, signal.SIGKILL)
-    _wait(left, 10)
-    return ended or bool(left)
+    for _ in range(_ROUNDS):  # what is being ended may have started something since it was looked for
+        left = [one for one in others() if is_alive(one)]
+        if not left:
+            break
+        ended = True
+        for one in left:
+            _signal(one.pid, signal.SIGKILL)
+        _wait(left, 10)
+    return ended
 
 
 def _wait(some: Iterable[Process], seconds: float) -> None:
