@@ -14,7 +14,7 @@ from typing import Final, Protocol, cast
 
 from penstock.errors import TargetError, UsageError
 from penstock.pipelines.deploy.change_sets import ChangeSet, create_change_set, discard, execute
-from penstock.pipelines.deploy.endpoints import Template, for_localstack
+from penstock.pipelines.deploy.endpoints import Template, for_localstack, remove_leftovers
 from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.deploy.events import Following, Tell
 from penstock.pipelines.deploy.failures import failure
@@ -128,6 +128,8 @@ def deploy(
         bucket, code = _upload(request, destination, {**defaults, **old, **values}, terminal, build)
         body = _body(request, destination, template, bucket)
         kind = make_ready(destination, request.stack, terminal.tell, terminal.sleep)
+        if destination.localstack and kind == "CREATE" and before is not None:
+            remove_leftovers(destination, request.pipeline, request.stage)
         kept = old if kind == "UPDATE" else {}
         parameters = {name: values.get(name) for name in known if name in values or name in kept} | code
         change_set = create_change_set(

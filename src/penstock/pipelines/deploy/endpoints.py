@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
+
+from botocore.exceptions import ClientError
 
 from penstock.errors import TargetError
+from penstock.pipelines.deploy.errors import code_of
+from penstock.pipelines.deploy.sessions import Destination
+from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.resolve import Target, name_of
+from penstock.pipelines.resources import Function
 
 Template: TypeAlias = dict[str, object]
 
@@ -36,6 +43,27 @@ def for_localstack(template: Template) -> tuple[Template, tuple[str, ...]]:
         else:
             adapted[name] = entry
     return {**template, "Resources": adapted}, tuple(notes)
+
+
+def remove_leftovers(destination: Destination, pipeline: Pipeline, stage: str) -> None:
+    """Delete functions that a failed stack left behind: LocalStack's rollback does not remove them.
+
+    Raises:
+        TargetError: LocalStack cannot delete one that is half made.
+    """
+    client: Any = destination.client("lambda")
+    target = Target(account_id=destination.account_id, region=destination.region, stage=stage)
+    for function in pipeline.of(Function):
+        name = name_of(function, target)
+        try:
+            client.delete_function(FunctionName=name)
+        except ClientError as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise TargetError(
+                    f'LocalStack cannot delete the function "{name}", which a failed stack left half made',
+                    at=destination.shown,
+                    fix="start LocalStack anew, and run the command again",
+                ) from error
 
 
 def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from penstock.pipelines.deploy.errors import without_secrets
 from penstock.pipelines.deploy.sessions import Destination
+
+STACK: Final = "AWS::CloudFormation::Stack"
+"""The kind that a stack's own events have."""
 
 Tell: TypeAlias = Callable[[str], None]
 

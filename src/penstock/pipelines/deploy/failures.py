@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from penstock.errors import TargetError
-from penstock.pipelines.deploy.events import Event
+from penstock.pipelines.deploy.events import STACK, Event
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.plan.planning import logical_id
 from penstock.pipelines.resources import Resource
@@ -51,7 +51,7 @@ def failure(stack: str, status: str, failures: Sequence[Event], pipeline: Pipeli
             at=stack,
             fix=f"see the stack's events in the console, then {_AGAIN}",
         )
-    own = [one for one in failures if one.kind != "AWS::CloudFormation::Stack"] or list(failures)
+    own = [one for one in failures if one.kind != STACK] or list(failures)
     first = own[0]
     more = f", and {len(own) - 1} more failed" if len(own) > 1 else ""
     return TargetError(

@@ -12,7 +12,7 @@ Source: CloudFormation, "Understand CloudFormation stack creation events", "Trou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -20,10 +20,13 @@ from botocore.exceptions import ClientError
 
 from penstock.errors import TargetError
 from penstock.pipelines.deploy.errors import code_of
-from penstock.pipelines.deploy.events import Following, Tell
+from penstock.pipelines.deploy.events import STACK, Event, Following, Tell
 from penstock.pipelines.deploy.sessions import Destination
 
 ChangeSetType: TypeAlias = Literal["CREATE", "UPDATE"]
+
+_LOCAL_LOOKS: Final = 60
+"""LocalStack calls a stack DELETE_FAILED for what was never made, and then deletes the rest of it after all."""
 
 _ONLY_DELETED: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 
@@ -115,20 +118,29 @@ def delete(destination: Destination, stack: Stack, tell: Tell, sleep: Callable[[
     following = Following(destination, stack.id, tell, sleep)
     following.begin()
     cloudformation.delete_stack(StackName=stack.id)
-    following.until(lambda: not _deleting(destination, stack.id))
+    looks = iter(range(_LOCAL_LOOKS if destination.localstack else 0))
+    following.until(lambda: not _deleting(destination, stack.id, looks))
     left = find_stack(destination, stack.id)
     if left is not None:
-        names = ", ".join(f"{one.logical_id} ({one.kind}): {one.reason}" for one in following.failures)
         raise TargetError(
             f'the stack "{stack.name}" could not be deleted, it is {left.status}',
-            at=names or destination.shown,
+            at=_named(following.failures) or destination.shown,
             fix="delete what it names by hand (empty a bucket first), and run the command again",
         )
 
 
-def _deleting(destination: Destination, stack_id: str) -> bool:
+def _named(failures: Sequence[Event]) -> str:
+    """The resources that failed, with their reasons."""
+    own = [one for one in failures if one.kind != STACK]
+    return ", ".join(f"{one.logical_id} ({one.kind}): {one.reason}" for one in own)
+
+
+def _deleting(destination: Destination, stack_id: str, looks: Iterator[int]) -> bool:
+    """Whether to look again; at a stack that is DELETE_FAILED only as often as there are `looks`."""
     stack = find_stack(destination, stack_id)
-    return stack is not None and stack.status != "DELETE_FAILED"
+    if stack is None:
+        return False
+    return stack.status != "DELETE_FAILED" or next(looks, None) is not None
 
 
 def _continue_rollback(
@@ -141,9 +153,8 @@ def _continue_rollback(
     following.until(lambda: not _busy(destination, stack.id))
     left = find_stack(destination, stack.id)
     if left is not None and left.status == "UPDATE_ROLLBACK_FAILED":
-        names = ", ".join(f"{one.logical_id} ({one.kind}): {one.reason}" for one in following.failures)
         raise TargetError(
             f'the rollback of the stack "{stack.name}" cannot be finished',
-            at=names or destination.shown,
+            at=_named(following.failures) or destination.shown,
             fix="mend what it names by hand, and run the command again",
         )
