@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from penstock.errors import DeclarationError
 from penstock.pipelines.iam import function_statements, machine_statements
 from penstock.pipelines.plan.planning import (
     Planning,
@@ -67,6 +68,7 @@ def add_function(planning: Planning, function: Function) -> None:
         if dead_letters is not None:
             properties["DeadLetterConfig"] = {"TargetArn": attribute(logical_id(dead_letters))}
     planning.add(name, "AWS::Lambda::Function", properties)
+    planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
     _add_async(planning, function)
     _add_permissions(planning, function)
     for number, queue_mapping in enumerate(graph.of(QueueMapping)):
@@ -124,13 +126,14 @@ def _add_queue_mapping(planning: Planning, mapping: QueueMapping, name: str) -> 
         "EventSourceArn": attribute(logical_id(mapping.queue)),
         "FunctionName": {"Ref": logical_id(mapping.function)},
         "BatchSize": mapping.batch_size,
-        "MaximumBatchingWindowInSeconds": int(mapping.batching_window_seconds),
+        "MaximumBatchingWindowInSeconds": _whole_window(mapping),
     }
     if mapping.report_batch_item_failures:
         properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
     if mapping.maximum_concurrency is not None:
         properties["ScalingConfig"] = {"MaximumConcurrency": mapping.maximum_concurrency}
     _filters(properties, mapping)
+    properties["Tags"] = planning.tags()
     planning.add(name, "AWS::Lambda::EventSourceMapping", properties)
 
 
@@ -140,7 +143,7 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
         "EventSourceArn": attribute(source, "Arn" if isinstance(mapping.stream, Stream) else "StreamArn"),
         "FunctionName": {"Ref": logical_id(mapping.function)},
         "BatchSize": mapping.batch_size,
-        "MaximumBatchingWindowInSeconds": int(mapping.batching_window_seconds),
+        "MaximumBatchingWindowInSeconds": _whole_window(mapping),
         "StartingPosition": mapping.starting_position,
         "ParallelizationFactor": mapping.parallelization_factor,
         "MaximumRetryAttempts": mapping.maximum_retry_attempts,
@@ -157,7 +160,24 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
     if to is not None:
         properties["DestinationConfig"] = {"OnFailure": {"Destination": attribute(logical_id(to))}}
     _filters(properties, mapping)
+    properties["Tags"] = planning.tags()
     planning.add(name, "AWS::Lambda::EventSourceMapping", properties)
+
+
+def _whole_window(mapping: QueueMapping | StreamMapping) -> int:
+    """The batching window, which AWS takes in whole seconds.
+
+    Raises:
+        DeclarationError: it is none of whole seconds.
+    """
+    seconds = mapping.batching_window_seconds
+    if seconds != int(seconds):
+        raise DeclarationError(
+            f"a batching window of {seconds} seconds cannot be planned: AWS takes whole seconds",
+            at=str(mapping.declared_at),
+            fix=f"write {int(seconds)} or {int(seconds) + 1}",
+        )
+    return int(seconds)
 
 
 def _filters(properties: dict[str, object], mapping: QueueMapping | StreamMapping) -> None:
@@ -218,11 +238,13 @@ def _value(planning: Planning, value: Value, *, arns: tuple[type[Resource], ...]
 
 
 def add_alarms(planning: Planning) -> None:
-    """Dead letters that wait, and stream mappings that fall behind (CloudWatch, "PutMetricAlarm")."""
+    """Dead letters and failures that wait, and stream mappings that fall behind (CloudWatch, "PutMetricAlarm")."""
     graph = planning.graph
     owners = [one.dead_letter_queue for one in graph.of(Queue)]
     owners += [one.dead_letter_queue for one in graph.of(Function)]
-    dead = [graph.follow(one) for one in owners if one is not None]
+    failures = [one.on_failure for one in graph.of(Function)]
+    failed_batches = [one.on_failure for one in graph.of(StreamMapping)]
+    dead = [graph.follow(one) for one in (*owners, *failures, *failed_batches) if one is not None]
     for queue in graph.of(Queue):
         if queue in dead:
             _alarm(
@@ -259,5 +281,6 @@ def _alarm(
             "ComparisonOperator": "GreaterThanThreshold",
             "Threshold": threshold,
             "TreatMissingData": "notBreaching",
+            "Tags": planning.tags(),
         },
     )

@@ -98,6 +98,7 @@ def add_topic(planning: Planning, topic: Topic) -> None:
     if topic.fifo:
         properties["FifoTopic"] = True
     name = planning.add(logical_id(topic), "AWS::SNS::Topic", properties)
+    planning.outputs[f"{name}Arn"] = {"Value": {"Ref": name}}
     for number, one in enumerate(planning.graph.of(Subscription)):
         if one.topic != topic:
             continue
@@ -116,9 +117,10 @@ def add_topic(planning: Planning, topic: Topic) -> None:
 
 def add_bus(planning: Planning, bus: EventBus) -> None:
     """An event bus."""
-    planning.add(
+    name = planning.add(
         logical_id(bus), "AWS::Events::EventBus", {"Name": planning.name(bus), "Tags": planning.tags()}
     )
+    planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
 
 
 def add_rule(planning: Planning, rule: EventRule) -> None:
@@ -146,4 +148,5 @@ def add_rule(planning: Planning, rule: EventRule) -> None:
         properties["ScheduleExpression"] = rule.schedule
     if rule.bus is not None:
         properties["EventBusName"] = {"Ref": logical_id(rule.bus)}
+    properties["Tags"] = planning.tags()
     planning.add(logical_id(rule), "AWS::Events::Rule", properties)

@@ -53,7 +53,7 @@ def add_bucket(planning: Planning, bucket: Bucket) -> None:
 
 def add_stream(planning: Planning, stream: Stream) -> None:
     """A Kinesis stream in provisioned mode, encrypted with AWS's own key."""
-    planning.add(
+    name = planning.add(
         logical_id(stream),
         "AWS::Kinesis::Stream",
         {
@@ -64,6 +64,7 @@ def add_stream(planning: Planning, stream: Stream) -> None:
             "Tags": planning.tags(),
         },
     )
+    planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
 
 
 def add_table(planning: Planning, table: Table) -> None:
@@ -87,13 +88,14 @@ def add_table(planning: Planning, table: Table) -> None:
             "AttributeName": table.time_to_live_attribute,
             "Enabled": True,
         }
-    planning.add(
+    name = planning.add(
         logical_id(table),
         "AWS::DynamoDB::Table",
         properties,
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
     )
+    planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
 
 
 def _key(key: str | Key) -> Key:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pytest
 from cfnlint import api
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from click.testing import CliRunner
 
 from penstock.cli.main import main
@@ -202,6 +203,31 @@ def test_command_writes_the_template(tmp_path: Path) -> None:
 
     assert done.exit_code == 0, done.output
     assert target.read_text() == written(plan(file_processing), "json")
+
+
+def test_every_queue_of_failures_has_an_alarm() -> None:
+    """Dead letters of queues and functions, and what mappings and functions send on failure."""
+    found = resources(stream_analytics)
+    assert "PoisonDeparturesQueueDepthAlarm" in found
+    assert "CountDeparturesFunctionIteratorAgeAlarm" in found
+    assert "DelayAlertsQueueDepthAlarm" not in found
+
+
+def test_everything_that_can_have_tags_has_them() -> None:
+    """With the stage among them; the schemas say what can."""
+    for name, entry in resources(everything(), "dev").items():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", entry["Type"]).schema
+        if "Tags" in schema["properties"]:
+            assert "penstock:stage" in json.dumps(entry["Properties"].get("Tags")), name
+
+
+def test_a_window_of_half_a_second() -> None:
+    """This machine has such windows, AWS has not: nothing is cut off silently."""
+    mapping = QueueMapping(
+        Queue("jobs"), Function("worker", "json.dumps", timeout_seconds=1), batching_window_seconds=0.5
+    )
+    with pytest.raises(DeclarationError, match="AWS takes whole seconds"):
+        plan(Pipeline("jobs", parts=(mapping,)))
 
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "file_processing.template.json"

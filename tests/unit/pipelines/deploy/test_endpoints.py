@@ -1,0 +1,108 @@
+"""What LocalStack takes otherwise: adapted where that changes nothing, refused where it would."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from penstock.errors import TargetError
+from penstock.pipelines import Bucket, Function, Pipeline, StateMachine
+from penstock.pipelines.deploy import Request, planned_for
+from penstock.pipelines.deploy.endpoints import for_localstack, remove_leftovers
+from penstock.pipelines.plan import plan
+from pipelines.file_processing import pipeline as file_processing
+from tests.unit.pipelines.deploy.fake_cloudformation import FakeCloudFormation, destination
+
+
+def machine(config: dict[str, object], **fields: object) -> Pipeline:
+    """A pipeline with one Distributed Map."""
+    done = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"} | config, **done}
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": {"Bucket.$": "$.bucket", "Key.$": "$.key"},
+    }
+    state = {"Type": "Map", "ItemProcessor": processor, "ItemReader": reader, "End": True} | fields
+    flow = StateMachine("flow", {"StartAt": "Each", "States": {"Each": state}})
+    return Pipeline("flows", parts=(flow, Bucket("items")))
+
+
+def adapted(pipeline: Pipeline) -> tuple[dict[str, Any], tuple[str, ...]]:
+    template, notes = for_localstack(plan(pipeline))
+    resources: Any = template["Resources"]
+    definition = json.loads(resources["FlowStateMachine"]["Properties"]["DefinitionString"])
+    return definition["States"]["Each"], notes
+
+
+def test_a_percentage_is_written_as_a_float() -> None:
+    """10 is 10.0: the same number, and LocalStack reads it."""
+    state, notes = adapted(machine({}, ToleratedFailurePercentage=10))
+    assert repr(state["ToleratedFailurePercentage"]) == "10.0"
+    assert notes == ()
+
+
+def test_express_children_are_standard_ones() -> None:
+    """They do the same; it is said that they are."""
+    state, notes = adapted(machine({"ExecutionType": "EXPRESS"}))
+    assert state["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] == "STANDARD"
+    assert notes == (
+        "FlowStateMachine  /States/Each/ItemProcessor/ProcessorConfig: "
+        "children run as STANDARD, for LocalStack has no EXPRESS ones",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"ItemBatcher": {"MaxItemsPerBatch": 10}}, "ItemBatcher"),
+        (
+            {
+                "ItemReader": {
+                    "Resource": "arn:aws:states:::s3:getObject",
+                    "ReaderConfig": {"InputType": "JSONL"},
+                    "Parameters": {"Bucket.$": "$.bucket", "Key.$": "$.key"},
+                }
+            },
+            "JSONL",
+        ),
+    ],
+)
+def test_what_localstack_does_not_know(fields: dict[str, object], what: str) -> None:
+    """It is refused before anything is deployed, with the place in the definition."""
+    with pytest.raises(TargetError, match=what) as raised:
+        for_localstack(plan(machine({}, **fields)))
+    assert str(raised.value.at).startswith("FlowStateMachine  /States/Each")
+
+
+def test_elsewhere_the_template_is_the_plan() -> None:
+    """AWS, and other emulators, get what `penstock plan` writes; the reference pipeline is the same everywhere."""
+    aws = destination(FakeCloudFormation())
+    assert planned_for(Request(pipeline=machine({"ExecutionType": "EXPRESS"})), aws)[1] == ()
+    localstack = replace(aws, endpoint_url="http://127.0.0.1:4566", localstack=True)
+    template, notes = planned_for(Request(pipeline=file_processing), localstack)
+    assert (template, notes) == (plan(file_processing), ())
+
+
+@pytest.mark.parametrize(("code", "passes"), [("ResourceNotFoundException", True), ("InternalError", False)])
+def test_functions_that_a_failed_stack_left(code: str, passes: bool) -> None:
+    """They are deleted by the names that the stage gives them; one that cannot be deleted says what helps."""
+    client = boto3.client("lambda", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    stub = Stubber(client)
+    stub.add_response("delete_function", {"StatusCode": 204}, {"FunctionName": "dev-one"})
+    stub.add_client_error("delete_function", code)
+    here = destination(FakeCloudFormation(), **{"lambda": client})
+    two = Pipeline("two", parts=(Function("one", "json.dumps"), Function("two", "json.dumps")))
+    with stub:
+        if passes:
+            remove_leftovers(here, two, "dev")
+        else:
+            with pytest.raises(TargetError, match='"dev-two"') as raised:
+                remove_leftovers(here, two, "dev")
+            assert "start LocalStack anew" in str(raised.value.fix)
+    stub.assert_no_pending_responses()

@@ -1,0 +1,397 @@
+"""Every option that a declaration knows changes the template, or is said to be for runs on this machine only."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from penstock.handlers.http.routing import Cors
+from penstock.pipelines import (
+    Access,
+    Arn,
+    Bucket,
+    BucketNotification,
+    Entry,
+    EventBus,
+    EventRule,
+    Feed,
+    Function,
+    HttpApi,
+    Key,
+    Named,
+    Part,
+    Pipeline,
+    Queue,
+    QueueMapping,
+    Resource,
+    Results,
+    StateMachine,
+    Stream,
+    StreamMapping,
+    Subscription,
+    Table,
+    Topic,
+    Url,
+    http_api,
+    resources,
+)
+from penstock.pipelines.http_api import HttpRoute, JwtAuthorizer, LambdaAuthorizer
+from penstock.pipelines.plan import plan, written
+from penstock.pipelines.resources import Place, Report, TimedRecord
+
+HANDLER = "json.dumps"
+PASS: dict[str, object] = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
+CALL: dict[str, object] = {
+    "StartAt": "Go",
+    "States": {"Go": {"Type": "Task", "Resource": "${Target}", "End": True}},
+}
+
+BUCKET, OTHER_BUCKET = Bucket("first-bucket"), Bucket("second-bucket")
+QUEUE, OTHER_QUEUE = (
+    Queue("one", visibility_timeout_seconds=600),
+    Queue("two", visibility_timeout_seconds=600),
+)
+STREAM, TABLE = Stream("clicks"), Table("items", partition_key="id", stream_view_type="NEW_IMAGE")
+FUNCTION, OTHER_FUNCTION = Function("work", HANDLER), Function("rest", HANDLER)
+MACHINE, BUS, TOPIC = StateMachine("flow", PASS), EventBus("bus"), Topic("news")
+JWT = JwtAuthorizer("tokens", issuer="https://a.example", audience=("web",))
+ASKED = LambdaAuthorizer("asked", function=FUNCTION)
+
+ALL: tuple[Part, ...] = (
+    *(BUCKET, OTHER_BUCKET, QUEUE, OTHER_QUEUE, STREAM, TABLE),
+    *(FUNCTION, OTHER_FUNCTION, MACHINE, BUS, TOPIC),
+)
+"""What the parts refer to is always there, so that a difference is one of the option's own."""
+
+Fields = dict[str, object]
+Pair = tuple[Fields, Fields]
+
+
+def function(**fields: object) -> Function:
+    return Function(**({"name": "tried", "handler": HANDLER} | fields))  # type: ignore[arg-type]
+
+
+def machine(**fields: object) -> StateMachine:
+    return StateMachine(**({"name": "tried", "definition": PASS} | fields))  # type: ignore[arg-type]
+
+
+def api(**fields: object) -> HttpApi:
+    return HttpApi(**({"name": "tried", "routes": {"GET /": FUNCTION}} | fields))  # type: ignore[arg-type]
+
+
+def cors(**fields: object) -> HttpApi:
+    return api(cors=Cors(**({"allow_origins": ("https://a.example",)} | fields)))  # type: ignore[arg-type]
+
+
+def guarded(authorizer: object) -> HttpApi:
+    return api(authorizer=authorizer)
+
+
+def made(kind: type, base: Fields, fields: Fields) -> Part:
+    """A part that has the option: the value itself, or what holds it."""
+    whole, make = base | fields, cast("Callable[..., Any]", kind)
+    if kind is Key:
+        return Table("tried", partition_key=Key(**whole))  # type: ignore[arg-type]
+    if kind is Access:
+        return function(calls=(Access(**whole),))  # type: ignore[arg-type]
+    if kind in (Arn, Url):
+        return function(environment={"VALUE": make(**whole)})
+    if kind is Named:
+        return function(calls=(Named(**whole),))  # type: ignore[arg-type]
+    if kind is Cors:
+        return cors(**fields)
+    if kind is HttpRoute:
+        return api(routes={"GET /": HttpRoute(**whole)})  # type: ignore[arg-type]
+    if kind in (JwtAuthorizer, LambdaAuthorizer):
+        return guarded(make(**whole))
+    part: Part = make(**whole)
+    return part
+
+
+MAPPED: Fields = {"queue": QUEUE, "function": FUNCTION}
+READ: Fields = {"stream": STREAM, "function": FUNCTION}
+AT = {"starting_position": "AT_TIMESTAMP", "starting_timestamp": 1.0}
+
+OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
+    Bucket: ({"name": "tried-bucket"}, {"name": {"name": "other-bucket"}}),
+    Queue: (
+        {"name": "tried"},
+        {
+            "name": {"name": "other"},
+            "visibility_timeout_seconds": {"visibility_timeout_seconds": 31},
+            "message_retention_seconds": {"message_retention_seconds": 60},
+            "delay_seconds": {"delay_seconds": 1},
+            "fifo": ({"name": "tried.fifo", "fifo": True}, {"name": "tried-fifo"}),
+            "content_based_deduplication": (
+                {"name": "tried.fifo", "fifo": True},
+                {"name": "tried.fifo", "fifo": True, "content_based_deduplication": True},
+            ),
+            "dead_letter_queue": {"dead_letter_queue": OTHER_QUEUE},
+            "max_receive_count": (
+                {"dead_letter_queue": OTHER_QUEUE},
+                {"dead_letter_queue": OTHER_QUEUE, "max_receive_count": 9},
+            ),
+        },
+    ),
+    Stream: (
+        {"name": "tried"},
+        {
+            "name": {"name": "other"},
+            "shard_count": {"shard_count": 3},
+            "retention_hours": {"retention_hours": 48},
+        },
+    ),
+    Key: ({"name": "id"}, {"name": {"name": "number"}, "type": {"type": "N"}}),
+    Table: (
+        {"name": "tried", "partition_key": "id"},
+        {
+            "name": {"name": "other"},
+            "partition_key": {"partition_key": "key"},
+            "sort_key": {"sort_key": Key("at", "N")},
+            "stream_view_type": {"stream_view_type": "KEYS_ONLY"},
+            "time_to_live_attribute": {"time_to_live_attribute": "expires"},
+        },
+    ),
+    Access: (
+        {"resource": BUCKET, "read": True, "write": False},
+        {
+            "resource": {"resource": OTHER_BUCKET},
+            "read": ({"write": True}, {"write": True, "read": False}),
+            "write": {"write": True},
+            "prefix": {"prefix": "in/"},
+        },
+    ),
+    Named: ({"name": "flow"}, {"name": {"name": "bus"}}),
+    Arn: ({"resource": QUEUE}, {"resource": {"resource": OTHER_QUEUE}}),
+    Url: ({"resource": QUEUE}, {"resource": {"resource": OTHER_QUEUE}}),
+    Function: (
+        {"name": "tried", "handler": HANDLER},
+        {
+            "name": {"name": "other"},
+            "handler": {"handler": "json.loads"},
+            "timeout_seconds": {"timeout_seconds": 31},
+            "memory_mb": {"memory_mb": 1024},
+            "environment": {"environment": {"TABLE": TABLE}},
+            "reserved_concurrency": {"reserved_concurrency": 2},
+            "maximum_retry_attempts": {"maximum_retry_attempts": 0},
+            "maximum_event_age_seconds": {"maximum_event_age_seconds": 60},
+            "on_success": {"on_success": BUS},
+            "on_failure": {"on_failure": OTHER_FUNCTION},
+            "dead_letter_queue": {"dead_letter_queue": QUEUE},
+            "calls": {"calls": (TABLE,)},
+        },
+    ),
+    StateMachine: (
+        {"name": "tried", "definition": PASS},
+        {
+            "name": {"name": "other"},
+            "definition": {"definition": {"Comment": "other"} | PASS},
+            "substitutions": (
+                {"definition": CALL, "substitutions": {"Target": FUNCTION}},
+                {"definition": CALL, "substitutions": {"Target": OTHER_FUNCTION}},
+            ),
+            "kind": {"kind": "EXPRESS"},
+        },
+    ),
+    EventBus: ({"name": "tried"}, {"name": {"name": "other"}}),
+    EventRule: (
+        {"name": "tried", "pattern": {"source": ["a"]}, "to": (QUEUE,)},
+        {
+            "name": {"name": "other"},
+            "pattern": {"pattern": {"source": ["b"]}},
+            "schedule": {"schedule": "rate(1 hour)"},
+            "to": {"to": (QUEUE, FUNCTION, MACHINE)},
+            "bus": {"bus": BUS},
+        },
+    ),
+    Topic: (
+        {"name": "tried"},
+        {
+            "name": {"name": "other"},
+            "fifo": ({"name": "tried.fifo", "fifo": True}, {"name": "tried-fifo"}),
+        },
+    ),
+    Subscription: (
+        {"topic": TOPIC, "to": QUEUE},
+        {
+            "topic": {"topic": Topic("olds")},
+            "to": {"to": FUNCTION},
+            "filter_policy": {"filter_policy": {"kind": ["a"]}},
+            "filter_policy_scope": (
+                {"filter_policy": {"kind": ["a"]}},
+                {"filter_policy": {"kind": ["a"]}, "filter_policy_scope": "MessageBody"},
+            ),
+            "raw_message_delivery": {"raw_message_delivery": True},
+        },
+    ),
+    BucketNotification: (
+        {"bucket": BUCKET, "to": QUEUE},
+        {
+            "bucket": {"bucket": OTHER_BUCKET},
+            "to": {"to": FUNCTION},
+            "events": {"events": ("s3:ObjectRemoved:*",)},
+            "prefix": {"prefix": "in/"},
+            "suffix": {"suffix": ".csv"},
+        },
+    ),
+    QueueMapping: (
+        MAPPED,
+        {
+            "queue": {"queue": OTHER_QUEUE},
+            "function": {"function": OTHER_FUNCTION},
+            "batch_size": {"batch_size": 5},
+            "batching_window_seconds": {"batching_window_seconds": 5},
+            "report_batch_item_failures": {"report_batch_item_failures": False},
+            "maximum_concurrency": {"maximum_concurrency": 2},
+            "filter_criteria": {"filter_criteria": ({"body": {"a": [1]}},)},
+        },
+    ),
+    StreamMapping: (
+        READ,
+        {
+            "stream": {"stream": TABLE},
+            "function": {"function": OTHER_FUNCTION},
+            "batch_size": {"batch_size": 5},
+            "batching_window_seconds": {"batching_window_seconds": 5},
+            "starting_position": {"starting_position": "LATEST"},
+            "starting_timestamp": (AT, AT | {"starting_timestamp": 2.0}),
+            "parallelization_factor": {"parallelization_factor": 2},
+            "maximum_retry_attempts": {"maximum_retry_attempts": 2},
+            "maximum_record_age_seconds": {"maximum_record_age_seconds": 60},
+            "bisect_batch_on_function_error": {"bisect_batch_on_function_error": True},
+            "report_batch_item_failures": {"report_batch_item_failures": False},
+            "tumbling_window_seconds": {"tumbling_window_seconds": 60},
+            "on_failure": {"on_failure": BUCKET},
+            "filter_criteria": {"filter_criteria": ({"data": {"a": [1]}},)},
+        },
+    ),
+    HttpApi: (
+        {"name": "tried", "routes": {"GET /": FUNCTION}},
+        {
+            "name": {"name": "other"},
+            "routes": {"routes": {"POST /": FUNCTION}},
+            "cors": {"cors": Cors(allow_origins=("*",))},
+            "authorizer": {"authorizer": JWT},
+        },
+    ),
+    HttpRoute: (
+        {"function": FUNCTION, "authorizer": JWT},
+        {
+            "function": {"function": OTHER_FUNCTION},
+            "authorizer": {"authorizer": ASKED},
+            "scopes": {"scopes": ("write",)},
+        },
+    ),
+    JwtAuthorizer: (
+        {"name": "tokens", "issuer": "https://a.example", "audience": ("web",)},
+        {
+            "name": {"name": "other"},
+            "issuer": {"issuer": "https://b.example"},
+            "audience": {"audience": ("app",)},
+            "identity_source": {"identity_source": "$request.querystring.token"},
+        },
+    ),
+    LambdaAuthorizer: (
+        {"name": "asked", "function": FUNCTION},
+        {
+            "name": {"name": "other"},
+            "function": {"function": OTHER_FUNCTION},
+            "identity_sources": {"identity_sources": ("$request.header.X",)},
+            "simple_responses": {"simple_responses": False},
+            "result_ttl_seconds": {"result_ttl_seconds": 60},
+        },
+    ),
+    Cors: (
+        {},
+        {
+            "allow_origins": {"allow_origins": ("https://b.example",)},
+            "allow_methods": {"allow_methods": ("GET",)},
+            "allow_headers": {"allow_headers": ("x-a",)},
+            "expose_headers": {"expose_headers": ("x-b",)},
+            "allow_credentials": (
+                {"allow_methods": ("GET",)},
+                {"allow_methods": ("GET",), "allow_credentials": True},
+            ),
+            "max_age_seconds": {"max_age_seconds": 60},
+        },
+    ),
+}
+"""For each kind: fields that make one, and for each field what it is changed to (or both, before and after)."""
+
+ON_THIS_MACHINE = {
+    (Part, "declared_at"): "where the declaration stands",
+    (Entry, "*"): "where `penstock run` puts its input",
+    (Results, "*"): "what `penstock run` copies out",
+    (Feed, "*"): "what `penstock run` replays",
+    (TimedRecord, "*"): "a record of a feed",
+    (Report, "*"): "what `penstock run` shows",
+    (Place, "*"): "a line of a file",
+    (JwtAuthorizer, "keys"): "`penstock serve` checks tokens with them; AWS fetches the issuer's own",
+}
+
+
+def kinds() -> list[type]:
+    """Every dataclass of a declaration."""
+    return [
+        one
+        for module in (resources, http_api)
+        for one in vars(module).values()
+        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__module__ == module.__name__
+        if one not in (Part, Resource)
+    ]
+
+
+def options() -> list[tuple[type, str]]:
+    """Every field of every kind that a user may set, but for those that are for this machine only."""
+    fields = [(kind, one.name) for kind in kinds() for one in dataclasses.fields(kind) if one.init]
+    fields += [(Cors, name) for name in Cors.__struct_fields__]
+    return [
+        (kind, name)
+        for kind, name in fields
+        if (kind, "*") not in ON_THIS_MACHINE and (kind, name) not in ON_THIS_MACHINE
+    ]
+
+
+def template(part: Part) -> str:
+    return written(plan(Pipeline("tried", parts=(*ALL, part))), "json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), options(), ids=lambda one: one if isinstance(one, str) else one.__name__
+)
+def test_an_option_changes_the_template(kind: type, name: str) -> None:
+    """Two declarations that differ in one option have two templates."""
+    base, changes = OPTIONS[kind]
+    change = changes[name]
+    before, after = change if isinstance(change, tuple) else ({}, change)
+
+    assert template(made(kind, base, before)) != template(made(kind, base, after))
+
+
+def test_nothing_is_tried_that_is_not_there() -> None:
+    """The table above has neither a field too many nor one too few."""
+    known = set(options())
+    assert {(kind, name) for kind, (_, changes) in OPTIONS.items() for name in changes} == known
+
+
+def test_what_is_for_this_machine_only() -> None:
+    """An entry, results and a feed leave no trace in the template."""
+    feed = Feed(STREAM, records=lambda path: ())
+    parts = (
+        *ALL,
+        BucketNotification(BUCKET, to=QUEUE),
+        QueueMapping(QUEUE, FUNCTION),
+        StreamMapping(STREAM, FUNCTION),
+    )
+    plain = plan(Pipeline("tried", parts=parts))
+    with_input = plan(Pipeline("tried", parts=parts, entry=Entry(BUCKET), results=Results(OTHER_BUCKET)))
+    with_feed = plan(Pipeline("tried", parts=parts, feed=feed))
+
+    assert json.dumps(plain) == json.dumps(with_input) == json.dumps(with_feed)
+    keys = dataclasses.replace(JWT, keys=Path("keys.json"))
+    assert template(guarded(JWT)) == template(guarded(keys))
