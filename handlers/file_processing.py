@@ -89,10 +89,11 @@ def start_job(upload: S3Upload) -> None:
 
 
 class PlanInput(msgspec.Struct, frozen=True, kw_only=True):
-    """The input of the state machine."""
+    """The input of the state machine; `options` go before those of the object's metadata."""
 
     job: str
     upload: S3Upload
+    options: dict[str, str] = {}
 
 
 @on_task
@@ -102,7 +103,7 @@ def plan(asked: PlanInput) -> Job:
     upload = asked.upload
     results = os.environ["RESULTS_BUCKET"]
     head = s3.head_object(Bucket=upload.bucket, Key=upload.key)
-    options = options_of(head["Metadata"])
+    options = options_of({**head["Metadata"], **asked.options})
     size_bytes, etag = head["ContentLength"], head["ETag"]
     report = report_of(s3, upload.bucket, upload.key, size_bytes, options)
     chunks = plan_chunks(

@@ -6,6 +6,8 @@ Everything here is small: what is large stands in S3 under `jobs/<job>/`, the re
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -103,9 +105,12 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[str, ...]
 
 
-def job_id(upload: S3Upload) -> str:
-    """The same for every event that tells of one and the same write."""
-    text = "\n".join((upload.bucket, upload.key, upload.etag, upload.version_id or "", upload.sequencer))
+def job_id(upload: S3Upload, options: Mapping[str, str] | None = None) -> str:
+    """The same for every event that tells of one and the same write, and for every request with the same options."""
+    told = [upload.bucket, upload.key, upload.etag, upload.version_id or "", upload.sequencer]
+    if options is not None:
+        told.append(json.dumps(options, sort_keys=True))
+    text = "\n".join(told)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 

@@ -7,6 +7,9 @@
                                                               `-> rejected-rows   rows that could not be used
 
 A queue of dead letters, `undelivered-files`, has the events that could not be started.
+
+`POST /jobs` starts the same for an object that lies elsewhere in the bucket of uploads, `GET /jobs/{job}` tells how
+far a job is (`penstock serve file-processing`). On AWS only callers whose IAM policies allow it may ask.
 """
 
 from pathlib import Path
@@ -17,6 +20,8 @@ from penstock.pipelines import (
     BucketNotification,
     Entry,
     Function,
+    HttpApi,
+    IamAuthorizer,
     Named,
     Pipeline,
     Queue,
@@ -49,7 +54,7 @@ start_job = Function(
     timeout_seconds=30,
     memory_mb=256,
     environment={"STATE_MACHINE_ARN": Named("process-file")},
-    calls=(Named("process-file"),),
+    calls=(writes(Named("process-file")),),
 )
 plan = Function(
     "plan-file",
@@ -80,12 +85,29 @@ process_file = StateMachine(
     },
 )
 
+jobs_api = Function(
+    "jobs-api",
+    "handlers.jobs_api.api",
+    timeout_seconds=29,
+    memory_mb=256,
+    environment={
+        "STATE_MACHINE_ARN": process_file,
+        "UPLOADS_BUCKET": uploads,
+        "RESULTS_BUCKET": results,
+    },
+    calls=(reads(uploads), process_file),
+)
+jobs = HttpApi(
+    "jobs", {"POST /jobs": jobs_api, "GET /jobs/{job}": jobs_api}, authorizer=IamAuthorizer("callers")
+)
+
 pipeline = Pipeline(
     "file-processing",
     parts=(
         BucketNotification(uploads, to=file_events, prefix="incoming/"),
         QueueMapping(file_events, start_job, batch_size=10),
         process_file,
+        jobs,
     ),
     entry=Entry(
         uploads,

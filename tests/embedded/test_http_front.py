@@ -230,7 +230,7 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path, monkeypatch:
 def test_a_pipeline_without_an_api_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to declare."""
     monkeypatch.chdir(TODO.parents[2])
-    result = CliRunner().invoke(main, ["serve", "file-processing", "--state", str(tmp_path / "state")])
+    result = CliRunner().invoke(main, ["serve", "stream-analytics", "--state", str(tmp_path / "state")])
     assert result.exit_code == 2
     assert "has no HTTP APIs" in result.output
     assert "declare one HttpApi" in result.output

@@ -393,11 +393,20 @@ def test_state(
 )
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. [default: all processors]")
 @click.option("--state", type=click.Path(path_type=Path), default=Path(".penstock"), show_default=True)
-def serve(pipeline: str, host: str, port: int, workers: int | None, state: Path) -> None:
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file for the bucket where the pipeline takes files: lies there under its own name, and starts nothing.",
+)
+def serve(
+    pipeline: str, host: str, port: int, workers: int | None, state: Path, inputs: tuple[Path, ...]
+) -> None:
     """Serve the HTTP API of PIPELINE on this machine."""
     from penstock.cli.serving import serve_pipeline
 
-    serve_pipeline(pipeline, host=host, port=port, state=state, workers=workers)
+    serve_pipeline(pipeline, host=host, port=port, state=state, workers=workers, inputs=inputs)
 
 
 @main.command()

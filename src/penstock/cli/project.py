@@ -19,6 +19,7 @@ FILES: Final = (
     "handlers/__init__.py",
     "handlers/file_processing.py",
     "handlers/jobs.py",
+    "handlers/jobs_api.py",
     "handlers/planning.py",
     "handlers/stream_analytics.py",
     "handlers/totals.py",

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from penstock.errors import UsageError
-from penstock.pipelines.http_api import HttpApi
+from penstock.pipelines.http_api import Authorizer, HttpApi, IamAuthorizer, routes_of
 from penstock.pipelines.load import find_project, load_pipeline
 from penstock.runtime import aws_calls
-from penstock.runtime.embedded import Embedded
+from penstock.runtime.embedded import IN_PLACE_BYTES, Embedded
 from penstock.runtime.state_folder import new_run
 
 
-def serve_pipeline(name: str, *, host: str, port: int, state: Path, workers: int | None) -> None:
+def serve_pipeline(
+    name: str, *, host: str, port: int, state: Path, workers: int | None, inputs: Sequence[Path] = ()
+) -> None:
     """Serve until Ctrl-C.
+
+    Args:
+        inputs: files that lie in the entry's bucket from the beginning, under their own names.
 
     Raises:
         UsageError: the pipeline has no HTTP API, or several; uvicorn or PyJWT is missing; the address is in use; an
@@ -39,13 +45,40 @@ def serve_pipeline(name: str, *, host: str, port: int, state: Path, workers: int
     api = apis[0]
     with Embedded(pipeline, new_run(name, base=state), workers=workers) as run:
         settings = api_settings(api, root=pipeline.root)
+        given = [_put(run, path) for path in inputs]
         front = Front(run.functions, run.scheduler, settings, host=host, port=port)
         with front:
             click.echo(f"{api.name} on {front.url} (Ctrl-C ends it)")
-            for key, route in settings.routes.items():
-                guard = "" if route.authorizer is None else f"  (authorizer: {route.authorizer})"
-                click.echo(f"  {key}  ->  {route.function}{guard}")
+            for key, route in routes_of(api).items():
+                click.echo(f"  {key}  ->  {route.function.name}{_guard(route.authorizer)}")
+            for place in given:
+                click.echo(f"  {place}")
             try:
                 front.serve()
             except KeyboardInterrupt:
                 click.echo("stopped")
+
+
+def _put(run: Embedded, path: Path) -> str:
+    """Let a file lie in the bucket where the pipeline takes files; returns where."""
+    entry = run.pipeline.entry
+    if entry is None or not entry.key_prefix:
+        raise UsageError(
+            f'"{run.pipeline.name}" has no bucket where a file could lie without starting anything',
+            fix="serve it without --input",
+        )
+    written = run.upload(
+        path,
+        bucket=entry.bucket.name,
+        key=path.name,
+        metadata=entry.options,
+        in_place=path.stat().st_size >= IN_PLACE_BYTES,
+    )
+    return f"s3://{entry.bucket.name}/{written.key}"
+
+
+def _guard(authorizer: Authorizer | None) -> str:
+    if authorizer is None:
+        return ""
+    unchecked = " (AWS_IAM: not checked here)" if isinstance(authorizer, IamAuthorizer) else ""
+    return f"  authorizer: {authorizer.name}{unchecked}"

@@ -12,7 +12,7 @@ imports     importing a project's own modules
 """
 
 from penstock.handlers.http.routing import Cors
-from penstock.pipelines.http_api import HttpApi, HttpRoute, JwtAuthorizer, LambdaAuthorizer
+from penstock.pipelines.http_api import HttpApi, HttpRoute, IamAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.resources import (
     Access,
@@ -60,6 +60,7 @@ __all__ = [
     "Function",
     "HttpApi",
     "HttpRoute",
+    "IamAuthorizer",
     "JwtAuthorizer",
     "Key",
     "LambdaAuthorizer",

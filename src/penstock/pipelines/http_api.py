@@ -59,7 +59,18 @@ class LambdaAuthorizer(Part):
     result_ttl_seconds: int = 0
 
 
-Authorizer: TypeAlias = JwtAuthorizer | LambdaAuthorizer
+@dataclass(frozen=True, slots=True)
+class IamAuthorizer(Part):
+    """Lets callers through whose requests are signed, and whose policies allow `execute-api:Invoke` (AWS_IAM).
+
+    API Gateway, "Control access to HTTP APIs with IAM authorization". `penstock serve` checks no signatures, and says
+    so: whoever reaches the port may ask.
+    """
+
+    name: str
+
+
+Authorizer: TypeAlias = JwtAuthorizer | LambdaAuthorizer | IamAuthorizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def _authorizers(graph: Graph) -> Iterator[Finding]:
             seen.add(one.name)
             if isinstance(one, JwtAuthorizer):
                 yield from _of_tokens(api, one, within)
-            else:
+            elif isinstance(one, LambdaAuthorizer):
                 yield from _of_function(api, one, within)
         for key, route in routes_of(api).items():
             if route.scopes and not isinstance(route.authorizer, JwtAuthorizer):

@@ -133,7 +133,10 @@ def _(
     if write:
         yield Statement(("states:StartExecution",), (arn_text(resource, stage),))
     if read:
-        yield Statement(("states:DescribeExecution",), (execution_arn_text(resource, stage),))
+        executions = execution_arn_text(resource, stage)
+        yield Statement(("states:DescribeExecution", "states:ListMapRuns"), (executions,))
+        map_runs = arn_text(resource, stage).replace(":stateMachine:", ":mapRun:")
+        yield Statement(("states:DescribeMapRun",), (f"{map_runs}/*",))
 
 
 @access.register

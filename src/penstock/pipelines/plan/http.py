@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from penstock.handlers.http.routing import Cors
 from penstock.pipelines.http_api import (
-    Authorizer,
     HttpApi,
     HttpRoute,
+    IamAuthorizer,
     JwtAuthorizer,
     LambdaAuthorizer,
     authorizers_of,
@@ -52,7 +52,11 @@ def add_api(planning: Planning, api: HttpApi) -> None:
             },
         )
         _permit(planning, target, name)
-    guards = {one.name: _add_authorizer(planning, name, one) for one in authorizers_of(api)}
+    guards = {
+        one.name: _add_authorizer(planning, name, one)
+        for one in authorizers_of(api)
+        if not isinstance(one, IamAuthorizer)
+    }
     for one in authorizers_of(api):
         if isinstance(one, LambdaAuthorizer) and logical_id(one.function) not in functions:
             functions[logical_id(one.function)] = one.function
@@ -98,7 +102,7 @@ def _permit(planning: Planning, function: str, api: str) -> None:
     )
 
 
-def _add_authorizer(planning: Planning, api: str, one: Authorizer) -> str:
+def _add_authorizer(planning: Planning, api: str, one: JwtAuthorizer | LambdaAuthorizer) -> str:
     words = "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", one.name))
     properties: dict[str, object] = {"ApiId": {"Ref": api}, "Name": one.name}
     if isinstance(one, JwtAuthorizer):
@@ -128,6 +132,8 @@ def _guarded(route: HttpRoute, guards: Mapping[str, str]) -> dict[str, object]:
     """The properties of a route that has an authorizer."""
     if route.authorizer is None:
         return {}
+    if isinstance(route.authorizer, IamAuthorizer):
+        return {"AuthorizationType": "AWS_IAM"}
     kind = "JWT" if isinstance(route.authorizer, JwtAuthorizer) else "CUSTOM"
     found: dict[str, object] = {
         "AuthorizationType": kind,

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from penstock.errors import UsageError
 from penstock.handlers.http.routing import Cors
-from penstock.pipelines.http_api import HttpApi, JwtAuthorizer, LambdaAuthorizer, authorizers_of, routes_of
+from penstock.pipelines.http_api import (
+    HttpApi,
+    IamAuthorizer,
+    JwtAuthorizer,
+    LambdaAuthorizer,
+    authorizers_of,
+    routes_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +82,7 @@ def api_settings(api: HttpApi, *, root: Path) -> ApiSettings:
                 simple=one.simple_responses,
                 ttl_seconds=one.result_ttl_seconds,
             )
-        else:
+        elif isinstance(one, JwtAuthorizer):
             authorizers[one.name] = TokenSettings(
                 name=one.name,
                 issuer=one.issuer,
@@ -86,7 +93,9 @@ def api_settings(api: HttpApi, *, root: Path) -> ApiSettings:
     routes = {
         key: RouteSettings(
             function=route.function.name,
-            authorizer=None if route.authorizer is None else route.authorizer.name,
+            authorizer=None
+            if route.authorizer is None or isinstance(route.authorizer, IamAuthorizer)
+            else route.authorizer.name,
             scopes=tuple(route.scopes),
         )
         for key, route in routes_of(api).items()

@@ -76,7 +76,7 @@ def test_built_twice_is_the_same(tmp_path: Path) -> None:
 
     assert first == second
     assert len({package.digest for package in first.values()}) == 1
-    assert len(first) == 4
+    assert len(first) == 5
 
 
 def test_what_goes_in(tmp_path: Path) -> None:
