@@ -37,7 +37,7 @@ def test_a_line_for_each_function(tmp_path: Path) -> None:
     (path,) = tmp_path.iterdir()
     assert path.name == "file-processing-abababababababab.zip"
     assert f"start-job  {path}  0 KB, unzipped 3.0 MB (handlers 3.0 MB)" in done.output
-    assert len(done.output.splitlines()) == 4
+    assert len(done.output.splitlines()) == 5
 
 
 def test_only_one_function(tmp_path: Path) -> None:
