@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final, Self, cast
 from penstock.errors import UsageError
 from penstock.pipelines import Bucket, Pipeline, Table
 from penstock.pipelines.imports import enter_project
-from penstock.pipelines.resolve import name_of
+from penstock.pipelines.resolve import arn_of, name_of
 from penstock.runtime import settings
 from penstock.runtime.aws_calls import REGION, answering, settled
+from penstock.runtime.call_needs import call_needs
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.events.buses import Buses
 from penstock.runtime.events.service import EventBridgeService
@@ -130,7 +131,7 @@ class Embedded:
             settings.queue_settings(pipeline), scheduler=scheduler, journal=self.journal, ids=ids
         )
         self._bridge = MotoBridge(self._note_change, lambda: self._table_changes.forget())
-        self.router = Router(fallback=self._bridge, observers=[self._note_call])
+        self.router = Router(fallback=self._bridge, observers=[self._note_call], needs=call_needs)
         self._invoker = self._make_invoker(virtual=virtual)
         self._exit.callback(self._invoker.close)
         self.functions = Functions(
@@ -302,9 +303,13 @@ class Embedded:
         """A run that was cut off in its first moment has not made everything yet."""
         for bucket in self.pipeline.of(Bucket):
             self.s3.create_bucket(name_of(bucket))
-        made = {event.resource for event in self.past if isinstance(event, CallMade)}
+        made = {
+            event.resource
+            for event in self.past
+            if isinstance(event, CallMade) and event.operation == "CreateTable"
+        }
         for table in self.pipeline.of(Table):
-            if name_of(table) not in made:
+            if arn_of(table) not in made:
                 _create_table(self._client("dynamodb"), table)
         self._table_changes.attach()
 
@@ -479,9 +484,10 @@ class Embedded:
                 function=record.caller or "",
                 service=record.service,
                 operation=record.operation,
-                resource=record.resource,
+                needs=record.needs,
                 error=record.error,
                 count=record.count,
+                denied=record.denied,
             )
         )
 

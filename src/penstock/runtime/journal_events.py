@@ -396,19 +396,27 @@ class ExecutionFinished(_Event, frozen=True, kw_only=True, tag=True):
 
 
 class CallMade(_Event, frozen=True, kw_only=True, tag=True):
-    """An AWS call was answered, or refused with `error`. `function` is empty for the program itself.
+    """An AWS call was answered, or refused with `error`.
 
     Attributes:
-        resource: the bucket and key, queue URL, table, stream or ARN that the call named.
+        function: who called: a function's name, `stateMachine/NAME`, `rule/NAME`, or empty for the program itself.
+        needs: the IAM actions that the call needs and the ARNs that they are on, its own resource's first.
         count: how many equal calls this line stands for.
+        denied: which of the needs the caller's role does not allow.
     """
 
     function: str
     service: str
     operation: str
-    resource: str
+    needs: tuple[tuple[str, str], ...] = ()
     error: str | None = None
     count: int = 1
+    denied: tuple[str, str] | None = None
+
+    @property
+    def resource(self) -> str:
+        """The ARN that the call is about; empty if it names none."""
+        return self.needs[0][1] if self.needs else ""
 
 
 class BridgedCall(_Event, frozen=True, kw_only=True, tag=True):

@@ -13,7 +13,7 @@ Implementations: `runtime.s3.S3Service`, the queue, stream, function and executi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -114,6 +114,18 @@ class AnswerLater(Exception):
             action(self)
 
 
+Need = tuple[str, str]
+"""An IAM action, and the ARN that it is on."""
+
+
+class AccessDeniedError(ServiceError):
+    """No policy of the caller's role allows what the call needs."""
+
+    def __init__(self, code: str, message: str, status: int, *, need: Need) -> None:
+        super().__init__(code, message, status)
+        self.need = need
+
+
 class Service(Protocol):
     """Answers calls of one AWS service (or, for the fallback, of many)."""
 
@@ -136,48 +148,34 @@ class CallRecord:
     """What a call observer is told, once per call or once per group of equal calls.
 
     Attributes:
-        resource: the bucket, `bucket/key`, queue URL, table name or ARN that the call names; empty if none.
+        needs: the IAM actions that the call needs, and the ARNs that they are on.
         error: AWS's error code, or None if the call was answered.
         count: how many equal calls this stands for (a worker's local reads are told together).
+        denied: which of the needs the caller's role does not allow, if that is why it was refused.
     """
 
     service: str
     operation: str
-    resource: str
     caller: str | None
+    needs: tuple[Need, ...] = ()
     error: str | None = None
     count: int = 1
+    denied: Need | None = None
 
 
 CallObserver = Callable[[CallRecord], None]
 
-_RESOURCE_PARAMETERS = (
-    "QueueUrl",
-    "QueueName",
-    "TableName",
-    "StreamARN",
-    "StreamName",
-    "FunctionName",
-    "stateMachineArn",
-    "executionArn",
-    "TopicArn",
-    "SecretId",
-    "Name",
-    "Id",
-)
 
+class Judge(Protocol):
+    """Says whether a caller's role allows what a call needs; `access.Authority` implements it."""
 
-def resource_of(parameters: Mapping[str, object]) -> str:
-    """Name the resource that a call is about; empty when the call names none (`ListQueues`)."""
-    bucket = parameters.get("Bucket")
-    if isinstance(bucket, str):
-        key = parameters.get("Key")
-        return f"{bucket}/{key}" if isinstance(key, str) else bucket
-    for name in _RESOURCE_PARAMETERS:
-        value = parameters.get(name)
-        if isinstance(value, str):
-            return value
-    return ""
+    def check(self, caller: str, operation: str, needs: Iterable[Need]) -> None:
+        """Raise `AccessDeniedError` unless everything is allowed."""
+        ...
+
+    def check_absence(self, caller: str, operation: str, needs: Iterable[Need]) -> None:
+        """Raise `AccessDeniedError` if the caller may not know that an object does not exist."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -189,31 +187,41 @@ class Router:
     Args:
         services: by boto3 service name.
         fallback: answers every other service (the moto bridge), or None.
+        needs: what a call needs of IAM.
+        judge: refuses what the caller's role does not allow; None lets everything through.
     """
 
     services: dict[str, Service] = field(default_factory=dict)
     fallback: Service | None = None
     observers: list[CallObserver] = field(default_factory=list)
+    needs: Callable[[Call], tuple[Need, ...]] = lambda call: ()
+    judge: Judge | None = None
     _turn: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False)
 
     def answer(self, call: Call) -> dict[str, object]:
         """Answer as `Service.answer` does; a service that nobody answers is an `UnansweredOperationError`."""
         service = self.services.get(call.service, self.fallback)
+        needs = self.needs(call)
         with self._turn:
             try:
+                if self.judge is not None and call.caller is not None:
+                    self.judge.check(call.caller, call.operation, needs)
                 if service is None:
                     raise unanswered(call.service, call.operation)
-                answer = service.answer(call)
+                answer = self._answer(service, call, needs)
+            except AccessDeniedError as error:
+                self._tell(call, needs, error.code, error.need)
+                raise
             except ServiceError as error:
-                self._tell(call, error.code)
+                self._tell(call, needs, error.code)
                 raise
             except UnansweredOperationError:
-                self._tell(call, "UnansweredOperation")
+                self._tell(call, needs, "UnansweredOperation")
                 raise
             except AnswerLater:
-                self._tell(call, None)
+                self._tell(call, needs, None)
                 raise
-            self._tell(call, None)
+            self._tell(call, needs, None)
             return answer
 
     def note(self, record: CallRecord) -> None:
@@ -221,16 +229,29 @@ class Router:
         for observer in self.observers:
             observer(record)
 
-    def _tell(self, call: Call, error: str | None) -> None:
+    def _answer(self, service: Service, call: Call, needs: tuple[Need, ...]) -> dict[str, object]:
+        if self.judge is None or call.caller is None or call.service != "s3":
+            return service.answer(call)
+        try:
+            return service.answer(call)
+        except ServiceError as error:
+            if error.status == 404:
+                self.judge.check_absence(call.caller, call.operation, needs)
+            raise
+
+    def _tell(
+        self, call: Call, needs: tuple[Need, ...], error: str | None, denied: Need | None = None
+    ) -> None:
         if not self.observers:
             return
         self.note(
             CallRecord(
                 service=call.service,
                 operation=call.operation,
-                resource=resource_of(call.parameters),
                 caller=call.caller,
+                needs=needs,
                 error=error,
+                denied=denied,
             )
         )
 

@@ -126,7 +126,7 @@ def test_cost_counts_what_aws_bills() -> None:
         MapItemDone(at=1.0, map_run="r", index=0, status="SUCCEEDED"),
     ) == {"Step Functions (Standard)": 4.0}
     assert cost_of(sent("q"), sent("q.fifo")) == {"SQS standard queues": 1.0, "SQS FIFO queues": 1.0}
-    read = CallMade(at=1.0, function="f", service="s3", operation="GetObject", resource="b/k", count=3)
+    read = CallMade(at=1.0, function="f", service="s3", operation="GetObject", count=3)
     assert cost_of(read, written("b", "f", 1)) == {"S3 reads": 3.0, "S3 writes and lists": 1.0}
 
 

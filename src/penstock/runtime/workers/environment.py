@@ -31,7 +31,7 @@ from penstock.runtime.s3.objects import StagedFile
 from penstock.runtime.s3.parameters import check_parameters
 from penstock.runtime.s3.reader import Find, get_object, head_object
 from penstock.runtime.s3.service import as_body
-from penstock.runtime.services import Call, CallRecord, ServiceError, resource_of, unanswered
+from penstock.runtime.services import Call, CallRecord, Need, ServiceError, unanswered
 from penstock.runtime.workers.context import LambdaContext
 from penstock.runtime.workers.frames import (
     Answered,
@@ -72,7 +72,7 @@ class Connection:
         self._function = function
         self._process = os.getpid()
         self._turn = threading.Lock()
-        self._reads: Counter[tuple[str, str, str | None]] = Counter()
+        self._reads: Counter[tuple[str, Need, str | None]] = Counter()
         self._counting = threading.Lock()
 
     def freeze(self) -> None:
@@ -126,12 +126,12 @@ class Connection:
             CallRecord(
                 service="s3",
                 operation=operation,
-                resource=resource,
                 caller=self._function,
+                needs=(need,),
                 error=error,
                 count=count,
             )
-            for (operation, resource, error), count in reads.items()
+            for (operation, need, error), count in reads.items()
         )
 
     def _stage(self, body: bytes | BinaryReader, parameters: Mapping[str, object]) -> StagedFile:
@@ -143,19 +143,20 @@ class Connection:
             raise
 
     def _read(self, call: Call, read: LocalRead) -> dict[str, object]:
-        resource = resource_of(call.parameters)
+        parameters = call.parameters
+        need = ("s3:GetObject", f"arn:aws:s3:::{parameters.get('Bucket')}/{parameters.get('Key')}")
         try:
-            check_parameters(call.operation, call.parameters)
-            answer = read(self._files, self._files.find, call.parameters)
+            check_parameters(call.operation, parameters)
+            answer = read(self._files, self._files.find, parameters)
         except ServiceError as error:
-            self._count(call.operation, resource, error.code)
+            self._count(call.operation, need, error.code)
             raise
-        self._count(call.operation, resource, None)
+        self._count(call.operation, need, None)
         return answer
 
-    def _count(self, operation: str, resource: str, error: str | None) -> None:
+    def _count(self, operation: str, need: Need, error: str | None) -> None:
         with self._counting:
-            self._reads[operation, resource, error] += 1
+            self._reads[operation, need, error] += 1
 
 
 def live(connection: socket.socket, order: Fork) -> NoReturn:

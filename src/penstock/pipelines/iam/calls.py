@@ -1,0 +1,63 @@
+"""What any AWS call needs of IAM: every service's table, and a rule for services that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from penstock.pipelines.iam.needs import ANY, Need, Parameters, ServiceNeeds
+from penstock.pipelines.iam.s3_needs import S3
+from penstock.pipelines.iam.service_needs import SERVICES
+from penstock.pipelines.iam.table_needs import DYNAMODB, DYNAMODB_STREAMS
+
+_SERVICES: Final[Mapping[str, ServiceNeeds]] = {
+    "s3": S3,
+    "dynamodb": DYNAMODB,
+    "dynamodbstreams": DYNAMODB_STREAMS,
+    **SERVICES,
+}
+
+_PREFIXES: Final = {
+    "apigatewaymanagementapi": "execute-api",
+    "bedrock-runtime": "bedrock",
+    "iot-data": "iot",
+    "opensearch": "es",
+    "sesv2": "ses",
+    "timestream-query": "timestream",
+    "timestream-write": "timestream",
+}
+"""Prefixes of actions that differ from boto3's name of the service, for services without a table."""
+
+_FOR_EVERYBODY: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
+"""STS, "GetCallerIdentity": "No permissions are required to perform this operation." """
+
+
+def needs_of(service: str, operation: str, parameters: Parameters) -> tuple[Need, ...]:
+    """What one call needs, each need once, that of the call's own resource first.
+
+    An operation of a service that has no table is taken to be called as its action is, on the first ARN among its
+    parameters, or on `*`.
+
+    Args:
+        service: as `boto3.client(service)` has it.
+        operation: AWS's name, `GetObject`.
+        parameters: as given to boto3.
+
+    Returns:
+        Nothing for a call that everybody may make (`sts:GetCallerIdentity`).
+    """
+    found = _SERVICES.get(service)
+    if found is None:
+        return _of_another_service(service, operation, parameters)
+    special = found.special.get(operation)
+    if special is not None:
+        return tuple(dict.fromkeys(special(parameters)))
+    action = f"{found.prefix}:{found.renamed.get(operation, operation)}"
+    return (Need(action, ANY if operation in found.on_all else found.resource(parameters)),)
+
+
+def _of_another_service(service: str, operation: str, parameters: Parameters) -> tuple[Need, ...]:
+    if (service, operation) in _FOR_EVERYBODY:
+        return ()
+    named = (one for one in parameters.values() if isinstance(one, str) and one.startswith("arn:"))
+    return (Need(f"{_PREFIXES.get(service, service)}:{operation}", next(named, ANY)),)
