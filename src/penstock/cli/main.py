@@ -165,13 +165,15 @@ CODE_BUCKET = click.option(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "yaml"]),
+    type=click.Choice(["json", "yaml", "sam"]),
     default="yaml",
     show_default=True,
-    help="Of the text.",
+    help="Of the text; sam is YAML in the words of AWS SAM.",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="A file; without it, standard output.")
-def plan_command(pipeline: str, stage: str, form: Literal["json", "yaml"], output: Path | None) -> None:
+def plan_command(
+    pipeline: str, stage: str, form: Literal["json", "yaml", "sam"], output: Path | None
+) -> None:
     """Write PIPELINE as a CloudFormation template, with a least-privilege role for each function."""
     from penstock.cli.planning import planned
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from penstock.errors import UsageError
 from penstock.pipelines.load import find_project, load_pipeline
-from penstock.pipelines.plan import plan, written
+from penstock.pipelines.plan import as_sam, plan, written
 
 
 def checked_stage(stage: str) -> str:
@@ -25,7 +25,7 @@ def checked_stage(stage: str) -> str:
     return stage
 
 
-def planned(name: str, *, stage: str, form: Literal["json", "yaml"], output: Path | None) -> str:
+def planned(name: str, *, stage: str, form: Literal["json", "yaml", "sam"], output: Path | None) -> str:
     """The template's text, or where it was written to.
 
     Raises:
@@ -33,7 +33,8 @@ def planned(name: str, *, stage: str, form: Literal["json", "yaml"], output: Pat
         DeclarationError: the pipeline cannot be planned.
     """
     checked_stage(stage)
-    text = written(plan(load_pipeline(name, find_project(Path.cwd())), stage=stage), form)
+    template = plan(load_pipeline(name, find_project(Path.cwd())), stage=stage)
+    text = written(as_sam(template), "yaml") if form == "sam" else written(template, form)
     if output is None:
         return text
     try:

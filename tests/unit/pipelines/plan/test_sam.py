@@ -1,0 +1,94 @@
+"""`penstock plan --format sam`: the plan in AWS SAM's words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from cfnlint import api
+from click.testing import CliRunner
+
+from penstock.cli.main import main
+from penstock.pipelines import Pipeline
+from penstock.pipelines.plan import as_sam, plan, written
+from pipelines.file_processing import pipeline as file_processing
+from pipelines.stream_analytics import pipeline as stream_analytics
+from tests.unit.pipelines.plan.test_templates import everything
+
+
+def faults(text: str) -> list[str]:
+    return [f"{one.rule.id} {one.message}" for one in api.lint_all(text) if not one.rule.id.startswith("I")]
+
+
+def resources(pipeline: Pipeline, stage: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(written(as_sam(plan(pipeline, stage=stage)), "json"))["Resources"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "pipeline", [file_processing, stream_analytics, everything()], ids=lambda one: one.name
+)
+def test_template_is_clean(pipeline: Pipeline) -> None:
+    """cfn-lint, which knows SAM's resources, finds nothing."""
+    assert faults(written(as_sam(plan(pipeline, stage="dev")), "yaml")) == []
+
+
+def test_linter_does_find_faults() -> None:
+    """A field that SAM's function does not have is found."""
+    text = written(as_sam(plan(file_processing)), "json").replace('"CodeUri"', '"CodeUrl"')
+    assert {one.partition(" ")[0] for one in faults(text)} == {"E3002"}
+
+
+def test_nothing_is_lost() -> None:
+    """Every resource of the plan is there, a mapping and a configuration as part of its function."""
+    plain: Any = plan(everything())["Resources"]
+    sam = resources(everything())
+    inside = {
+        name
+        for name, entry in plain.items()
+        if entry["Type"] in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig")
+    }
+    assert set(plain) - set(sam) == inside
+    events = sam["WorkerFunction"]["Properties"]["Events"]
+    assert {f"WorkerFunction{name}" for name in events} == {name for name in inside if "Mapping" in name}
+
+
+def test_a_function_in_sams_words() -> None:
+    """Events with their type and all options, destinations with theirs, tags as a map."""
+    properties = resources(everything(), "dev")["WorkerFunction"]["Properties"]
+
+    assert {one["Type"] for one in properties["Events"].values()} == {"SQS", "Kinesis", "DynamoDB"}
+    kinesis = next(one["Properties"] for one in properties["Events"].values() if one["Type"] == "Kinesis")
+    assert kinesis["Stream"] == {"Fn::GetAtt": ["ClicksStream", "Arn"]}
+    assert kinesis["BisectBatchOnFunctionError"] is True
+    assert kinesis["DestinationConfig"]["OnFailure"] == {
+        "Destination": {"Fn::GetAtt": ["DeadLettersQueue", "Arn"]}
+    }
+    config = properties["EventInvokeConfig"]["DestinationConfig"]
+    assert (config["OnSuccess"]["Type"], config["OnFailure"]["Type"]) == ("EventBridge", "SQS")
+    assert properties["DeadLetterQueue"]["Type"] == "SQS"
+    assert properties["Tracing"] == "Active"
+    assert properties["Tags"] == {"penstock:pipeline": "everything", "penstock:stage": "dev"}
+    assert properties["Role"] == {"Fn::GetAtt": ["WorkerFunctionRole", "Arn"]}
+
+
+def test_a_machine_in_sams_words() -> None:
+    """Its definition is a document that can be read, with the same substitutions."""
+    plain: Any = plan(file_processing)["Resources"]
+    machine = resources(file_processing)["ProcessFileStateMachine"]["Properties"]
+    before = plain["ProcessFileStateMachine"]["Properties"]
+
+    assert machine["Definition"] == json.loads(before["DefinitionString"])
+    assert machine["DefinitionSubstitutions"] == before["DefinitionSubstitutions"]
+    assert machine["Type"] == "STANDARD"
+
+
+def test_the_command_writes_it() -> None:
+    """YAML, with the transform and the stage."""
+    done = CliRunner().invoke(main, ["plan", "file-processing", "--format", "sam", "--stage", "dev"])
+    assert done.exit_code == 0, done.output
+    template = yaml.safe_load(done.output)
+    assert template["Transform"] == "AWS::Serverless-2016-10-31"
+    assert template["Resources"]["StartJobFunction"]["Properties"]["FunctionName"] == "dev-start-job"
