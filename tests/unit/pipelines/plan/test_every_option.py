@@ -40,7 +40,7 @@ from penstock.pipelines import (
     http_api,
     resources,
 )
-from penstock.pipelines.http_api import HttpRoute, JwtAuthorizer, LambdaAuthorizer
+from penstock.pipelines.http_api import HttpRoute, IamAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from penstock.pipelines.plan import plan, written
 from penstock.pipelines.resources import Place, Report, TimedRecord
 
@@ -283,7 +283,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
         {"function": FUNCTION, "authorizer": JWT},
         {
             "function": {"function": OTHER_FUNCTION},
-            "authorizer": {"authorizer": ASKED},
+            "authorizer": ({"authorizer": IamAuthorizer("signed")}, {"authorizer": ASKED}),
             "scopes": {"scopes": ("write",)},
         },
     ),
@@ -306,6 +306,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "result_ttl_seconds": {"result_ttl_seconds": 60},
         },
     ),
+    IamAuthorizer: ({"name": "signed"}, {}),
     Cors: (
         {},
         {
@@ -331,6 +332,7 @@ ON_THIS_MACHINE = {
     (TimedRecord, "*"): "a record of a feed",
     (Report, "*"): "what `penstock run` shows",
     (Place, "*"): "a line of a file",
+    (IamAuthorizer, "name"): "how the declaration refers to it; API Gateway has no resource for it",
     (JwtAuthorizer, "keys"): "`penstock serve` checks tokens with them; AWS fetches the issuer's own",
 }
 
