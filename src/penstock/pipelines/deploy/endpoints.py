@@ -1,7 +1,8 @@
 """What LocalStack takes otherwise than AWS: adapted where that changes nothing, refused where it would.
 
 Measured on LocalStack 4.14: it reads `ToleratedFailurePercentage` as a float only, and knows neither `ItemBatcher`
-nor `InputType: JSONL` nor EXPRESS children of a Distributed Map.
+nor `InputType: JSONL` nor EXPRESS children of a Distributed Map. It computes the Parameters of a ResultWriter from
+the Map's results where AWS takes the state's input, and writes no results there, only a manifest.
 """
 
 from __future__ import annotations
@@ -75,7 +76,18 @@ def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object
         raise TargetError(f"LocalStack does not know {what}", at=f"{name}  {pointer}", fix=_ELSEWHERE)
     changed: dict[str, object] = {}
     for key, one in value.items():
-        if key == "ToleratedFailurePercentage" and isinstance(one, int):
+        if key == "ResultWriter" and value.get("Type") == "Map" and _is_computed(one):
+            if value.get("ResultPath", "$") is not None:
+                raise TargetError(
+                    "LocalStack computes the Parameters of a ResultWriter from the results, not from the input",
+                    at=f"{name}  {pointer}",
+                    fix="write them without paths, or drop the state's result with ResultPath: null",
+                )
+            notes.append(
+                f"{name}  {pointer}: has no ResultWriter, whose Parameters LocalStack would compute from the "
+                "results; what it writes is not used"
+            )
+        elif key == "ToleratedFailurePercentage" and isinstance(one, int):
             changed[key] = float(one)
         elif key == "ExecutionType" and one == "EXPRESS" and value.get("Mode") == "DISTRIBUTED":
             changed[key] = "STANDARD"
@@ -83,6 +95,12 @@ def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object
         else:
             changed[key] = _machine(one, name, f"{pointer}/{key}", notes)
     return changed
+
+
+def _is_computed(writer: object) -> bool:
+    """Whether a path or an intrinsic function is among its Parameters."""
+    parameters = writer.get("Parameters") if isinstance(writer, dict) else None
+    return isinstance(parameters, dict) and any(str(name).endswith(".$") for name in parameters)
 
 
 def _unknown(value: Mapping[str, object]) -> Iterator[str]:

@@ -80,13 +80,42 @@ def test_what_localstack_does_not_know(fields: dict[str, object], what: str) -> 
     assert str(raised.value.at).startswith("FlowStateMachine  /States/Each")
 
 
+WRITER = {
+    "Resource": "arn:aws:states:::s3:putObject",
+    "Parameters": {"Bucket.$": "$.bucket", "Prefix": "map"},
+}
+
+
+def test_a_computed_result_writer_is_left_out_if_nobody_reads_its_result() -> None:
+    """LocalStack would look for its bucket in the results; without paths it stays."""
+    state, notes = adapted(machine({}, ResultWriter=WRITER, ResultPath=None))
+    assert "ResultWriter" not in state
+    assert notes[0].startswith("FlowStateMachine  /States/Each: has no ResultWriter")
+    plain = {**WRITER, "Parameters": {"Bucket": "results", "Prefix": "map"}}
+    state, notes = adapted(machine({}, ResultWriter=plain))
+    assert (state["ResultWriter"], notes) == (plain, ())
+
+
+def test_a_computed_result_writer_whose_result_is_used() -> None:
+    """It cannot be left out; the place is named."""
+    with pytest.raises(TargetError, match="ResultWriter") as raised:
+        for_localstack(plan(machine({}, ResultWriter=WRITER)))
+    assert str(raised.value.at) == "FlowStateMachine  /States/Each"
+
+
 def test_elsewhere_the_template_is_the_plan() -> None:
-    """AWS, and other emulators, get what `penstock plan` writes; the reference pipeline is the same everywhere."""
+    """AWS, and other emulators, get what `penstock plan` writes; so does LocalStack, but for a ResultWriter."""
     aws = destination(FakeCloudFormation())
     assert planned_for(Request(pipeline=machine({"ExecutionType": "EXPRESS"})), aws)[1] == ()
     localstack = replace(aws, endpoint_url="http://127.0.0.1:4566", localstack=True)
     template, notes = planned_for(Request(pipeline=file_processing), localstack)
-    assert (template, notes) == (plan(file_processing), ())
+    assert len(notes) == 1
+    assert notes[0].startswith("ProcessFileStateMachine  /States/ProcessChunks: has no ResultWriter")
+    planned = plan(file_processing)
+    resources: tuple[Any, Any] = (template["Resources"], planned["Resources"])
+    assert [name for name in resources[1] if resources[0][name] != resources[1][name]] == [
+        "ProcessFileStateMachine"
+    ]
 
 
 @pytest.mark.parametrize(("code", "passes"), [("ResourceNotFoundException", True), ("InternalError", False)])
