@@ -117,3 +117,58 @@ def test_a_transaction_that_fails_is_not_told_of(localstack: LocalStack, table: 
     records = streams.get_records(ShardIterator=iterator)["Records"]
     assert [one["dynamodb"]["Keys"] for one in records] == [{"id": {"S": "c"}}]
     assert client.scan(TableName=name)["Items"] == [{"id": {"S": "c"}}]
+
+
+WINDOWS = """
+import base64, json, os, boto3
+
+def handle(event, context):
+    data = [base64.b64decode(one["kinesis"]["data"]).decode() for one in event["Records"]]
+    if "poison" in data:
+        raise ValueError("poison")
+    state = {"seen": event["state"].get("seen", []) + data}
+    if event["isFinalInvokeForWindow"]:
+        told = {"seen": state["seen"], "window": event["window"], "shard": event["shardId"]}
+        boto3.client("sqs").send_message(QueueUrl=os.environ["SEEN"], MessageBody=json.dumps(told))
+    return {"state": state}
+"""
+
+
+def test_a_tumbling_window_of_which_poison_is_cut_out(
+    kinesis: LocalStack, named: Callable[[str], str]
+) -> None:
+    """The state goes from batch to batch until the window is over; the poison alone is told of as a failure."""
+    if kinesis.functions_on is None:
+        pytest.skip("LocalStack in a container has neither tumbling windows nor bisecting")
+    client: Any = kinesis.client("kinesis")
+    functions: Any = kinesis.client("lambda")
+    sqs: Any = kinesis.client("sqs")
+    stream, name = named("clicks"), named("count")
+    client.create_stream(StreamName=stream, ShardCount=1)
+    client.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+    arn = client.describe_stream(StreamName=stream)["StreamDescription"]["StreamARN"]
+    seen_url = str(sqs.create_queue(QueueName=named("totals"))["QueueUrl"])
+    poison_url = str(sqs.create_queue(QueueName=named("poison"))["QueueUrl"])
+    poison_arn = sqs.get_queue_attributes(QueueUrl=poison_url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    create_function(kinesis, name, WINDOWS, environment={"SEEN": seen_url})
+    sent = [b"a", b"b", b"poison", b"c", b"d"]
+    client.put_records(StreamName=stream, Records=[{"Data": one, "PartitionKey": "k"} for one in sent])
+    functions.create_event_source_mapping(
+        EventSourceArn=arn,
+        FunctionName=name,
+        StartingPosition="TRIM_HORIZON",
+        BatchSize=10,
+        MaximumRetryAttempts=0,
+        BisectBatchOnFunctionError=True,
+        TumblingWindowInSeconds=1,
+        DestinationConfig={"OnFailure": {"Destination": poison_arn}},
+    )
+    totals: list[str] = []
+    while len(totals) < 4:  # one window, or two if the second turned while the records were put
+        totals += [data for window in seen(kinesis, seen_url, 1) for data in window["seen"]]
+    assert totals == ["a", "b", "c", "d"]
+    (failure,) = seen(kinesis, poison_url, 1)
+    assert failure["KinesisBatchInfo"]["batchSize"] == 1
+    assert failure["requestContext"]["condition"] == "RetryAttemptsExhausted"

@@ -19,7 +19,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ from typing import Final
 from penstock.errors import LocalStackError
 from penstock.localstack import environments, processes
 from penstock.localstack.environments import environment_python, is_ready, make_environment
-from penstock.localstack.plugin_folder import EXECUTOR, TABLES, write_plugin_folder
+from penstock.localstack.plugin_folder import EXECUTOR, PAGE, TABLES, write_plugin_folder
 from penstock.localstack.processes import Process
 from penstock.localstack.pythons import Python, find_python
 
@@ -218,11 +218,13 @@ def _start(folder: Folder, python: Python, port: int | None) -> Server:
     try:
         _write(folder.record, server)
         healthy = _becomes_healthy(server, START_SECONDS)
+        ended = "has ended" if started.poll() is not None else f"is not healthy after {START_SECONDS:g} s"
+        if healthy and not has_plugin(server.endpoint_url):
+            healthy, ended = False, "has not loaded penstock's plugin"
     finally:  # on Ctrl-C as well
         if healthy:
             started.returncode = 0  # it is to outlive this process, so nobody waits for it
         else:
-            ended = "has ended" if started.poll() is not None else f"is not healthy after {START_SECONDS:g} s"
             _settle(folder, server, grace_seconds=0)
             started.wait()
             folder.record.unlink(missing_ok=True)
@@ -282,11 +284,21 @@ def _becomes_healthy(server: Server, seconds: float) -> bool:
 
 def answers(endpoint_url: str) -> bool:
     """Whether a LocalStack of this version is ready there."""
+    return _page(endpoint_url, "/_localstack/health").get("version") == environments.VERSION
+
+
+def has_plugin(endpoint_url: str) -> bool:
+    """Whether penstock's plugin runs in the LocalStack there."""
+    return "penstock" in _page(endpoint_url, PAGE)
+
+
+def _page(endpoint_url: str, path: str) -> Mapping[str, object]:
     try:
-        with _OPENER.open(f"{endpoint_url}/_localstack/health", timeout=5) as answer:
-            return bool(json.load(answer)["version"] == environments.VERSION)
-    except (OSError, ValueError, KeyError):
-        return False
+        with _OPENER.open(f"{endpoint_url}{path}", timeout=5) as answer:
+            page = json.load(answer)
+    except (OSError, ValueError):
+        return {}
+    return page if isinstance(page, dict) else {}
 
 
 def _recorded(folder: Folder) -> Server | None:

@@ -19,6 +19,9 @@ EXECUTOR: Final = "penstock"
 TABLES: Final = "penstock"
 """`PROVIDER_OVERRIDE_DYNAMODB` and `PROVIDER_OVERRIDE_DYNAMODBSTREAMS`."""
 
+PAGE: Final = "/_penstock/plugin"
+"""Answers where the plugin runs."""
+
 ENTRY_POINTS: Final[Mapping[str, Mapping[str, str]]] = {
     "localstack.lambda.runtime_executor": {
         EXECUTOR: "penstock.localstack.plugin.executor:ProcessExecutorPlugin",
@@ -28,7 +31,7 @@ ENTRY_POINTS: Final[Mapping[str, Mapping[str, str]]] = {
         f"dynamodbstreams:{TABLES}": "penstock.localstack.plugin.tables:dynamodbstreams",
     },
     "localstack.hooks.on_infra_start": {
-        "penstock_jsonata": "penstock.localstack.plugin.jsonata:penstock_jsonata",
+        "penstock_plugin": "penstock.localstack.plugin.hooks:penstock_plugin",
     },
 }
 """By namespace: the name, and where the plugin is."""
@@ -43,6 +46,7 @@ REPLACED: Final = (
     "Lambda: functions are processes of this machine, without containers, layers and memory limits",
     "DynamoDB and its streams: moto's tables (LocalStack has DynamoDB Local, which needs Java)",
     "JSONata: penstock.statemachines (LocalStack has a Java library)",
+    "stream mappings: tumbling windows and bisecting are added, which LocalStack ignores",
 )
 """What the plugin puts in place of LocalStack's, for people."""
 

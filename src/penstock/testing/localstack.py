@@ -36,10 +36,12 @@ class LocalStack:
     Attributes:
         endpoint_url: `http://127.0.0.1:4566`.
         functions_on: the runtime that its functions have without a container, `python3.13`; None with Docker.
+        is_shared: whether it was there before, and stays.
     """
 
     endpoint_url: str
     functions_on: str | None
+    is_shared: bool = False
 
     def client(self, service: str) -> BaseClient:
         """A boto3 client, by localstack-client's session.
@@ -79,7 +81,7 @@ def localstack_for_tests(folder: Path, *, environments: Path) -> Iterator[LocalS
                 f"AWS_ENDPOINT_URL is {given}, and no LocalStack answers there",
                 fix="start it (docker compose up --wait), or unset the variable",
             )
-        yield LocalStack(endpoint_url=given, functions_on=None)
+        yield LocalStack(endpoint_url=given, functions_on=None, is_shared=True)
         return
     place = manager.Folder(path=folder.absolute(), environments=environments.absolute())
     server = manager.up(place)

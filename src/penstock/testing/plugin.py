@@ -1,12 +1,15 @@
-"""The pytest plugin that is installed with penstock: the fixtures `embedded` and `localstack`.
+"""The pytest plugin that is installed with penstock: the fixtures `embedded`, `localstack`, `deployed`.
 
     def test_a_file_goes_through(embedded: StartPipeline) -> None:
         with embedded(pipeline) as run:
             run.upload_to_entry(path)
             run.run_until_idle()
 
-    def test_a_file_is_told_of(localstack: LocalStack) -> None:
-        s3 = localstack.client("s3")
+    def test_a_bucket(localstack: LocalStack) -> None:
+        localstack.client("s3").create_bucket(Bucket="any")
+
+    def test_it_is_the_same_when_it_is_deployed(deployed: DeployPipeline) -> None:
+        deployed(pipeline).upload_to_entry(path)
 
 Nothing of the rooms is imported before a test asks for a fixture.
 """
@@ -24,6 +27,7 @@ import pytest
 if TYPE_CHECKING:
     from penstock.pipelines import Pipeline
     from penstock.runtime.embedded import Embedded
+    from penstock.testing.deployed import DeployPipeline
     from penstock.testing.localstack import LocalStack
 
 
@@ -67,3 +71,17 @@ def localstack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
         except LocalStackError as error:
             unavailable(str(error))
         yield found
+
+
+@pytest.fixture(scope="session")
+def deployed(localstack: LocalStack) -> Iterator[DeployPipeline]:
+    """Deploys pipelines to the session's LocalStack, each once, with the template and the packages for AWS.
+
+    A LocalStack of `AWS_ENDPOINT_URL` is left as it was found: stacks and data are deleted at the end.
+    """
+    from penstock.testing.deployed import Deployments
+
+    deployments = Deployments(localstack, tell=print)
+    yield deployments.deploy
+    if localstack.is_shared:
+        deployments.destroy()

@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, field
 from random import Random
 
-from localstack.runtime import hooks
 from localstack.services.stepfunctions.asl.component.common.string import string_expression
 from localstack.services.stepfunctions.asl.jsonata import jsonata
 
@@ -31,8 +30,7 @@ class _Ports:
     now: float = field(default_factory=time.time)
 
 
-@hooks.on_infra_start()  # type: ignore[untyped-decorator]  # LocalStack is not typed
-def penstock_jsonata() -> None:
+def use_our_jsonata() -> None:
     """Put the evaluator in LocalStack's place for it."""
     jsonata._eval_jsonata = evaluate
     string_expression.get_intrinsic_functions_declarations = _no_declarations

@@ -1,0 +1,202 @@
+"""What LocalStack's stream mappings leave out: tumbling windows, and batches that are cut in two when they fail.
+
+Sources: Lambda, "Implementing stateful Kinesis Data Streams processing in Lambda", and
+`BisectBatchOnFunctionError` in "Configuring error handling controls". LocalStack goes on reading, filtering,
+retrying and telling of failures; a mapping that asks for neither is not touched.
+
+Not done: a window that ends early because its state has grown over 1 MB.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from localstack.services.lambda_.event_source_mapping.esm_worker import EsmWorker
+from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
+from localstack.services.lambda_.event_source_mapping.event_processor import (
+    BatchFailureError,
+    EventProcessorError,
+)
+from localstack.services.lambda_.event_source_mapping.pollers.stream_poller import StreamPoller
+from localstack.services.lambda_.event_source_mapping.senders.sender import SenderError
+from localstack.utils.backoff import ExponentialBackoff
+
+LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Window:
+    """A window of one shard: `[start, end)` in epoch seconds, and the state that the function has returned."""
+
+    start: float
+    end: float
+    state: object = field(default_factory=dict)
+    final: bool = False
+
+
+def complete_stream_mappings() -> None:
+    """Have LocalStack's mappings of streams do both, from now on."""
+    make = EsmWorkerFactory.get_esm_worker
+
+    def get_esm_worker(factory: EsmWorkerFactory) -> EsmWorker:
+        worker = make(factory)
+        if isinstance(worker.poller, StreamPoller):
+            asked = worker.esm_config
+            bisects, seconds = asked.get("BisectBatchOnFunctionError"), asked.get("TumblingWindowInSeconds")
+            if bisects or seconds:
+                _Delivery(worker.poller, bisects=bool(bisects), window_seconds=seconds or 0)
+        return worker
+
+    EsmWorkerFactory.get_esm_worker = get_esm_worker
+
+
+class _Delivery:
+    """Stands in a poller's way: between its shards and its batches, and between these and the function.
+
+    Everything runs in the poller's own thread, one shard after another.
+    """
+
+    def __init__(self, poller: StreamPoller, *, bisects: bool, window_seconds: int) -> None:
+        self._poller = poller
+        self._bisects = bisects
+        self._window_seconds = window_seconds
+        self._windows: dict[str, Window] = {}
+        self._shard = ""
+        self._count = 0
+        self._records: dict[str, Mapping[str, object]] = {}
+        processor = poller.processor
+        self._sender = processor.sender
+        self._poll_shard, poller.poll_events_from_shard = poller.poll_events_from_shard, self._poll
+        self._get_records, poller.get_records = poller.get_records, self._read
+        self._forward, poller.forward_events_to_target = poller.forward_events_to_target, self._deliver
+        self._process, processor.process_events_batch = processor.process_events_batch, self._try
+        self._send_events, self._sender.send_events = self._sender.send_events, self._send
+
+    def _read(self, iterator: str) -> Mapping[str, object]:
+        answer: Mapping[str, list[object]] = self._get_records(iterator)
+        self._count = len(answer.get("Records", ()))
+        return answer
+
+    def _poll(self, shard: str, iterator: str) -> None:
+        """Read the shard once; a window ends when its time is over and nothing more comes."""
+        self._shard, self._count, began = shard, 0, time.time()
+        self._poll_shard(shard, iterator)
+        window = self._windows.get(shard)
+        if window is None or self._count or began < window.end:
+            return
+        waiting = self._poller.shard_batcher[shard].flush()
+        if waiting:
+            self._deliver(shard, waiting)
+        self._end_window(shard, before=began)
+
+    def _deliver(self, shard: str, records: list[Mapping[str, object]]) -> None:
+        """Hand records to the function, those of each window by themselves."""
+        if not self._window_seconds:
+            self._hand_on(shard, records)
+            return
+        batch: list[Mapping[str, object]] = []
+        for record in records:
+            arrived = _arrival(record)
+            window = self._windows.get(shard)
+            if window is not None and arrived >= window.end:
+                self._hand_on(shard, batch)
+                batch = []
+                self._end_window(shard, before=arrived)
+            if shard not in self._windows:
+                start = arrived // self._window_seconds * self._window_seconds
+                self._windows[shard] = Window(start, start + self._window_seconds)
+            batch.append(record)
+        self._hand_on(shard, batch)
+
+    def _hand_on(self, shard: str, records: Iterable[Mapping[str, object]]) -> None:
+        """LocalStack's own delivery, which changes what it is given."""
+        given = list(records)
+        if given:
+            self._records = {_number(record): record for record in given}
+            self._forward(shard, copy.deepcopy(given))
+
+    def _try(self, events: list[Mapping[str, object]]) -> None:
+        """Invoke the function; a batch that fails is cut in two, and each half is delivered by itself."""
+        try:
+            self._process(events)
+        except BatchFailureError:
+            if not self._bisects or len(events) < 2:
+                raise
+        else:
+            return
+        records = [self._records[self._poller.get_sequence_number(event)] for event in events]
+        middle = len(records) // 2
+        for half in (records[:middle], records[middle:]):
+            self._hand_on(self._shard, half)
+
+    def _send(self, events: list[Mapping[str, object]]) -> object:
+        window = self._windows.get(self._shard)
+        if window is None:
+            return self._send_events(events)
+        event = {
+            "Records": events,
+            "window": {"start": _text(window.start), "end": _text(window.end)},
+            "state": window.state,
+            "shardId": self._shard,
+            "eventSourceARN": self._poller.source_arn,
+            "isFinalInvokeForWindow": window.final,
+            "isWindowTerminatedEarly": False,
+        }
+        self._sender.payload_dict = False  # this event is whole
+        try:
+            answer: object = self._send_events(event)
+        finally:
+            self._sender.payload_dict = True
+        if not window.final:
+            state = answer.get("state") if isinstance(answer, dict) else None
+            if not isinstance(state, dict):
+                raise SenderError("the function returned no state", error={"functionError": "Unhandled"})
+            window.state = state
+        return answer
+
+    def _end_window(self, shard: str, *, before: float) -> None:
+        """Invoke the function for the last time in a window that is over, until that succeeds or is given up."""
+        window = self._windows.get(shard)
+        if window is None or before < window.end:
+            return
+        window.final = True
+        retries = self._poller.stream_parameters.get("MaximumRetryAttempts", -1)
+        waits = ExponentialBackoff(max_retries=retries)
+        failures = 0
+        while not self._poller._is_shutdown.is_set():
+            try:
+                self._process([])
+                break
+            except EventProcessorError as error:
+                failures += 1
+                if 0 <= retries < failures:
+                    LOG.warning("the window that began at %s is given up: %s", _text(window.start), error)
+                    break
+                self._poller._is_shutdown.wait(waits.next_backoff())
+        del self._windows[shard]
+
+
+def _number(record: Mapping[str, object]) -> str:
+    change = record.get("dynamodb")
+    return str(change["SequenceNumber"] if isinstance(change, dict) else record["SequenceNumber"])
+
+
+def _arrival(record: Mapping[str, object]) -> float:
+    change = record.get("dynamodb")
+    moment = (
+        change["ApproximateCreationDateTime"]
+        if isinstance(change, dict)
+        else record["ApproximateArrivalTimestamp"]
+    )
+    assert isinstance(moment, datetime)
+    return moment.timestamp()
+
+
+def _text(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
