@@ -298,6 +298,36 @@ def diff_command(
 
 
 @main.command()
+@click.argument("pipeline")
+@click.option("--from-runs", is_flag=True, help="Also allow what the runs under --state were seen to call.")
+@click.option(
+    "--write", is_flag=True, help="Keep it in pipelines/PIPELINE.policy.json, which the plan reads."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Of the output.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    default=Path(".penstock"),
+    show_default=True,
+    help="Where the runs are.",
+)
+def policy(pipeline: str, from_runs: bool, write: bool, form: Literal["text", "json"], state: Path) -> None:
+    """Show what each role of PIPELINE allows, why, and what has changed since it was kept."""
+    from penstock.cli.policies import PolicyRequest, show_policy
+
+    request = PolicyRequest(pipeline=pipeline, from_runs=from_runs, write=write, form=form, state=state)
+    for line in show_policy(request):
+        click.echo(line)
+
+
+@main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Where to; without it, beside FILE.")
 @click.option(

@@ -231,6 +231,7 @@ def test_init_does_not_overwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ["localstack", "down"],
         ["localstack", "status"],
         ["plan"],
+        ["policy"],
         ["runs"],
         ["serve"],
     ],

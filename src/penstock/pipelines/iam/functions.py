@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.iam.statements import Statement, access, arn_text, merged, target_of
+from penstock.pipelines.iam.statements import Statement, access, arn_text, because, target_of
 from penstock.pipelines.resolve import name_of
 from penstock.pipelines.resources import (
     Access,
@@ -38,8 +38,8 @@ _TABLE_STREAM_ACTIONS = (
 
 
 def function_statements(function: Function, graph: Graph, stage: str = "") -> tuple[Statement, ...]:
-    """The statements of the function's role."""
-    return merged(_statements(function, graph, stage))
+    """The statements of the function's role, each with its reason."""
+    return tuple(_statements(function, graph, stage))
 
 
 def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statement]:
@@ -47,31 +47,44 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
         "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/"
         f"{name_of(function, target_of(stage))}:*"
     )
-    yield Statement(("logs:CreateLogStream", "logs:PutLogEvents"), (log_group,))
+    yield Statement(("logs:CreateLogStream", "logs:PutLogEvents"), (log_group,), "its log")
     # X-Ray knows no ARN for these (Service Authorization Reference, "AWS X-Ray").
-    yield Statement(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",))
+    yield Statement(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",), "its traces")
     for queue_mapping in graph.of(QueueMapping):
         if queue_mapping.function == function:
             yield Statement(
                 ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
                 (arn_text(queue_mapping.queue, stage),),
+                f"its mapping, {queue_mapping.declared_at}",
             )
     for mapping in graph.of(StreamMapping):
         if mapping.function == function:
             arn = arn_text(mapping.stream, stage)
+            why = f"its mapping, {mapping.declared_at}"
             if isinstance(mapping.stream, Stream):
-                yield Statement(_STREAM_ACTIONS, (arn,))
+                yield Statement(_STREAM_ACTIONS, (arn,), why)
             else:
-                yield Statement(_TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",))
-            yield from _destination(mapping.on_failure, graph, stage)
-    yield from _destination(function.on_success, graph, stage)
-    yield from _destination(function.on_failure, graph, stage)
-    yield from _destination(function.dead_letter_queue, graph, stage)
+                yield Statement(_TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",), why)
+            yield from because(f"on_failure of {why}", _destination(mapping.on_failure, graph, stage))
+    for field in ("on_success", "on_failure", "dead_letter_queue"):
+        why = f"{field}, {function.declared_at}"
+        yield from because(why, _destination(getattr(function, field), graph, stage))
     for call in function.calls:
-        used = call if isinstance(call, Access) else Access(call, read=True, write=True)
-        resource = graph.follow(used.resource)
-        if resource is not None:
-            yield from access(resource, stage, read=used.read, write=used.write, prefix=used.prefix)
+        yield from _call(call, function, graph, stage)
+
+
+def _call(
+    call: Resource | Named | Access, function: Function, graph: Graph, stage: str
+) -> Iterator[Statement]:
+    used = call if isinstance(call, Access) else Access(call, read=True, write=True)
+    resource = graph.follow(used.resource)
+    if resource is None:
+        return
+    verb = "uses" if used.read and used.write else "reads" if used.read else "writes"
+    of = f"{resource.name}, {used.prefix}" if used.prefix else resource.name
+    place = (call if isinstance(call, Access) else function).declared_at
+    allowed = access(resource, stage, read=used.read, write=used.write, prefix=used.prefix)
+    yield from because(f"calls: {verb}({of}), {place}", allowed)
 
 
 def _destination(to: Resource | Named | None, graph: Graph, stage: str) -> Iterator[Statement]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.iam.statements import Statement, arn_text, execution_arn_text, merged
+from penstock.pipelines.iam.statements import Statement, arn_text, because, execution_arn_text
 from penstock.pipelines.resolve import SUBSTITUTION, document
 from penstock.pipelines.resources import (
     Arn,
@@ -55,23 +55,25 @@ _CALLS: Mapping[str, tuple[str, str, type[Resource]]] = {
 
 
 def machine_statements(machine: StateMachine, graph: Graph, stage: str = "") -> tuple[Statement, ...]:
-    """The statements of the machine's role.
+    """The statements of the machine's role, each with its reason.
 
     Raises:
         DeclarationError: a task calls something for which there is no rule.
     """
-    return merged(_statements(machine, graph, stage))
+    return tuple(_statements(machine, graph, stage))
 
 
 def _statements(machine: StateMachine, graph: Graph, stage: str) -> Iterator[Statement]:
     # Log delivery knows no ARN (Step Functions, "Logging using CloudWatch Logs").
-    yield Statement(_LOG_DELIVERY, ("*",))
-    yield Statement(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",))
+    yield Statement(_LOG_DELIVERY, ("*",), "its log")
+    yield Statement(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",), "its traces")
+    definition = machine.declared_at if isinstance(machine.definition, Mapping) else machine.definition
     for name, state in _states(document(machine, graph.root)):
+        why = f"state {name}, {definition}"
         if state.get("Type") == "Task":
-            yield from _task(name, state, machine, graph, stage)
+            yield from because(why, _task(name, state, machine, graph, stage))
         elif state.get("Type") == "Map":
-            yield from _map(state, machine, graph, stage)
+            yield from because(why, _map(state, machine, graph, stage))
 
 
 def _states(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:

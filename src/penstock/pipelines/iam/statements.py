@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
 from penstock.pipelines.resolve import Target, arn_of, name_of
@@ -27,10 +27,20 @@ from penstock.pipelines.resources import (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Actions that are allowed on resources (ARNs as `Fn::Sub` takes them)."""
+    """Actions that are allowed on resources (ARNs as `Fn::Sub` takes them).
+
+    Attributes:
+        why: where it follows from. It is no part of the value.
+    """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
+    why: str = field(default="", compare=False)
+
+
+def because(why: str, statements: Iterable[Statement]) -> Iterator[Statement]:
+    """The same statements, with their reason."""
+    return (replace(one, why=why) for one in statements)
 
 
 def target_of(stage: str) -> Target:
@@ -151,7 +161,7 @@ def _(resource: Topic, stage: str, *, read: bool, write: bool, prefix: str = "")
         yield Statement(("sns:Publish",), (arn_text(resource, stage),))
 
 
-def merged(statements: Iterator[Statement]) -> tuple[Statement, ...]:
+def merged(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """One statement for each set of resources, in the order of their first mention, actions sorted."""
     found: dict[tuple[str, ...], set[str]] = {}
     for statement in statements:

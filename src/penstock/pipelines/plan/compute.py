@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from penstock.errors import DeclarationError
-from penstock.pipelines.iam import function_statements, machine_statements
+from penstock.pipelines.iam import role_statements
 from penstock.pipelines.plan.planning import (
     Planning,
     attribute,
@@ -39,7 +39,10 @@ def add_function(planning: Planning, function: Function) -> None:
     name = logical_id(function)
     logs = log_group(planning, function, "/aws/lambda/")
     allowed = role(
-        planning, function, "lambda.amazonaws.com", function_statements(function, graph, planning.stage)
+        planning,
+        function,
+        "lambda.amazonaws.com",
+        role_statements(function, graph, planning.stage, planning.seen),
     )
     properties: dict[str, object] = {
         "FunctionName": planning.name(function),
@@ -196,7 +199,7 @@ def add_machine(planning: Planning, machine: StateMachine) -> None:
         planning,
         machine,
         "states.amazonaws.com",
-        machine_statements(machine, planning.graph, planning.stage),
+        role_statements(machine, planning.graph, planning.stage, planning.seen),
     )
     properties: dict[str, object] = {
         "StateMachineName": planning.name(machine),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.pipelines.iam.statements import Statement, arn_text
+from penstock.pipelines.iam import role_statements
 from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
 from penstock.pipelines.resources import (
     BucketNotification,
@@ -125,11 +125,8 @@ def add_bus(planning: Planning, bus: EventBus) -> None:
 
 def add_rule(planning: Planning, rule: EventRule) -> None:
     """A rule and its targets; a state machine is started with a role of the rule's own."""
-    machines = tuple(one for one in rule.to if isinstance(one, StateMachine))
-    starter = ""
-    if machines:
-        arns = tuple(arn_text(one, planning.stage) for one in machines)
-        starter = role(planning, rule, "events.amazonaws.com", (Statement(("states:StartExecution",), arns),))
+    allowed = role_statements(rule, planning.graph, planning.stage, planning.seen)
+    starter = role(planning, rule, "events.amazonaws.com", allowed) if allowed else ""
     targets: list[object] = []
     for number, one in enumerate(rule.to):
         target: dict[str, object] = {"Id": f"target-{number}", "Arn": attribute(logical_id(one))}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
+from penstock.pipelines.iam.seen import NOTHING_SEEN, Seen
 from penstock.pipelines.iam.statements import Statement, arn_text, target_of
 from penstock.pipelines.resolve import name_of
 from penstock.pipelines.resources import Bucket, Function, Resource
@@ -18,11 +19,16 @@ from penstock.pipelines.resources import Bucket, Function, Resource
 
 @dataclass(slots=True)
 class Planning:
-    """A template that is being made."""
+    """A template that is being made.
+
+    Attributes:
+        seen: what runs were seen to call, which the roles allow as well.
+    """
 
     pipeline: str
     graph: Graph
     stage: str
+    seen: Seen = NOTHING_SEEN
     resources: dict[str, dict[str, object]] = field(default_factory=dict)
     outputs: dict[str, object] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from penstock.errors import DeclarationError
 from penstock.pipelines.http_api import HttpApi
+from penstock.pipelines.iam import read_seen
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.plan.compute import add_alarms, add_function, add_machine
 from penstock.pipelines.plan.http import add_api
@@ -57,10 +58,11 @@ def plan(pipeline: Pipeline, *, stage: str = "") -> dict[str, object]:
         stage: begins every resource's name, `dev-file-events`.
 
     Raises:
-        DeclarationError: the plan does not know a resource, or two would have one logical id.
+        DeclarationError: the plan does not know a resource, two would have one logical id, or the kept policy
+            cannot be read.
         DefinitionError: a state machine's definition cannot be read.
     """
-    planning = Planning(pipeline.name, pipeline.graph, stage)
+    planning = Planning(pipeline.name, pipeline.graph, stage, read_seen(pipeline))
     for resource in pipeline.resources:
         _add(resource, planning)
     add_alarms(planning)
