@@ -173,7 +173,7 @@ def chosen(letters: Sequence[Letter], where: str | None) -> list[Letter]:
 def dead_letter_queues(pipeline: Pipeline) -> list[str]:
     """The queues that nothing consumes, but for the one that tells of results and the targets of rules."""
     consumed = {name_of(mapping.queue) for mapping in pipeline.of(QueueMapping)}
-    consumed |= {name_of(target) for rule in pipeline.of(EventRule) for target in rule.to}
+    consumed |= {name_of(target.to) for rule in pipeline.of(EventRule) for target in rule.targets}
     results = pipeline.results
     if results is not None and results.announced_in is not None:
         consumed.add(name_of(results.announced_in))

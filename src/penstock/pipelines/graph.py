@@ -112,14 +112,18 @@ def _of_notification(part: BucketNotification) -> Iterator[Reference]:
 def _of_subscription(part: Subscription) -> Iterator[Reference]:
     yield Reference("topic", part.topic)
     yield Reference("to", part.to)
+    if part.dead_letter_queue is not None:
+        yield Reference("dead_letter_queue", part.dead_letter_queue)
 
 
 @references.register(EventRule)
 def _of_rule(part: EventRule) -> Iterator[Reference]:
     if part.bus is not None:
         yield Reference("bus", part.bus)
-    for target in part.to:
-        yield Reference("to", target)
+    for target in part.targets:
+        yield Reference("to", target.to)
+        if target.dead_letter_queue is not None:
+            yield Reference("dead_letter_queue", target.dead_letter_queue)
 
 
 @references.register(QueueMapping)

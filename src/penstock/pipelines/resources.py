@@ -250,6 +250,35 @@ class EventBus(Resource):
 
 
 @dataclass(frozen=True, slots=True)
+class RuleTarget(Part):
+    """A target of a rule with settings of its own (EventBridge, "PutTargets").
+
+    Of `input`, `input_path` and `input_template` one may be given; without them the target gets the event.
+
+    Args:
+        input: a constant, anything with a JSON form.
+        input_path: a part of the event, `$.detail`.
+        input_paths: the variables of the template, `{"id": "$.detail.id"}`.
+        input_template: JSON, or a JSON string, in which `<id>` stands for a variable.
+        maximum_retry_attempts: of deliveries that the target does not take (0 to 185).
+        maximum_event_age_seconds: for how long they are tried (60 to 86,400).
+        dead_letter_queue: where the event goes that could not be delivered; None: it is dropped.
+        message_group_id: of the messages for a FIFO queue.
+    """
+
+    to: Queue | Function | StateMachine | Topic
+    _: KW_ONLY
+    input: object = field(default=None, hash=False)
+    input_path: str | None = None
+    input_paths: Mapping[str, str] = field(default_factory=dict, hash=False)
+    input_template: str | None = None
+    maximum_retry_attempts: int = 185
+    maximum_event_age_seconds: int = 86_400
+    dead_letter_queue: Queue | Named | None = None
+    message_group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EventRule(Resource):
     """A rule on an event bus: what matches `pattern` goes to every target (EventBridge, "Rules").
 
@@ -264,8 +293,13 @@ class EventRule(Resource):
     _: KW_ONLY
     pattern: Mapping[str, object] | None = field(default=None, hash=False)
     schedule: str | None = None
-    to: Sequence[Queue | Function | StateMachine]
+    to: Sequence[Queue | Function | StateMachine | Topic | RuleTarget]
     bus: EventBus | None = None
+
+    @property
+    def targets(self) -> tuple[RuleTarget, ...]:
+        """The targets with their settings written out."""
+        return tuple(one if isinstance(one, RuleTarget) else RuleTarget(one) for one in self.to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +318,7 @@ class Subscription(Part):
         filter_policy: only messages that it matches; None: all.
         filter_policy_scope: whether the policy looks at the message's attributes or at its body.
         raw_message_delivery: a queue gets the message itself instead of SNS's envelope.
+        dead_letter_queue: where messages go that cannot be delivered; None: they are dropped.
     """
 
     topic: Topic
@@ -292,6 +327,7 @@ class Subscription(Part):
     filter_policy: Mapping[str, object] | None = field(default=None, hash=False)
     filter_policy_scope: FilterPolicyScope = "MessageAttributes"
     raw_message_delivery: bool = False
+    dead_letter_queue: Queue | Named | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ from penstock.runtime import settings
 from penstock.runtime.aws_calls import REGION, answering, settled
 from penstock.runtime.call_needs import call_needs
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
+from penstock.runtime.delivery.deliveries import Deliveries
+from penstock.runtime.delivery.faults import Faults
+from penstock.runtime.delivery.targets import Targets
 from penstock.runtime.events.buses import Buses
 from penstock.runtime.events.service import EventBridgeService
 from penstock.runtime.executions.driver import Driver
@@ -166,15 +169,16 @@ class Embedded:
             make_client=self._client,
             executions=self.step_functions,
         )
+        self.faults = Faults(scheduler)
+        targets = Targets(self.queues, self.functions, self.step_functions, self.faults)
+        self._deliveries = Deliveries(targets, scheduler, self.journal, ids)
         self._buses = Buses(
             names=settings.bus_names(pipeline),
             rules=settings.rule_settings(pipeline),
             scheduler=scheduler,
             journal=self.journal,
             ids=ids,
-            queues=self.queues,
-            functions=self.functions,
-            executions=self.step_functions,
+            deliveries=self._deliveries,
         )
         self.functions.buses = self._buses
         topics = Topics(
@@ -183,9 +187,9 @@ class Embedded:
             scheduler=scheduler,
             journal=self.journal,
             ids=ids,
-            queues=self.queues,
-            functions=self.functions,
+            deliveries=self._deliveries,
         )
+        targets.topics = topics
         services: dict[str, Service] = {
             "sns": SnsService(topics),
             "events": EventBridgeService(self._buses),
@@ -295,6 +299,7 @@ class Embedded:
         self._start_mappings()
         self.queues.after_resume()
         self.functions.after_resume()
+        self._deliveries.after_resume()
         self._driver.after_resume()
         self._go_on_feeding()
         self.journal.flush()
@@ -326,6 +331,7 @@ class Embedded:
                 self.queues.apply(event)
                 self.streams.apply(event)
                 self._buses.apply(event)
+                self._deliveries.apply(event)
                 for mapping in self._stream_mappings:
                     mapping.apply(event)
                 self.functions.apply(event)

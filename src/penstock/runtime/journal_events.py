@@ -260,6 +260,65 @@ class MessagePublished(_Event, frozen=True, kw_only=True, tag=True):
     subscriptions: tuple[str, ...] = ()
 
 
+class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is handed over to a target: `kind` is `queue`, `function`, `state machine` or `topic`.
+
+    Attributes:
+        name: of a queue or a function its name, of the others the ARN.
+    """
+
+    kind: str
+    name: str
+    body: str
+    sender: str = ""
+    attributes: dict[str, Attribute] = {}
+    group_id: str | None = None
+    deduplication_id: str | None = None
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How long a delivery is tried: `service` (`events`, `sns`) says how long the pauses are.
+
+    Attributes:
+        source_arn: of the rule or the subscription.
+    """
+
+    service: str
+    source_arn: str
+    target_arn: str
+    maximum_retry_attempts: int
+    maximum_age_seconds: float | None = None
+    dead_letter_queue: str | None = None
+
+
+class DeliveryDelayed(_Event, frozen=True, kw_only=True, tag=True):
+    """A target did not take what it was given; it will be given it again, as the terms say."""
+
+    delivery: str
+    parcel: Parcel
+    terms: Terms
+    error: str
+    message: str
+
+
+class DeliveryTried(_Event, frozen=True, kw_only=True, tag=True):
+    """It did not take it again."""
+
+    delivery: str
+    attempts: int
+    error: str
+    message: str
+
+
+class DeliverySettled(_Event, frozen=True, kw_only=True, tag=True):
+    """A delayed delivery is over: `outcome` is Delivered, DeadLettered or Dropped."""
+
+    delivery: str
+    target: str
+    attempts: int
+    outcome: str
+
+
 # --- Functions --------------------------------------------------------------------------------------------
 
 
@@ -456,6 +515,9 @@ Event = (
     | RecordsDiscarded
     | EventPut
     | MessagePublished
+    | DeliveryDelayed
+    | DeliveryTried
+    | DeliverySettled
     | InvocationQueued
     | InvocationStarted
     | InvocationFinished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from penstock.errors import TargetError
 from penstock.pipelines import (
@@ -26,6 +26,7 @@ from penstock.pipelines import (
 )
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.filter_criteria import FilterCriteria, FilterSource
+from penstock.pipelines.input_transformers import rule_input
 from penstock.pipelines.resolve import (
     arn_of,
     definition,
@@ -34,6 +35,7 @@ from penstock.pipelines.resolve import (
     name_of,
     url_of,
 )
+from penstock.pipelines.resources import RuleTarget as DeclaredTarget
 from penstock.pipelines.schedules import read_schedule
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.executions.service import MachineSettings
@@ -211,16 +213,29 @@ def rule_settings(pipeline: Pipeline) -> Iterator[RuleSettings]:
             arn=arn_of(rule),
             pattern=None if rule.pattern is None else compile_pattern(rule.pattern),
             schedule=None if rule.schedule is None else read_schedule(rule.schedule),
-            targets=tuple(_rule_target(target) for target in rule.to),
+            targets=tuple(_rule_target(pipeline, target) for target in rule.targets),
         )
 
 
-def _rule_target(target: Queue | Function | StateMachine) -> RuleTarget:
-    if isinstance(target, Queue):
-        return RuleTarget(kind="queue", name=name_of(target))
-    if isinstance(target, Function):
-        return RuleTarget(kind="function", name=name_of(target))
-    return RuleTarget(kind="state machine", name=arn_of(target))
+def _rule_target(pipeline: Pipeline, target: DeclaredTarget) -> RuleTarget:
+    to, dead_letters = target.to, _followed(pipeline, target.dead_letter_queue)
+    kind: Literal["queue", "function", "state machine", "topic"] = "topic"
+    if isinstance(to, Queue):
+        kind = "queue"
+    elif isinstance(to, Function):
+        kind = "function"
+    elif isinstance(to, StateMachine):
+        kind = "state machine"
+    return RuleTarget(
+        kind=kind,
+        name=name_of(to) if kind in ("queue", "function") else arn_of(to),
+        arn=arn_of(to),
+        input=rule_input(target),
+        maximum_retry_attempts=target.maximum_retry_attempts,
+        maximum_age_seconds=target.maximum_event_age_seconds,
+        dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
+        group_id=target.message_group_id,
+    )
 
 
 def topic_settings(pipeline: Pipeline) -> Iterator[TopicSettings]:
@@ -233,6 +248,7 @@ def subscription_settings(pipeline: Pipeline) -> Iterator[SubscriptionSettings]:
     """Every subscription of the pipeline."""
     for number, subscription in enumerate(pipeline.of(Subscription)):
         to, policy = subscription.to, subscription.filter_policy
+        dead_letters = _followed(pipeline, subscription.dead_letter_queue)
         yield SubscriptionSettings(
             arn=f"{arn_of(subscription.topic)}:00000000-0000-4000-8000-{number:012d}",
             topic=name_of(subscription.topic),
@@ -241,6 +257,8 @@ def subscription_settings(pipeline: Pipeline) -> Iterator[SubscriptionSettings]:
             raw=subscription.raw_message_delivery,
             policy=None if policy is None else compile_pattern(policy),
             by_body=subscription.filter_policy_scope == "MessageBody",
+            endpoint=arn_of(to),
+            dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
         )
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from penstock.pipelines.event_patterns import compile_pattern
+from penstock.runtime.delivery.deliveries import Deliveries
+from penstock.runtime.delivery.faults import Fault, Faults
+from penstock.runtime.delivery.targets import Targets
 from penstock.runtime.events.buses import Buses, NewEvent, RuleSettings, RuleTarget
 from penstock.runtime.functions import Destination, FunctionSettings
+from penstock.runtime.journal_events import DeliveryDelayed, DeliveryTried
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.topics.topics import Published, SubscriptionSettings, Topics, TopicSettings
 from tests.conformance.semantics.scripted import ScriptedInvoker
@@ -24,11 +30,18 @@ class NoExecutions:
         raise AssertionError(f"{arn} is started with {value}, as {name}")
 
 
+def deliveries_of(world: World) -> Deliveries:
+    """What hands things over to the world's queues and its function."""
+    faults = Faults(world.scheduler)
+    targets = Targets(world.queues, world.functions, NoExecutions(), faults)
+    return Deliveries(targets, world.scheduler, world.journal, world.ids)
+
+
 def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
     """Put the scenario's events and say what is not as expected."""
     setup, expected, handler = scenario["setup"], scenario["expected"], scenario["handler"] or {}
-    kind = setup["source"]["kind"]
-    if kind not in ("eventbridge", "sns") or handler.get("unreachable"):
+    kind, letters = setup["source"]["kind"], _dead_letter_queue(setup["source"])
+    if kind not in ("eventbridge", "eventbridge-bus-v2", "sns"):
         yield f"nothing plays {setup['source']['kind']} with {handler}"
         return
 
@@ -36,7 +49,7 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
         return ScriptedInvoker(scheduler, handler)
 
     destination = setup.get("config", {}).get("OnFailure")
-    queues = [queue(name) for name in dict.fromkeys((setup["source"].get("dlq"), destination)) if name]
+    queues = [queue(name) for name in dict.fromkeys((letters, destination)) if name]
     function = FunctionSettings(
         name="consumer",
         arn=FUNCTION_ARN,
@@ -44,59 +57,82 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
         on_failure=destination and Destination("queue", destination),
     )
     world = World(folder, invoker, function, queues)
+    failures: list[float] = []
+    world.journal.subscribe(lambda event: failures.append(event.at), DeliveryDelayed, DeliveryTried)
+    deliveries = deliveries_of(world)
+    if handler.get("unreachable"):
+        away = Fault(code="ServiceUnavailable", message="The target cannot be reached.", status=503)
+        deliveries.targets.faults.add("consumer", away)
     if kind == "sns":
-        _publish(scenario, world)
+        _publish(scenario, world, deliveries, letters)
     else:
-        _put(scenario, world)
+        _put(scenario, world, deliveries, letters)
     world.scheduler.run_until_idle()
     assert isinstance(world.invoker, ScriptedInvoker)
-    deliveries = world.invoker.deliveries
-    sizes = {len(one.records) for one in deliveries}
-    actual = {
-        "attempts": len(deliveries),
+    delivered = world.invoker.deliveries
+    sizes = {len(one.records) for one in delivered}
+    actual: dict[str, object] = {
+        "attempts": len(delivered),
         "queues": {one.name: len(world.left_in(one.name)) for one in queues},
         "records_per_invocation": sizes.pop() if len(sizes) == 1 else sorted(sizes),
+        "dlq_count": len(world.left_in(letters)) if letters else 0,
     }
     for name, wanted in expected.items():
-        if name not in actual:
+        if name == "attempt_plan":
+            yield from _plan_complaints(wanted, failures)
+        elif name == "max_attempts":
+            if len(failures) != wanted:
+                yield f"{name}: {len(failures)} attempts, not {wanted}"
+        elif name == "max_age_s":
+            if failures[-1] - failures[0] > wanted:
+                yield f"{name}: tried for {failures[-1] - failures[0]} s, longer than {wanted}"
+        elif name not in actual:
             yield f'the expectation "{name}" is not understood'
         elif actual[name] != wanted:
             yield f"{name}: is {actual[name]}, not {wanted}"
 
 
-def _publish(scenario: Mapping[str, Json], world: World) -> None:
+def _plan_complaints(plan: Sequence[Mapping[str, Json]], failures: Sequence[float]) -> Iterator[str]:
+    """Whether the retries, after the first attempt, come as the plan's phases say."""
+    pauses = [round(later - earlier, 6) for earlier, later in pairwise(failures)]
+    if len(pauses) != sum(phase["n"] for phase in plan):
+        yield f"attempt_plan: {len(pauses)} retries"
+    for phase in plan:
+        taken, pauses = pauses[: phase["n"]], pauses[phase["n"] :]
+        if phase["delay_s"] == "1..20 exponential":
+            if (taken[0], taken[-1]) != (1, 20) or taken != sorted(taken):
+                yield f"attempt_plan: backs off by {taken}"
+        elif set(taken) != {phase["delay_s"]}:
+            yield f"attempt_plan: pauses of {sorted(set(taken))} s where {phase['delay_s']} s are planned"
+
+
+def _dead_letter_queue(source: Mapping[str, Json]) -> str | None:
+    found: str | None = source.get("dlq") or source.get("subscription_dlq")
+    return found
+
+
+def _publish(scenario: Mapping[str, Json], world: World, deliveries: Deliveries, letters: str | None) -> None:
     topic = TopicSettings(name="topic", arn="arn:aws:sns:us-east-1:123456789012:topic")
-    subscription = SubscriptionSettings(arn=f"{topic.arn}:1", topic="topic", function="consumer")
-    topics = Topics(
-        [topic],
-        [subscription],
-        world.scheduler,
-        world.journal,
-        world.ids,
-        world.queues,
-        world.functions,
+    subscription = SubscriptionSettings(
+        arn=f"{topic.arn}:1", topic="topic", function="consumer", dead_letter_queue=letters
     )
+    topics = Topics([topic], [subscription], world.scheduler, world.journal, world.ids, deliveries)
     for one in scenario["inputs"]:
         topics.publish(topic.arn, Published(message=one["message"]))
 
 
-def _put(scenario: Mapping[str, Json], world: World) -> None:
+def _put(scenario: Mapping[str, Json], world: World, deliveries: Deliveries, letters: str | None) -> None:
+    target = RuleTarget(kind="function", name="consumer", dead_letter_queue=letters)
+    if scenario["setup"]["source"]["kind"] == "eventbridge-bus-v2":
+        # "By default 5 attempts or 300 seconds": the first one and four more.
+        target = replace(target, maximum_retry_attempts=4, maximum_age_seconds=300)
     rule = RuleSettings(
         name="rule",
         bus="default",
         arn="arn:aws:events:us-east-1:123456789012:rule/rule",
         pattern=compile_pattern({"source": ["scenario"]}),
-        targets=(RuleTarget(kind="function", name="consumer"),),
+        targets=(target,),
     )
-    buses = Buses(
-        frozenset(),
-        [rule],
-        world.scheduler,
-        world.journal,
-        world.ids,
-        world.queues,
-        world.functions,
-        NoExecutions(),
-    )
+    buses = Buses(frozenset(), [rule], world.scheduler, world.journal, world.ids, deliveries)
     for one in scenario["inputs"]:
         buses.put(NewEvent(source="scenario", detail_type="test", detail=one["detail"]))

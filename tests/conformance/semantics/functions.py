@@ -13,7 +13,7 @@ from penstock.runtime.events.buses import DEFAULT_BUS, Buses, RuleSettings, Rule
 from penstock.runtime.functions import MAXIMUM_THROTTLE_DELAY_SECONDS, Destination, FunctionSettings
 from penstock.runtime.scheduler import Scheduler
 from tests.conformance.semantics import declaring
-from tests.conformance.semantics.buses import NoExecutions
+from tests.conformance.semantics.buses import deliveries_of
 from tests.conformance.semantics.scripted import ScriptedInvoker, shape_complaint
 from tests.conformance.semantics.world import FUNCTION_ARN, World, queue
 
@@ -62,9 +62,7 @@ class AsyncScenario:
             self.world.scheduler,
             self.world.journal,
             self.world.ids,
-            self.world.queues,
-            self.world.functions,
-            NoExecutions(),
+            deliveries_of(self.world),
         )
 
     def run(self) -> None:

@@ -33,6 +33,7 @@ from penstock.pipelines import (
     Queue,
     QueueMapping,
     Results,
+    RuleTarget,
     StateMachine,
     Stream,
     StreamMapping,
@@ -201,6 +202,9 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         EventRule("r", schedule="rate(1 minutes)", to=(queue,)),
         EventRule("s", schedule="rate(1 minute)", to=(queue,), bus=EventBus("orders")),
         EventRule("t", to=(queue,)),
+    ],
+    "PL706": lambda: [
+        EventRule("t", pattern={"source": ["x"]}, to=(RuleTarget(Queue("q"), input_template='"<id>"'),))
     ],
     "PL801": lambda: [HttpApi("api", {"jobs": Function("f", "handlers.nowhere.handle")})],
     "PL802": lambda: [HttpApi("api", {"GET /": HttpRoute(Function("f", "json.dumps"), scopes=("read",))})],

@@ -181,7 +181,7 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
         if isinstance(notification.to, Function) and notification.to.name == function.name:
             yield notification, (Source.S3,)
     for rule in graph.of(EventRule):
-        if any(isinstance(target, Function) and target.name == function.name for target in rule.to):
+        if any(isinstance(one.to, Function) and one.to.name == function.name for one in rule.targets):
             yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3)
     for subscription in graph.of(Subscription):
         if isinstance(subscription.to, Function) and subscription.to.name == function.name:

@@ -8,7 +8,8 @@ from penstock.errors import EventPatternError, ScheduleExpressionError
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import EventRule, Function, Queue, Subscription, Topic
+from penstock.pipelines.input_transformers import rule_input
+from penstock.pipelines.resources import EventRule, Function, Named, Part, Queue, Subscription, Topic
 from penstock.pipelines.schedules import read_schedule
 
 MOST_TARGETS = 5
@@ -37,13 +38,67 @@ def _targets(graph: Graph) -> Iterator[Finding]:
                 part=rule,
                 fix=f"a rule has 1 to {MOST_TARGETS}: write a second rule for more",
             )
-        for target in rule.to:
-            if isinstance(target, Queue) and target.fifo:
+        for target in rule.targets:
+            to = target.to
+            if isinstance(to, Queue) and to.fifo and target.message_group_id is None:
                 yield Finding(
-                    what=f'the rule "{rule.name}" sends to the FIFO queue "{target.name}" without a group',
+                    what=f'the rule "{rule.name}" sends to the FIFO queue "{to.name}" without a group',
                     part=rule,
-                    fix="name a standard queue; a function can send to a FIFO queue with a group",
+                    fix="RuleTarget(queue, message_group_id=...), or name a standard queue",
                 )
+            if target.message_group_id is not None and not (isinstance(to, Queue) and to.fifo):
+                yield Finding(
+                    what=f'the rule "{rule.name}" has a message group for "{to.name}", which is no FIFO queue',
+                    part=rule,
+                    fix="leave message_group_id out",
+                )
+            if isinstance(to, Topic) and to.fifo:
+                yield Finding(
+                    what=f'the rule "{rule.name}" publishes to the FIFO topic "{to.name}"',
+                    part=rule,
+                    fix="name a standard topic: EventBridge publishes to no other",
+                )
+
+
+def _target_settings(graph: Graph) -> Iterator[Finding]:
+    for rule in graph.of(EventRule):
+        for target in rule.targets:
+            within = f'RuleTarget("{target.to.name}")'
+            try:
+                rule_input(target)
+            except EventPatternError as error:
+                yield Finding(
+                    what=f"EventBridge refuses the input: {error.what}",
+                    part=rule,
+                    within=within,
+                    fix=error.fix or "write a path or a template",
+                )
+            if not 0 <= target.maximum_retry_attempts <= 185:
+                yield Finding(
+                    what=f"{target.maximum_retry_attempts} retries", part=rule, within=within, fix="0 to 185"
+                )
+            if not 60 <= target.maximum_event_age_seconds <= 86_400:
+                yield Finding(
+                    what=f"an event is tried for {target.maximum_event_age_seconds} seconds",
+                    part=rule,
+                    within=within,
+                    fix="60 to 86400",
+                )
+            yield from _dead_letters(graph, rule, target.dead_letter_queue, within)
+    for subscription in graph.of(Subscription):
+        if not subscription.topic.fifo:
+            yield from _dead_letters(graph, subscription, subscription.dead_letter_queue, "dead_letter_queue")
+
+
+def _dead_letters(graph: Graph, part: Part, queue: Queue | Named | None, within: str) -> Iterator[Finding]:
+    found = None if queue is None else graph.follow(queue)
+    if isinstance(found, Queue) and found.fifo:
+        yield Finding(
+            what=f'the dead-letter queue "{found.name}" is a FIFO queue',
+            part=part,
+            within=within,
+            fix="name a standard queue",
+        )
 
 
 def _schedules(graph: Graph) -> Iterator[Finding]:
@@ -124,7 +179,7 @@ RULES = (
     ),
     Rule(
         id="PL702",
-        title="a rule has one to five targets, and a FIFO queue is none",
+        title="a rule has one to five targets, a FIFO queue with a message group",
         source=f"{_EVENTS}/eb-targets.html",
         check=_targets,
     ),
@@ -145,5 +200,11 @@ RULES = (
         title="a rule has a pattern or a valid schedule, and schedules are on the default bus",
         source=f"{_EVENTS}/eb-create-rule-schedule.html",
         check=_schedules,
+    ),
+    Rule(
+        id="PL706",
+        title="a target's input can be made, its retries are within the limits, and its dead letters have a place",
+        source=f"{_EVENTS}/eb-transform-target-input.html and {_EVENTS}/eb-rule-retry-policy.html",
+        check=_target_settings,
     ),
 )

@@ -11,6 +11,6 @@ from penstock.pipelines.resources import EventRule, StateMachine
 
 def rule_statements(rule: EventRule, stage: str = "") -> tuple[Statement, ...]:
     """The statements of the rule's role; none if it starts nothing."""
-    arns = tuple(arn_text(one, stage) for one in rule.to if isinstance(one, StateMachine))
+    arns = tuple(arn_text(one.to, stage) for one in rule.targets if isinstance(one.to, StateMachine))
     why = f"its targets, {rule.declared_at}"
     return (Statement(("states:StartExecution",), arns, why),) if arns else ()

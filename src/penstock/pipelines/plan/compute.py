@@ -110,7 +110,7 @@ def _add_permissions(planning: Planning, function: Function) -> None:
         if subscription.to == function:
             sources[logical_id(subscription.topic)] = ("sns", subscription.topic)
     for rule in graph.of(EventRule):
-        if function in rule.to:
+        if any(one.to == function for one in rule.targets):
             sources[logical_id(rule)] = ("events", rule)
     for source_id, (service, source) in sources.items():
         properties: dict[str, object] = {

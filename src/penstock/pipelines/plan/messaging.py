@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
 from penstock.pipelines.resources import (
@@ -10,6 +12,7 @@ from penstock.pipelines.resources import (
     EventRule,
     Function,
     Queue,
+    RuleTarget,
     StateMachine,
     Subscription,
     Topic,
@@ -70,10 +73,12 @@ def _senders(planning: Planning, queue: Queue) -> list[object]:
         if notification.to == queue:
             senders[logical_id(notification.bucket)] = ("s3", planning.arn(notification.bucket))
     for subscription in graph.of(Subscription):
-        if subscription.to == queue:
+        letters = subscription.dead_letter_queue
+        if subscription.to == queue or (letters is not None and graph.follow(letters) == queue):
             senders[logical_id(subscription.topic)] = ("sns", planning.arn(subscription.topic))
     for rule in graph.of(EventRule):
-        if queue in rule.to:
+        told = [one.dead_letter_queue for one in rule.targets if one.dead_letter_queue is not None]
+        if any(one.to == queue for one in rule.targets) or any(graph.follow(one) == queue for one in told):
             senders[logical_id(rule)] = ("events", planning.arn(rule))
     return [
         {
@@ -99,6 +104,27 @@ def add_topic(planning: Planning, topic: Topic) -> None:
         properties["FifoTopic"] = True
     name = planning.add(logical_id(topic), "AWS::SNS::Topic", properties)
     planning.outputs[f"{name}Arn"] = {"Value": {"Ref": name}}
+    rules = [
+        planning.arn(rule)
+        for rule in planning.graph.of(EventRule)
+        if any(one.to == topic for one in rule.targets)
+    ]
+    if rules:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": {"Ref": name},
+            "Condition": {"ArnEquals": {"aws:SourceArn": rules}},
+        }
+        planning.add(
+            logical_id(topic, "Policy"),
+            "AWS::SNS::TopicPolicy",
+            {
+                "Topics": [{"Ref": name}],
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+            },
+        )
     for number, one in enumerate(planning.graph.of(Subscription)):
         if one.topic != topic:
             continue
@@ -112,6 +138,9 @@ def add_topic(planning: Planning, topic: Topic) -> None:
         if one.filter_policy is not None:
             entry["FilterPolicy"] = one.filter_policy
             entry["FilterPolicyScope"] = one.filter_policy_scope
+        letters = None if one.dead_letter_queue is None else planning.graph.follow(one.dead_letter_queue)
+        if letters is not None:
+            entry["RedrivePolicy"] = {"deadLetterTargetArn": attribute(logical_id(letters))}
         planning.add(f"{name}Subscription{number}", "AWS::SNS::Subscription", entry)
 
 
@@ -128,13 +157,14 @@ def add_rule(planning: Planning, rule: EventRule) -> None:
     allowed = role_statements(rule, planning.graph, planning.stage, planning.seen)
     starter = role(planning, rule, "events.amazonaws.com", allowed) if allowed else ""
     targets: list[object] = []
-    for number, one in enumerate(rule.to):
-        target: dict[str, object] = {"Id": f"target-{number}", "Arn": attribute(logical_id(one))}
-        if isinstance(one, StateMachine):
+    for number, one in enumerate(rule.targets):
+        arn = {"Ref": logical_id(one.to)} if isinstance(one.to, Topic) else attribute(logical_id(one.to))
+        target: dict[str, object] = {"Id": f"target-{number}", "Arn": arn}
+        if isinstance(one.to, StateMachine):
             target["RoleArn"] = attribute(starter)
-        if isinstance(one, Queue) and one.fifo:
-            target["SqsParameters"] = {"MessageGroupId": rule.name}
-        targets.append(target)
+        if one.message_group_id is not None:
+            target["SqsParameters"] = {"MessageGroupId": one.message_group_id}
+        targets.append(target | _target_settings(planning, one))
     properties: dict[str, object] = {
         "Name": planning.name(rule),
         "Targets": targets,
@@ -147,3 +177,26 @@ def add_rule(planning: Planning, rule: EventRule) -> None:
         properties["EventBusName"] = {"Ref": logical_id(rule.bus)}
     properties["Tags"] = planning.tags()
     planning.add(logical_id(rule), "AWS::Events::Rule", properties)
+
+
+def _target_settings(planning: Planning, target: RuleTarget) -> dict[str, object]:
+    """What a target is given, and what happens if it does not take it; defaults are left out."""
+    found: dict[str, object] = {}
+    if target.input is not None:
+        found["Input"] = json.dumps(target.input, ensure_ascii=False)
+    if target.input_path is not None:
+        found["InputPath"] = target.input_path
+    if target.input_template is not None:
+        transformer: dict[str, object] = {"InputTemplate": target.input_template}
+        if target.input_paths:
+            transformer["InputPathsMap"] = dict(target.input_paths)
+        found["InputTransformer"] = transformer
+    if (target.maximum_retry_attempts, target.maximum_event_age_seconds) != (185, 86_400):
+        found["RetryPolicy"] = {
+            "MaximumEventAgeInSeconds": target.maximum_event_age_seconds,
+            "MaximumRetryAttempts": target.maximum_retry_attempts,
+        }
+    letters = None if target.dead_letter_queue is None else planning.graph.follow(target.dead_letter_queue)
+    if letters is not None:
+        found["DeadLetterConfig"] = {"Arn": attribute(logical_id(letters))}
+    return found

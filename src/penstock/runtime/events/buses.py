@@ -3,9 +3,10 @@
 Sources: EventBridge, "Event bus concepts", "Events", "Rules", "Creating a rule that runs on a schedule".
 
 1. A queue is sent the event's JSON, a function is invoked asynchronously with it, a state machine is started with
-   it. What becomes of it then is theirs: a function that fails is tried again as any asynchronous invocation is.
-2. Everything happens in the turn in which the event was put, so the journal has all of it or nothing; nothing is
-   held here.
+   it, a topic gets it as a message; or what the target's input makes of it. What becomes of it then is theirs: a
+   function that fails is tried again as any asynchronous invocation is.
+2. Everything happens in the turn in which the event was put, so the journal has all of it or nothing. What a target
+   does not take is a matter of `delivery`.
 3. A rule with a schedule gives its own targets a scheduled event whenever it is due. Schedules do not keep a run
    from being idle. When a run goes on after it was cut off, times that passed meanwhile are not made up for.
 """
@@ -15,36 +16,42 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from penstock.pipelines.event_patterns import Pattern
+from penstock.pipelines.input_transformers import RuleInput
 from penstock.pipelines.schedules import Schedule
-from penstock.runtime.functions import Functions
+from penstock.runtime.delivery.deliveries import RULE_AGE_SECONDS, RULE_RETRIES, Deliveries
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
-from penstock.runtime.journal_events import Event, EventPut
-from penstock.runtime.queues.queues import Queues
+from penstock.runtime.journal_events import Event, EventPut, Parcel, Terms
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
-from penstock.runtime.timestamps import seconds_text
+from penstock.runtime.timestamps import milliseconds_text, seconds_text
 
 DEFAULT_BUS = "default"
 SCHEDULED = "Scheduled Event"
 SCHEDULER_SOURCE = "aws.events"
 
 
-class StartsExecutions(Protocol):
-    """What starts a state machine: `StepFunctions`."""
-
-    def start_execution(self, arn: str, name: str | None, value: object) -> object: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTarget:
-    """One target of a rule, by name (a state machine by its ARN)."""
+    """One target of a rule, by name (a state machine and a topic by their ARNs).
 
-    kind: Literal["queue", "function", "state machine"]
+    Attributes:
+        input: what it is given instead of the event.
+        dead_letter_queue: by name.
+        group_id: of messages for a FIFO queue.
+    """
+
+    kind: Literal["queue", "function", "state machine", "topic"]
     name: str
+    arn: str = ""
+    input: RuleInput | None = None
+    maximum_retry_attempts: int = RULE_RETRIES
+    maximum_age_seconds: float = RULE_AGE_SECONDS
+    dead_letter_queue: str | None = None
+    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +91,7 @@ class Buses:
     scheduler: Scheduler
     journal: Journal
     ids: Ids
-    queues: Queues
-    functions: Functions
-    executions: StartsExecutions
+    deliveries: Deliveries
     _by_bus: dict[str, list[RuleSettings]] = field(default_factory=dict)
     _last_due: dict[str, float] = field(default_factory=dict)
 
@@ -195,12 +200,28 @@ class Buses:
         return identifier
 
     def _deliver(self, target: RuleTarget, event: dict[str, object], rule: RuleSettings) -> None:
-        sender = f"rule/{rule.name}"
-        match target.kind:
-            case "queue":
-                self.queues.send(target.name, json.dumps(event, ensure_ascii=False), sender=sender)
-            case "function":
-                payload = json.dumps(event, ensure_ascii=False).encode()
-                self.functions.queue_event(target.name, payload, source=sender)
-            case "state machine":
-                self.executions.start_execution(target.name, None, event)
+        if target.input is None:
+            body = json.dumps(event, ensure_ascii=False)
+        else:
+            ingested_at = milliseconds_text(self.scheduler.now())
+            body = target.input.made_of(
+                event, rule_arn=rule.arn, rule_name=rule.name, ingested_at=ingested_at
+            )
+        self.deliveries.deliver(
+            Parcel(
+                kind=target.kind,
+                name=target.name,
+                body=body,
+                sender=f"rule/{rule.name}",
+                group_id=target.group_id,
+                deduplication_id=None if target.group_id is None else self.ids.uuid(),
+            ),
+            Terms(
+                service="events",
+                source_arn=rule.arn,
+                target_arn=target.arn,
+                maximum_retry_attempts=target.maximum_retry_attempts,
+                maximum_age_seconds=target.maximum_age_seconds,
+                dead_letter_queue=target.dead_letter_queue,
+            ),
+        )

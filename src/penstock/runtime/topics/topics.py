@@ -5,7 +5,8 @@ Sources: SNS, "Fanout to Amazon SQS queues", "Amazon SNS message filtering", "Am
 
 1. A queue gets an envelope with the message in it, or with raw delivery the message itself. A function is invoked
    asynchronously with one record; what becomes of that is the function's own matter.
-2. Everything happens in the turn in which the message was published; nothing is held here.
+2. Everything happens in the turn in which the message was published. What an endpoint does not take is a matter of
+   `delivery`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from penstock.pipelines.event_patterns import Pattern
-from penstock.runtime.functions import Functions
+from penstock.runtime.delivery.deliveries import SUBSCRIPTION_RETRIES, Deliveries
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
-from penstock.runtime.journal_events import Attribute, MessagePublished
-from penstock.runtime.queues.queues import Queues
+from penstock.runtime.journal_events import Attribute, MessagePublished, Parcel, Terms
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 from penstock.runtime.timestamps import milliseconds_text
@@ -44,6 +44,8 @@ class SubscriptionSettings:
     Attributes:
         policy: the filter policy; None lets everything through.
         by_body: the policy looks at the message's body, not at its attributes.
+        endpoint: the ARN of what is subscribed.
+        dead_letter_queue: where messages go that cannot be delivered, by name.
     """
 
     arn: str
@@ -53,6 +55,8 @@ class SubscriptionSettings:
     raw: bool = False
     policy: Pattern | None = None
     by_body: bool = False
+    endpoint: str = ""
+    dead_letter_queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +79,7 @@ class Topics:
     scheduler: Scheduler
     journal: Journal
     ids: Ids
-    queues: Queues
-    functions: Functions
+    deliveries: Deliveries
     by_arn: dict[str, TopicSettings] = field(default_factory=dict)
     by_topic: dict[str, list[SubscriptionSettings]] = field(default_factory=dict)
 
@@ -121,6 +124,10 @@ class Topics:
             self._deliver(subscription, topic, published, message_id, now)
         return message_id
 
+    def publish_text(self, arn: str, text: str) -> str:
+        """Publish a plain message, as other services do."""
+        return self.publish(arn, Published(message=text))
+
     def _deliver(
         self,
         to: SubscriptionSettings,
@@ -136,19 +143,30 @@ class Topics:
                 "EventSource": "aws:sns",
                 "Sns": _notification(to, topic, published, message_id, now, for_function=True),
             }
-            payload = json.dumps({"Records": [record]}, ensure_ascii=False).encode()
-            self.functions.queue_event(to.function, payload, source=topic.arn)
+            body = json.dumps({"Records": [record]}, ensure_ascii=False)
+            parcel = Parcel(kind="function", name=to.function, body=body, sender=topic.arn)
+        elif to.queue is not None:
+            envelope = _notification(to, topic, published, message_id, now, for_function=False)
+            parcel = Parcel(
+                kind="queue",
+                name=to.queue,
+                body=published.message if to.raw else json.dumps(envelope, ensure_ascii=False),
+                attributes=dict(published.attributes) if to.raw else {},
+                group_id=published.group_id,
+                deduplication_id=published.deduplication_id,
+                sender=f"sns/{topic.name}",
+            )
+        else:
             return
-        if to.queue is None:
-            return
-        envelope = _notification(to, topic, published, message_id, now, for_function=False)
-        self.queues.send(
-            to.queue,
-            published.message if to.raw else json.dumps(envelope, ensure_ascii=False),
-            attributes=published.attributes if to.raw else None,
-            group_id=published.group_id,
-            deduplication_id=published.deduplication_id,
-            sender=f"sns/{topic.name}",
+        self.deliveries.deliver(
+            parcel,
+            Terms(
+                service="sns",
+                source_arn=to.arn,
+                target_arn=to.endpoint,
+                maximum_retry_attempts=SUBSCRIPTION_RETRIES,
+                dead_letter_queue=to.dead_letter_queue,
+            ),
         )
 
 

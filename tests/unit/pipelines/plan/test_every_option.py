@@ -30,6 +30,7 @@ from penstock.pipelines import (
     QueueMapping,
     Resource,
     Results,
+    RuleTarget,
     StateMachine,
     Stream,
     StreamMapping,
@@ -56,6 +57,7 @@ QUEUE, OTHER_QUEUE = (
     Queue("one", visibility_timeout_seconds=600),
     Queue("two", visibility_timeout_seconds=600),
 )
+LINE = Queue("line.fifo", fifo=True)
 STREAM, TABLE = Stream("clicks"), Table("items", partition_key="id", stream_view_type="NEW_IMAGE")
 FUNCTION, OTHER_FUNCTION = Function("work", HANDLER), Function("rest", HANDLER)
 MACHINE, BUS, TOPIC = StateMachine("flow", PASS), EventBus("bus"), Topic("news")
@@ -103,6 +105,8 @@ def made(kind: type, base: Fields, fields: Fields) -> Part:
         return function(environment={"VALUE": make(**whole)})
     if kind is Named:
         return function(calls=(Named(**whole),))  # type: ignore[arg-type]
+    if kind is RuleTarget:
+        return EventRule("tried", pattern={"source": ["a"]}, to=(RuleTarget(**whole),))  # type: ignore[arg-type]
     if kind is Cors:
         return cors(**fields)
     if kind is HttpRoute:
@@ -209,6 +213,26 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "bus": {"bus": BUS},
         },
     ),
+    RuleTarget: (
+        {"to": QUEUE},
+        {
+            "to": {"to": TOPIC},
+            "input": {"input": {"a": 1}},
+            "input_path": {"input_path": "$.detail"},
+            "input_paths": (
+                {"input_paths": {"a": "$.a"}, "input_template": '"<a>"'},
+                {"input_paths": {"a": "$.b"}, "input_template": '"<a>"'},
+            ),
+            "input_template": {"input_template": '"late"'},
+            "maximum_retry_attempts": {"maximum_retry_attempts": 3},
+            "maximum_event_age_seconds": {"maximum_event_age_seconds": 60},
+            "dead_letter_queue": {"dead_letter_queue": OTHER_QUEUE},
+            "message_group_id": (
+                {"to": LINE, "message_group_id": "a"},
+                {"to": LINE, "message_group_id": "b"},
+            ),
+        },
+    ),
     Topic: (
         {"name": "tried"},
         {
@@ -227,6 +251,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
                 {"filter_policy": {"kind": ["a"]}, "filter_policy_scope": "MessageBody"},
             ),
             "raw_message_delivery": {"raw_message_delivery": True},
+            "dead_letter_queue": {"dead_letter_queue": OTHER_QUEUE},
         },
     ),
     BucketNotification: (

@@ -27,6 +27,7 @@ from penstock.pipelines import (
     Pipeline,
     Queue,
     QueueMapping,
+    RuleTarget,
     StateMachine,
     Stream,
     StreamMapping,
@@ -77,7 +78,23 @@ def everything() -> Pipeline:
             EventRule("on-thing", bus=bus, pattern={"source": ["x"]}, to=(inbox, worker, machine)),
             HttpApi("api", {"POST /items": worker, "$default": worker}),
             guarded_api(worker),
-            EventRule("hourly", schedule="rate(1 hour)", to=(inbox,)),
+            EventRule(
+                "hourly",
+                schedule="rate(1 hour)",
+                to=(
+                    inbox,
+                    RuleTarget(
+                        topic,
+                        input_paths={"when": "$.time"},
+                        input_template='"it is <when>"',
+                        maximum_retry_attempts=3,
+                        dead_letter_queue=dead,
+                    ),
+                    RuleTarget(worker, input={"constant": 1}),
+                    RuleTarget(Queue("line.fifo", fifo=True), input_path="$.detail", message_group_id="g"),
+                ),
+            ),
+            Subscription(topic, to=Queue("readers"), dead_letter_queue=dead),
         ),
     )
 
@@ -257,3 +274,23 @@ def test_an_api_has_its_authorizers_and_its_cors() -> None:
     assert resources["GuardedHttpApiAskedAuthorizer"]["Properties"]["EnableSimpleResponses"] is True
     assert "AsksFunctionFromGuardedHttpApi" in resources
     assert resources["GuardedHttpApi"]["Properties"]["CorsConfiguration"]["AllowCredentials"] is True
+
+
+def test_a_rules_targets_have_their_inputs_and_their_dead_letters() -> None:
+    """CloudFormation, "AWS::Events::Rule Target"; the queue of dead letters lets the rule send."""
+    template: Any = plan(everything())
+    targets = template["Resources"]["HourlyEventRule"]["Properties"]["Targets"]
+    assert targets[1]["Arn"] == {"Ref": "NewsTopic"}
+    assert targets[1]["InputTransformer"] == {
+        "InputTemplate": '"it is <when>"',
+        "InputPathsMap": {"when": "$.time"},
+    }
+    assert targets[1]["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 3}
+    assert targets[1]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLettersQueue", "Arn"]}}
+    assert targets[2]["Input"] == '{"constant": 1}'
+    assert targets[3]["SqsParameters"] == {"MessageGroupId": "g"}
+    (policy,) = template["Resources"]["NewsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert policy["Action"] == "sns:Publish"
+    sending = json.dumps(template["Resources"]["DeadLettersQueuePolicy"])
+    assert "events.amazonaws.com" in sending
+    assert "sns.amazonaws.com" in sending

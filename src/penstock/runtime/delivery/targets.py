@@ -1,0 +1,99 @@
+"""How each kind of target is given something: the one place that rules, topics and pipes hand things over in.
+
+1. What is refused is a `ServiceError`; nothing is tried again here.
+2. A function is invoked asynchronously: what becomes of it then is the function's own matter.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from penstock.errors import TargetError
+from penstock.runtime.delivery.faults import Faults
+from penstock.runtime.functions import Functions
+from penstock.runtime.journal_events import Parcel
+from penstock.runtime.queues.queues import Queues
+from penstock.runtime.services import ServiceError
+
+THROTTLED: Final = frozenset(
+    [
+        "ProvisionedThroughputExceededException",
+        "RequestThrottled",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    ]
+)
+
+
+class StartsExecutions(Protocol):
+    """What starts a state machine: `StepFunctions`."""
+
+    def start_execution(self, arn: str, name: str | None, value: object) -> object: ...
+
+
+class PublishesTexts(Protocol):
+    """What publishes to a topic: `Topics`."""
+
+    def publish_text(self, arn: str, text: str) -> object: ...
+
+
+@dataclass(slots=True)
+class Targets:
+    """The targets of one run.
+
+    Attributes:
+        topics: the composition root sets it, since topics hand things over in their turn.
+    """
+
+    queues: Queues
+    functions: Functions
+    executions: StartsExecutions
+    faults: Faults
+    topics: PublishesTexts | None = None
+
+    def hand_over(self, parcel: Parcel) -> None:
+        """Give a target what is for it.
+
+        Raises:
+            ServiceError: the target cannot be reached, throttles or refuses.
+        """
+        self.faults.check(parcel.name.rpartition(":")[2])
+        match parcel.kind:
+            case "queue":
+                self.queues.send(
+                    parcel.name,
+                    parcel.body,
+                    attributes=parcel.attributes or None,
+                    group_id=parcel.group_id,
+                    deduplication_id=parcel.deduplication_id,
+                    sender=parcel.sender,
+                )
+            case "function":
+                self.functions.queue_event(parcel.name, json_of(parcel.body).encode(), source=parcel.sender)
+            case "state machine":
+                self.executions.start_execution(parcel.name, None, json.loads(json_of(parcel.body)))
+            case "topic":
+                if self.topics is None:
+                    raise TargetError(
+                        f'"{parcel.sender}" publishes to "{parcel.name}", and there are no topics here',
+                        fix="set Targets.topics",
+                    )
+                self.topics.publish_text(parcel.name, parcel.body)
+            case _:
+                raise TargetError(f'nothing can be delivered to a "{parcel.kind}"', fix="name another target")
+
+
+def json_of(text: str) -> str:
+    """A text that is JSON as it is, any other as a JSON string: functions and state machines take nothing else."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return json.dumps(text, ensure_ascii=False)
+    return text
+
+
+def is_worth_trying_again(error: ServiceError) -> bool:
+    """Whether it is the target's trouble, or throttling; what it refuses once it refuses always."""
+    return error.status >= 500 or error.code in THROTTLED
