@@ -99,7 +99,9 @@ def planned_for(request: Request, destination: Destination) -> tuple[Template, t
         TargetError: the endpoint does not know what a state machine uses.
     """
     template = plan(request.pipeline, stage=request.stage)
-    return for_localstack(template) if destination.localstack else (template, ())
+    if not destination.localstack:
+        return template, ()
+    return for_localstack(template, with_plugin=destination.with_plugin)
 
 
 def deploy(

@@ -2,7 +2,8 @@
 
 Measured on LocalStack 4.14: it reads `ToleratedFailurePercentage` as a float only, and knows neither `ItemBatcher`
 nor `InputType: JSONL` nor EXPRESS children of a Distributed Map. It computes the Parameters of a ResultWriter from
-the Map's results where AWS takes the state's input, and writes no results there, only a manifest.
+the Map's results where AWS takes the state's input, and writes no results there, only a manifest. It makes no HTTP
+APIs. Its stream mappings read a shard once at a time; without penstock's plugin they have no windows and split nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ Template: TypeAlias = dict[str, object]
 _ELSEWHERE: Final = "run it embedded (penstock run) or on AWS, or leave it out on this endpoint"
 
 
-def for_localstack(template: Template) -> tuple[Template, tuple[str, ...]]:
+def for_localstack(template: Template, *, with_plugin: bool = False) -> tuple[Template, tuple[str, ...]]:
     """The template as LocalStack takes it, and a line for each thing that is other than on AWS.
+
+    Args:
+        with_plugin: penstock's own is in it, as `penstock localstack up` has it.
 
     Raises:
         TargetError: a state machine has what LocalStack does not know.
@@ -43,6 +47,7 @@ def for_localstack(template: Template) -> tuple[Template, tuple[str, ...]]:
             adapted[name] = {**entry, "Properties": {**properties, "DefinitionString": text}}
         else:
             adapted[name] = entry
+            notes += (f"{name}: {note}" for note in _passed_over(entry, with_plugin=with_plugin))
     return {**template, "Resources": adapted}, tuple(notes)
 
 
@@ -95,6 +100,21 @@ def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object
         else:
             changed[key] = _machine(one, name, f"{pointer}/{key}", notes)
     return changed
+
+
+def _passed_over(entry: Mapping[str, object], *, with_plugin: bool) -> Iterator[str]:
+    """What LocalStack takes of a resource without doing anything with it."""
+    properties = cast("Mapping[str, object]", entry["Properties"])
+    if entry["Type"] == "AWS::ApiGatewayV2::Api":
+        yield "not made, for LocalStack's open edition has no HTTP APIs; penstock serve has"
+    if entry["Type"] != "AWS::Lambda::EventSourceMapping":
+        return
+    if not with_plugin and properties.get("TumblingWindowInSeconds"):
+        yield "LocalStack has no tumbling windows: the function gets its batches without one"
+    if not with_plugin and properties.get("BisectBatchOnFunctionError"):
+        yield "LocalStack splits no batches: one bad record fails the whole batch"
+    if properties.get("ParallelizationFactor", 1) != 1:
+        yield "LocalStack reads a shard once at a time"
 
 
 def _is_computed(writer: object) -> bool:

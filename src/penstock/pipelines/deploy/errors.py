@@ -105,7 +105,7 @@ def calling(place: str, *, local: bool) -> Iterator[None]:
         raise TargetError(
             f"the endpoint does not answer: {type(error).__name__}",
             at=place,
-            fix="start it: docker compose up -d localstack; or see whether --endpoint-url is right"
+            fix="start it (penstock localstack up, or docker compose up -d localstack), or mend --endpoint-url"
             if local
             else "see whether this machine reaches AWS, whether --region is right, and its proxy settings",
         ) from error

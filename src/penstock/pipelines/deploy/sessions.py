@@ -11,13 +11,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from penstock.errors import UsageError
 from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.resources import ClientOf
+
+PLUGIN_PAGE: Final = "/_penstock/plugin"
+"""What penstock's plugin adds to LocalStack, to be found by."""
 
 _TRIES = 5
 _SECONDS = 5
@@ -30,6 +33,7 @@ class Destination:
     Args:
         endpoint_url: of an endpoint that is not AWS's own; None for AWS.
         localstack: whether it says that it is LocalStack.
+        with_plugin: whether that has penstock's plugin.
     """
 
     account_id: str
@@ -37,6 +41,7 @@ class Destination:
     endpoint_url: str | None
     client: ClientOf
     localstack: bool = False
+    with_plugin: bool = False
 
     @property
     def local(self) -> bool:
@@ -70,16 +75,17 @@ def connect(endpoint_url: str | None, region: str | None) -> Destination:
         region=found_region,
         endpoint_url=url,
         client=client,
-        localstack=url is not None and _is_localstack(url),
+        localstack=url is not None and _has_page(f"{url}/_localstack/info", "version"),
+        with_plugin=url is not None and _has_page(f"{url}{PLUGIN_PAGE}", "penstock"),
     )
 
 
-def _is_localstack(url: str) -> bool:
-    """Whether the endpoint has LocalStack's own page (LocalStack, "Internal endpoints")."""
+def _has_page(url: str, field: str) -> bool:
+    """Whether an endpoint has a page of its own (LocalStack, "Internal endpoints"): a JSON object with this field."""
     try:
-        with urlopen(f"{url}/_localstack/info", timeout=_SECONDS) as answer:
-            return "version" in json.load(answer)
-    except (OSError, ValueError):  # another emulator
+        with urlopen(url, timeout=_SECONDS) as answer:
+            return field in json.load(answer)
+    except (OSError, ValueError, TypeError):  # another emulator
         return False
 
 

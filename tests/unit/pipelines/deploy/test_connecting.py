@@ -16,6 +16,7 @@ import pytest
 from botocore.stub import Stubber
 
 from penstock.errors import TargetError, UsageError
+from penstock.localstack.plugin_folder import PAGE
 from penstock.pipelines.deploy import connect
 from penstock.pipelines.deploy.errors import calling, without_secrets
 from tests.unit.pipelines.deploy.fake_cloudformation import refused
@@ -39,7 +40,9 @@ class Emulator(BaseHTTPRequestHandler):
         self._answer(200, IDENTITY)
 
     def do_GET(self) -> None:
-        self._answer(*((200, json.dumps({"version": "4.14.0"})) if self.is_localstack else (404, "")))
+        pages = {"/_localstack/info": {"version": "4.14.0"}, PAGE: {"penstock": "0.1.0"}}
+        found = pages.get(self.path) if self.is_localstack else None
+        self._answer(404 if found is None else 200, json.dumps(found))
 
     def _answer(self, status: int, text: str) -> None:
         self.send_response(status)
@@ -83,6 +86,7 @@ def test_an_endpoint_gets_no_real_credential(emulator: str) -> None:
         True,
     )
     assert found.shown == emulator
+    assert found.with_plugin
     assert Emulator.seen
     assert not [header for header in Emulator.seen if "AKIA" in header]
     assert "AWS_ENDPOINT_URL" not in os.environ
@@ -96,6 +100,7 @@ def test_the_endpoint_of_the_environment(emulator: str, monkeypatch: pytest.Monk
     found = connect(None, None)
 
     assert (found.endpoint_url, found.region, found.localstack) == (emulator, "eu-west-1", False)
+    assert not found.with_plugin
     assert os.environ["AWS_ENDPOINT_URL"] == emulator
 
 

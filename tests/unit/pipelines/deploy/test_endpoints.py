@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from penstock.errors import TargetError
-from penstock.pipelines import Bucket, Function, Pipeline, StateMachine
+from penstock.pipelines import Bucket, Function, HttpApi, Pipeline, StateMachine, Stream, StreamMapping
 from penstock.pipelines.deploy import Request, planned_for
 from penstock.pipelines.deploy.endpoints import for_localstack, remove_leftovers
 from penstock.pipelines.plan import plan
@@ -103,13 +103,33 @@ def test_a_computed_result_writer_whose_result_is_used() -> None:
     assert str(raised.value.at) == "FlowStateMachine  /States/Each"
 
 
+def test_what_localstack_passes_over_is_said() -> None:
+    """Windows and splitting do nothing without penstock's plugin, parallel reading never does."""
+    clicks, work = Stream("clicks"), Function("work", "json.dumps")
+    windows = StreamMapping(clicks, work, tumbling_window_seconds=60, bisect_batch_on_function_error=True)
+    lanes = StreamMapping(Stream("taps"), work, parallelization_factor=2)
+    template = plan(Pipeline("clicks", parts=(windows, lanes)))
+    notes = for_localstack(template)[1]
+
+    assert [word in note for word, note in zip(("windows", "splits", "once"), notes, strict=True)] == [
+        True
+    ] * 3
+    assert for_localstack(template, with_plugin=True)[1] == notes[2:]
+
+
+def test_an_http_api_is_not_made() -> None:
+    """LocalStack says that it made it; penstock says that it did not."""
+    api = Pipeline("apis", parts=(HttpApi("jobs", {"$default": Function("work", "json.dumps")}),))
+    assert for_localstack(plan(api))[1][0].startswith("JobsHttpApi: not made")
+
+
 def test_elsewhere_the_template_is_the_plan() -> None:
     """AWS, and other emulators, get what `penstock plan` writes; so does LocalStack, but for a ResultWriter."""
     aws = destination(FakeCloudFormation())
     assert planned_for(Request(pipeline=machine({"ExecutionType": "EXPRESS"})), aws)[1] == ()
     localstack = replace(aws, endpoint_url="http://127.0.0.1:4566", localstack=True)
     template, notes = planned_for(Request(pipeline=file_processing), localstack)
-    assert len(notes) == 1
+    assert len(notes) == 2  # the other is of its HTTP API
     assert notes[0].startswith("ProcessFileStateMachine  /States/ProcessChunks: has no ResultWriter")
     planned = plan(file_processing)
     resources: tuple[Any, Any] = (template["Resources"], planned["Resources"])
