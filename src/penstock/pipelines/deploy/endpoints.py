@@ -3,7 +3,8 @@
 Measured on LocalStack 4.14: it reads `ToleratedFailurePercentage` as a float only, and knows neither `ItemBatcher`
 nor `InputType: JSONL` nor EXPRESS children of a Distributed Map. It computes the Parameters of a ResultWriter from
 the Map's results where AWS takes the state's input, and writes no results there, only a manifest. It makes no HTTP
-APIs. Its stream mappings read a shard once at a time; without penstock's plugin they have no windows and split nothing.
+APIs. Its stream mappings read a shard once at a time; without penstock's plugin they know no windows and split no
+batches.
 """
 
 from __future__ import annotations
