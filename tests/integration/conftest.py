@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -41,6 +40,6 @@ def named(_numbers: count[int]) -> Named:
 @pytest.fixture(scope="session")
 def kinesis(localstack: LocalStack) -> LocalStack:
     """LocalStack with Kinesis, which it runs on node and installs by npm."""
-    if localstack.functions_on is not None and (shutil.which("npm") is None or shutil.which("node") is None):
-        unavailable("LocalStack's Kinesis needs node and npm, which are not installed")
+    if (reason := localstack.kinesis_lacks) is not None:
+        unavailable(reason)
     return localstack

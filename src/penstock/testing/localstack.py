@@ -9,6 +9,7 @@ Where there can be none, a test that needs it is skipped and says why; where `CI
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +43,13 @@ class LocalStack:
     endpoint_url: str
     functions_on: str | None
     is_shared: bool = False
+
+    @property
+    def kinesis_lacks(self) -> str | None:
+        """What its Kinesis needs and this machine does not have, if there is anything."""
+        if self.is_shared or (shutil.which("npm") and shutil.which("node")):
+            return None
+        return "LocalStack's Kinesis needs node and npm, which are not installed"
 
     def client(self, service: str) -> BaseClient:
         """A boto3 client, by localstack-client's session.

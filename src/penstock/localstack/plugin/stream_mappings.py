@@ -22,7 +22,9 @@ from localstack.services.lambda_.event_source_mapping.esm_worker_factory import 
 from localstack.services.lambda_.event_source_mapping.event_processor import (
     BatchFailureError,
     EventProcessorError,
+    PartialBatchFailureError,
 )
+from localstack.services.lambda_.event_source_mapping.pollers.poller import get_batch_item_failures
 from localstack.services.lambda_.event_source_mapping.pollers.stream_poller import StreamPoller
 from localstack.services.lambda_.event_source_mapping.senders.sender import SenderError
 from localstack.utils.backoff import ExponentialBackoff
@@ -122,18 +124,39 @@ class _Delivery:
             self._forward(shard, copy.deepcopy(given))
 
     def _try(self, events: list[Mapping[str, object]]) -> None:
-        """Invoke the function; a batch that fails is cut in two, and each half is delivered by itself."""
+        """Invoke the function; what is left of a batch that fails is delivered by itself, or in halves.
+
+        A partial batch response makes progress: what lies before the first failure is done. One that names the
+        first record makes none, and counts as a failed invocation.
+        """
         try:
             self._process(events)
+            return
+        except PartialBatchFailureError as error:
+            done = self._done(events, error.partial_failure_payload)
+            if not done and (not self._bisects or len(events) < 2):
+                raise
         except BatchFailureError:
+            done = 0
             if not self._bisects or len(events) < 2:
                 raise
-        else:
-            return
         records = [self._records[self._poller.get_sequence_number(event)] for event in events]
-        middle = len(records) // 2
-        for half in (records[:middle], records[middle:]):
-            self._hand_on(self._shard, half)
+        middle = done or len(records) // 2
+        if not done:
+            self._hand_on(self._shard, records[:middle])
+        self._hand_on(self._shard, records[middle:])
+
+    def _done(self, events: list[Mapping[str, object]], answer: Mapping[str, object]) -> int:
+        """How many events lie before the first failure; their state is kept."""
+        failed = get_batch_item_failures(answer, {self._poller.get_sequence_number(one) for one in events})
+        if not failed:
+            return 0
+        first = min(map(int, failed))
+        done = sum(int(self._poller.get_sequence_number(one)) < first for one in events)
+        window = self._windows.get(self._shard)
+        if done and window is not None and isinstance(state := answer.get("state"), dict):
+            window.state = state
+        return done
 
     def _send(self, events: list[Mapping[str, object]]) -> object:
         window = self._windows.get(self._shard)
