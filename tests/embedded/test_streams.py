@@ -15,7 +15,7 @@ from penstock.handlers import DynamoDBChange, on_dynamodb_change, on_kinesis_rec
 from penstock.pipelines import Bucket, Function, Part, Pipeline, Queue, Stream, StreamMapping, Table
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
-from penstock.runtime.journal_events import RecordsPut
+from penstock.runtime.journal_events import RecordsDiscarded, RecordsPut
 from penstock.runtime.state_folder import last_run, new_run
 from penstock.runtime.streams.streams import MAXIMUM_RECORD_BYTES
 
@@ -100,6 +100,19 @@ def test_a_poison_record_is_told_of_and_the_others_go_on(tmp_path: Path) -> None
     assert SEEN == [1, 2, 4, 5]
     assert info["batchSize"] == 1
     assert json.loads(record["Data"])["n"] == 3
+
+
+def test_a_record_that_always_fails_is_tried_until_its_stream_lets_go_of_it(tmp_path: Path) -> None:
+    """By default nothing ends the retries but the stream's retention, a day: over 1,400 of them."""
+    discarded: list[RecordsDiscarded] = []
+    with running(tmp_path, StreamMapping(STREAM, CLICKS)) as run:
+        run.journal.subscribe(discarded.append, RecordsDiscarded)
+        put(run, 1, bad=1)
+        run.run_until_idle()
+        put(run, 2)
+        run.run_until_idle()
+    assert [event.condition for event in discarded] == ["Expired"]
+    assert SEEN == [2]
 
 
 def test_an_on_failure_bucket_keeps_the_records_themselves(tmp_path: Path) -> None:

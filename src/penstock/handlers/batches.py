@@ -97,6 +97,9 @@ def settle_each(
             payloads = open_record(record)
         except DecodeError as error:
             succeeded = _put_aside(rules, record, error)
+        except Exception:  # noqa: BLE001  # no record takes its neighbours along
+            _log().exception("record %s cannot be opened", record_id_of(rules.source, record))
+            succeeded = False
         else:
             try:
                 if around is None:
@@ -134,6 +137,7 @@ def settle_batch(
     payloads: list[object] = []
     owners: list[int] = []
     undecodable: dict[int, DecodeError] = {}
+    failed: set[int] = set()
     for index, record in enumerate(records):
         try:
             opened = rules.open(record)
@@ -142,14 +146,19 @@ def settle_batch(
             if ordered and not _has_dead_letters(rules):
                 break
             continue
+        except Exception:  # noqa: BLE001  # no record takes its neighbours along
+            _log().exception("record %s cannot be opened", record_id_of(rules.source, records[index]))
+            failed.add(index)
+            if ordered:
+                break
+            continue
         payloads += opened
         owners += [index] * len(opened)
-    failed: set[int] = set()
     if payloads:
         try:
             act(payloads)
         except FailedRecordsError as error:
-            failed = {_owner(owners, index, rules.name) for index in error.indexes}
+            failed |= {_owner(owners, index, rules.name) for index in error.indexes}
     for index, reason in undecodable.items():
         if ordered and failed and index > min(failed):
             break  # it comes again, after the failure
@@ -190,7 +199,6 @@ def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
             error.what,
         )
         return False
-    attributes = record.get("attributes") or {}
     try:
         send_dead_letter(
             url,
@@ -199,7 +207,7 @@ def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
             reason=error.what,
             source=str(record.get("eventSourceARN", "")),
             handler=rules.name,
-            group_id=attributes.get("MessageGroupId"),
+            group_id=(record.get("attributes") or {}).get("MessageGroupId"),
         )
     except Exception:  # noqa: BLE001  # whatever the queue answers, the record must not be lost with the others
         _log().exception("record %s cannot be decoded, nor be dead-lettered: it fails", record_id)

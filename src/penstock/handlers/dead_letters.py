@@ -66,6 +66,8 @@ def _text(body: bytes) -> str | None:
 
 
 def _is_allowed(character: str) -> bool:
+    if "\ud800" <= character <= "\udfff":
+        return False  # half of a pair: no text can be made of it
     return (character >= " " and character not in "\ufffe\uffff") or character in "\t\n\r"
 
 

@@ -104,7 +104,7 @@ def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
         message_id=str(record.get("messageId", "")),
         attributes=attributes,
         message_attributes={str(name): _attribute(value) for name, value in given},
-        receive_count=int(_number(attributes.get("ApproximateReceiveCount", "1"), "attributes")),
+        receive_count=_count(attributes.get("ApproximateReceiveCount", "1"), "attributes"),
         queue_arn=str(record.get("eventSourceARN", "")),
     )
 
@@ -310,6 +310,13 @@ def _number(value: object, path: str) -> float:
         return float(value)  # type: ignore[arg-type]  # what it refuses is the TypeError below
     except (TypeError, ValueError) as error:
         raise DecodeError(f"{path}: {value!r} is no number") from error
+
+
+def _count(text: str, path: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise DecodeError(f"{path}: {text!r} is no number") from error
 
 
 def _text(record: Record, name: str) -> str:

@@ -3,6 +3,7 @@
 1. msgspec decodes dataclasses, TypedDicts, Structs and everything made of them; a Pydantic model decodes
    itself. Pydantic is never imported here: a model brings it along.
 2. What does not fit is a `DecodeError` that names the field; `at` is for whoever knows the record.
+3. A type's own checks (`__post_init__`, a validator) refuse a payload by raising whatever they like.
 """
 
 from __future__ import annotations
@@ -122,8 +123,12 @@ def text_decoder(annotation: object) -> DecodeText:
             return decode(text)
         except msgspec.ValidationError as error:
             raise undecodable(str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise DecodeError(f"the payload is not JSON: {error}") from error
+        except DecodeError:
+            raise  # of a model inside it
+        except Exception as error:
+            raise _refused(error) from error
 
     return decode_json
 
@@ -148,6 +153,10 @@ def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
             return msgspec.convert(value, wanted, strict=not lax, str_keys=True, dec_hook=_dec_hook)
         except msgspec.ValidationError as error:
             raise undecodable(str(error)) from error
+        except DecodeError:
+            raise  # of a model inside it
+        except Exception as error:
+            raise _refused(error) from error
 
     return convert
 
@@ -156,6 +165,16 @@ def undecodable(reason: str) -> DecodeError:
     """msgspec's "Expected `int`, got `str` - at `$.amount`" as an error that names the field first."""
     words, _, path = reason.partition(" - at ")
     return DecodeError(f"{path.strip('`')}: {words}" if path else words)
+
+
+def _refused(error: Exception) -> DecodeError:
+    """What a type's own check raised, as the reason why a payload cannot be decoded."""
+    try:
+        told = str(error)
+    except Exception:  # noqa: BLE001  # its text is made by the same code, which may fail again
+        told = ""
+    name = type(error).__qualname__
+    return DecodeError(f"the payload's type refuses it: {name}{f': {told}' if told else ''}")
 
 
 def encoded(value: object) -> object:
@@ -216,16 +235,23 @@ def _as_text(text: Text) -> str:
 
 
 def _as_bytes(text: Text) -> bytes:
-    return text.encode() if isinstance(text, str) else text
+    if isinstance(text, bytes):
+        return text
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise DecodeError(
+            f"the payload is not Unicode text: {error.reason} at character {error.start}"
+        ) from error
 
 
 def _model_decoded(validate: Callable[[Any], object], given: object) -> object:
     try:
         return validate(given)
-    except ValueError as error:  # pydantic's ValidationError is one
+    except Exception as error:
         errors = getattr(error, "errors", None)
-        if errors is None:
-            raise DecodeError(str(error)) from error
+        if type(error).__name__ != "ValidationError" or errors is None:
+            raise _refused(error) from error
         first = errors(include_url=False)[0]
         path = ".".join(["$", *(str(part) for part in first["loc"])])
         raise DecodeError(f"{path}: {first['msg']}") from error

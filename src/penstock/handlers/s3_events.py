@@ -25,7 +25,7 @@ def uploads_in_text(text: str | bytes) -> list[S3Upload]:
     """
     try:
         event = _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise DecodeError(f"the body is not JSON: {error}") from error
     return uploads_in(event)
 

@@ -1,16 +1,21 @@
 """Records that cannot be decoded: dead-lettered with their reason, or failed; never lost, never retried to death."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from moto import mock_aws
+from pydantic import BaseModel, field_validator
 
 from penstock.handlers import (
     DynamoDBChange,
     FailedRecordsError,
+    Handler,
+    S3Upload,
+    SQSMessage,
     Undecodable,
     dead_letters,
     on_dynamodb_change,
@@ -84,6 +89,120 @@ def test_it_is_dead_lettered_with_its_reason(queue: FakeQueue) -> None:
         "Handler": f"{__name__}.takes_orders",
     }
     assert queue.attributes(1)["Reason"].startswith("the payload is not JSON")
+
+
+class BadOrderError(Exception):
+    """A domain's own; its text cannot always be made."""
+
+    def __str__(self) -> str:
+        return str(self.args[0].upper())
+
+
+@dataclass
+class Checked:
+    """A type whose own check raises whatever it likes."""
+
+    id: str
+
+    def __post_init__(self) -> None:
+        if self.id == "key":
+            raise KeyError(self.id)
+        if self.id == "domain":
+            raise BadOrderError("no such order")
+        if self.id == "mute":
+            raise BadOrderError(None)
+
+
+class CheckedModel(BaseModel):
+    id: str
+
+    @field_validator("id")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value != "good":
+            raise RuntimeError(f"no {value} here")
+        return value
+
+
+@on_sqs_message
+def takes_checked(order: Checked) -> None: ...
+
+
+@on_sqs_message
+def takes_models(order: CheckedModel) -> None: ...
+
+
+@on_sqs_message
+def takes_lists_of_checked(orders: tuple[CheckedModel, ...]) -> None: ...
+
+
+@on_sqs_message
+def takes_messages(message: SQSMessage[bytes]) -> None: ...
+
+
+@on_sqs_message
+def takes_uploads(upload: S3Upload) -> None: ...
+
+
+def test_what_a_types_own_check_raises_refuses_its_record_alone(queue: FakeQueue) -> None:
+    """Whatever class that exception has, and even if it has no text."""
+    ids = ("good", "key", "domain", "mute", "good")
+    assert takes_checked.invoke(sqs_event(*({"id": one} for one in ids)), FakeContext()) == told()
+    assert [queue.attributes(number)["Reason"] for number in range(3)] == [
+        "the payload's type refuses it: KeyError: 'key'",
+        "the payload's type refuses it: BadOrderError: NO SUCH ORDER",
+        "the payload's type refuses it: BadOrderError",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [({"id": "good"}, {"id": "bad"}), ([{"id": "good"}], [{"id": "bad"}])]
+)
+def test_a_models_validator_refuses_its_record_alone(queue: FakeQueue, good: object, bad: object) -> None:
+    """By itself, and inside another type."""
+    handle = takes_models if isinstance(good, dict) else takes_lists_of_checked
+    assert handle.invoke(sqs_event(good, bad, good), FakeContext()) == told()
+    assert queue.attributes()["Reason"] == "the payload's type refuses it: RuntimeError: no bad here"
+
+
+@pytest.mark.parametrize(
+    "handle", [takes_messages, takes_checked, takes_uploads], ids=["bytes", "type", "s3"]
+)
+def test_half_a_character_refuses_its_record_alone(queue: FakeQueue, handle: Handler[..., None]) -> None:
+    """JSON's `\\ud800` is a text that has no bytes."""
+    event: Any = sqs_event("-")
+    event["Records"][0]["body"] = "\ud800"
+    assert handle.invoke(event, FakeContext()) == told()
+    assert queue.attributes()["Encoding"] == "base64"
+
+
+def test_a_receive_count_that_is_no_number_refuses_its_record_alone(queue: FakeQueue) -> None:
+    """Also one that is a number in Python."""
+    event: Any = sqs_event("a", "b", "c")
+    for number, count in enumerate(("inf", "nan", "1")):
+        event["Records"][number]["attributes"]["ApproximateReceiveCount"] = count
+    assert takes_messages.invoke(event, FakeContext()) == told()
+    assert queue.bodies == ["a", "b"]
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+@pytest.mark.parametrize("per_batch", [False, True])
+def test_a_record_that_cannot_be_opened_at_all_fails_alone(
+    queue: FakeQueue, monkeypatch: pytest.MonkeyPatch, fifo: bool, per_batch: bool
+) -> None:
+    """Whatever goes wrong in opening it, the others are settled; what is ordered stops there."""
+    handle = takes_batches if per_batch else takes_orders
+    opened = handle._open
+
+    def runs_out_of_memory(record: Mapping[str, Any]) -> list[object]:
+        if record["messageId"] == message_id(1):
+            raise MemoryError
+        return opened(record)
+
+    monkeypatch.setattr(handle, "_rules", msgspec.structs.replace(handle._rules, open=runs_out_of_memory))
+    event = sqs_event(*(Order(str(number)) for number in range(3)), queue="jobs.fifo" if fifo else "jobs")
+    assert handle.invoke(event, FakeContext()) == (told(1, 2) if fifo else told(1))
+    assert queue.sent == []
 
 
 def test_without_a_queue_it_fails_and_says_why(

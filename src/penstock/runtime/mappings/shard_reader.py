@@ -52,6 +52,8 @@ from penstock.runtime.streams.streams import Streams
 FIRST_DELAY_SECONDS: Final = 0.5
 LONGEST_DELAY_SECONDS: Final = 60.0
 """A failed batch is tried again after 0.5 s, 1 s, 2 s, ... (AWS does not document its delays)."""
+_DOUBLINGS: Final = 7
+"""After so many, the delay is the longest; by default a batch is tried for as long as its stream keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,7 +349,7 @@ class ShardReader:
         )
 
     def _retry_later(self, lane: Lane, batch: Batch) -> None:
-        delay = min(FIRST_DELAY_SECONDS * 2.0**batch.delays, LONGEST_DELAY_SECONDS)
+        delay = min(FIRST_DELAY_SECONDS * 2.0 ** min(batch.delays, _DOUBLINGS), LONGEST_DELAY_SECONDS)
         batch.delays += 1
 
         def again() -> None:
