@@ -20,9 +20,6 @@ from penstock.pipelines.deploy.stacks import ChangeSetType
 
 _EMPTY: Final = ("didn't contain changes", "No updates are to be performed", "no changes")
 
-Parameters = Mapping[str, str | None]
-"""A value for each parameter; None: the one that the stack has."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSet:
@@ -38,7 +35,7 @@ def create_change_set(
     stack: str,
     kind: ChangeSetType,
     template: Mapping[str, str],
-    parameters: Parameters,
+    parameters: Mapping[str, str],
     tags: Mapping[str, str],
     sleep: Callable[[float], None],
 ) -> ChangeSet | None:
@@ -61,10 +58,7 @@ def create_change_set(
             ChangeSetType=kind,
             Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[
-                {"ParameterKey": key, "UsePreviousValue": True}
-                if value is None
-                else {"ParameterKey": key, "ParameterValue": value}
-                for key, value in parameters.items()
+                {"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())
             ],
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             **template,

@@ -21,7 +21,7 @@ from penstock.pipelines.deploy.failures import failure
 from penstock.pipelines.deploy.kept import delete_kept, kept_names
 from penstock.pipelines.deploy.ready import until_ready
 from penstock.pipelines.deploy.sessions import Destination
-from penstock.pipelines.deploy.stacks import Stack, delete, find_stack, make_ready, settle
+from penstock.pipelines.deploy.stacks import ChangeSetType, Stack, delete, find_stack, make_ready, settle
 from penstock.pipelines.deploy.uploading import (
     MOST_DIRECT_TEMPLATE_BYTES,
     MOST_TEMPLATE_BYTES,
@@ -30,7 +30,7 @@ from penstock.pipelines.deploy.uploading import (
     upload_packages,
     upload_template,
 )
-from penstock.pipelines.packaging import Architecture, Package
+from penstock.pipelines.packaging import Architecture, Package, checked_architecture
 from penstock.pipelines.packaging import packages as packages_of
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.plan import plan, written
@@ -125,22 +125,17 @@ def deploy(
     with calling(destination.shown, local=destination.local):
         before = settle(destination, request.stack, terminal.tell, terminal.sleep)
         values = _values(request, destination, known, before)
-        old = before.parameters if before is not None else {}
-        defaults = {name: str(one.get("Default", "")) for name, one in known.items()}
-        bucket, code = _upload(request, destination, {**defaults, **old, **values}, terminal, build)
+        bucket, code = _upload(request, destination, values, terminal, build)
         body = _body(request, destination, template, bucket)
         kind = make_ready(destination, request.stack, terminal.tell, terminal.sleep)
-        if destination.localstack and kind == "CREATE" and before is not None:
+        if destination.localstack and before is not None and before.failed:
             remove_leftovers(destination, request.pipeline, request.stage)
-        kept = old if kind == "UPDATE" else {}
-        parameters = {name: values.get(name) for name in known if name in values or name in kept} | code
         change_set = create_change_set(
-            destination, request.stack, kind, body, parameters, _tags(request), terminal.sleep
+            destination, request.stack, kind, body, values | code, _tags(request), terminal.sleep
         )
         if change_set is None:
             terminal.tell(f"nothing to change in {request.stack}")
-        elif not terminal.agree(change_set.changes):
-            discard(destination, change_set, kind)
+        elif not _agreed(change_set, kind, destination, terminal):
             return None
         else:
             _carry_out(change_set, request, destination, terminal)
@@ -148,6 +143,17 @@ def deploy(
         after = find_stack(destination, request.stack)
     outputs = after.outputs if after is not None else {}
     return Deployed(stack=request.stack, changed=change_set is not None, outputs=outputs)
+
+
+def _agreed(change_set: ChangeSet, kind: ChangeSetType, destination: Destination, terminal: Terminal) -> bool:
+    """Whether the changes are agreed to; if not, or if nobody can be asked, the change set is deleted."""
+    agreed = False
+    try:
+        agreed = terminal.agree(change_set.changes)
+    finally:
+        if not agreed:
+            discard(destination, change_set, kind)
+    return agreed
 
 
 def _checked(given: Mapping[str, str], known: Mapping[str, object]) -> None:
@@ -164,19 +170,22 @@ def _checked(given: Mapping[str, str], known: Mapping[str, object]) -> None:
 
 
 def _values(
-    request: Request, destination: Destination, known: Mapping[str, object], before: Stack | None
+    request: Request,
+    destination: Destination,
+    known: Mapping[str, Mapping[str, object]],
+    before: Stack | None,
 ) -> dict[str, str]:
-    """The parameters that get a value: those given, and where the default would not do.
+    """The parameters' values: those given, those that the stack has, their defaults, and where these would not do.
 
     A bucket's name is unique among all accounts of AWS; an endpoint runs functions on this machine.
     """
-    values = dict(request.parameters)
+    values = {name: str(one["Default"]) for name, one in known.items() if "Default" in one}
+    if not destination.local and "BucketNameSuffix" in known:
+        values["BucketNameSuffix"] = f"-{destination.account_id}"
+    if destination.local and "Architecture" in known:
+        values["Architecture"] = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     old = before.parameters if before is not None else {}
-    if not destination.local and "BucketNameSuffix" in known and "BucketNameSuffix" not in old:
-        values.setdefault("BucketNameSuffix", f"-{destination.account_id}")
-    if destination.local and "Architecture" in known and "Architecture" not in old:
-        values.setdefault("Architecture", "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64")
-    return values
+    return values | {name: value for name, value in old.items() if name in known} | dict(request.parameters)
 
 
 def _upload(
@@ -191,7 +200,7 @@ def _upload(
     if not functions:
         return None, {}
 
-    architecture = cast("Architecture", values["Architecture"])
+    architecture = checked_architecture(values["Architecture"])
     made = build(request.pipeline, runtime=values["Runtime"], architecture=architecture)
     bucket = ready_bucket(destination, request.code_bucket)
     keys, sent = upload_packages(destination, bucket, request.stack, made)

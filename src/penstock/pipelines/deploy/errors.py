@@ -12,6 +12,7 @@ from typing import Final
 
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from penstock.errors import TargetError
 
@@ -101,6 +102,10 @@ def calling(place: str, *, local: bool) -> Iterator[None]:
         ) from error
     except exceptions.NoRegionError as error:
         raise TargetError("no region is chosen", at=place, fix="give --region, or set AWS_REGION") from error
+    except ResponseParserError as error:
+        raise TargetError(
+            "what answers there does not speak AWS's protocol", at=place, fix="mend --endpoint-url"
+        ) from error
     except _NO_ANSWER as error:
         raise TargetError(
             f"the endpoint does not answer: {type(error).__name__}",

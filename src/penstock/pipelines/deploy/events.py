@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 from penstock.pipelines.deploy.errors import without_secrets
@@ -15,6 +16,9 @@ from penstock.pipelines.deploy.sessions import Destination
 
 STACK: Final = "AWS::CloudFormation::Stack"
 """The kind that a stack's own events have."""
+
+_BEGUN_BY: Final = 10
+"""Looks after which an operation has begun, whether there was an event or not."""
 
 Tell: TypeAlias = Callable[[str], None]
 
@@ -53,16 +57,19 @@ class Following:
     tell: Tell
     sleep: Callable[[float], None] = time.sleep
     failures: list[Event] = field(default_factory=list)
+    _fresh: int = 0
     _seen: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
         """What happened before now is not told."""
         self.failures.clear()
+        self._fresh = 0
         self._seen.update(str(one["EventId"]) for one in self._events())
 
     def look(self) -> None:
         """Tell what is new."""
         fresh = [one for one in self._events() if one["EventId"] not in self._seen]
+        self._fresh += len(fresh)
         for one in reversed(fresh):
             self._seen.add(str(one["EventId"]))
             event = Event(
@@ -77,9 +84,14 @@ class Following:
                 self.tell(str(event))
 
     def until(self, settled: Callable[[], bool]) -> None:
-        """Look again and again until `settled`."""
-        while not settled():
+        """Look again and again until `settled`.
+
+        Before the first event the stack's state may still be the one before the operation.
+        """
+        for look in count(1):
             self.look()
+            if (self._fresh or look >= _BEGUN_BY) and settled():
+                break
             self.sleep(0.5 if self.destination.local else 3.0)
         self.look()
 

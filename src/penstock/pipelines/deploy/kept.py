@@ -44,24 +44,29 @@ def delete_kept(destination: Destination, pipeline: Pipeline, stage: str, suffix
     """Delete them with all that they hold; what is not there, or is not this pipeline's, stays as it is.
 
     Raises:
-        TargetError: one bears no tag of this pipeline.
+        TargetError: some do not bear the tags; the others are deleted.
     """
     wanted = {"penstock:pipeline": pipeline.name} | ({"penstock:stage": stage} if stage else {})
+    foreign: list[str] = []
     for resource, name in kept_names(pipeline, stage, suffix):
+        shown = f"{type(resource).__name__.lower()} {name}"
         try:
             tags = _tags(destination, resource, name)
             if not destination.local and any(tags.get(key) != value for key, value in wanted.items()):
-                raise TargetError(
-                    f'{type(resource).__name__.lower()} "{name}" does not bear this pipeline\'s tags',
-                    at=destination.shown,
-                    fix="delete it by hand if it is yours",
-                )
+                foreign.append(shown)
+                continue
             _delete(destination, resource, name)
         except ClientError as error:
             if code_of(error) not in _MISSING:
                 raise
         else:
-            tell(f"  deleted {type(resource).__name__.lower()} {name}")
+            tell(f"  deleted {shown}")
+    if foreign:
+        raise TargetError(
+            f"without this pipeline's tags, and so not deleted: {', '.join(foreign)}",
+            at=destination.shown,
+            fix="delete by hand what is yours",
+        )
 
 
 def _tags(destination: Destination, resource: Resource, name: str) -> dict[str, str]:

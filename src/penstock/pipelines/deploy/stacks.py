@@ -42,6 +42,11 @@ class Stack:
     outputs: Mapping[str, str]
 
     @property
+    def failed(self) -> bool:
+        """Whether it takes no update, and can only be deleted."""
+        return self.status in _ONLY_DELETED
+
+    @property
     def busy(self) -> bool:
         """Whether an operation is going on."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
@@ -98,7 +103,7 @@ def make_ready(
     stack = settle(destination, name, tell, sleep)
     if stack is None or stack.status == "REVIEW_IN_PROGRESS":
         return "CREATE"
-    if stack.status in _ONLY_DELETED:
+    if stack.failed:
         tell(f"the stack {name} is {stack.status}: it is removed and made anew")
         delete(destination, stack, tell, sleep)
         return "CREATE"

@@ -9,6 +9,15 @@ building       all of it, per function
 
 from penstock.pipelines.packaging.archive import archive, toolkit_files
 from penstock.pipelines.packaging.building import Package, packages
-from penstock.pipelines.packaging.wheels import Architecture, Fetch, WheelRequest
+from penstock.pipelines.packaging.wheels import Architecture, Fetch, WheelRequest, checked_architecture
 
-__all__ = ["Architecture", "Fetch", "Package", "WheelRequest", "archive", "packages", "toolkit_files"]
+__all__ = [
+    "Architecture",
+    "Fetch",
+    "Package",
+    "WheelRequest",
+    "archive",
+    "checked_architecture",
+    "packages",
+    "toolkit_files",
+]

@@ -19,7 +19,7 @@ from typing import Final
 from penstock.errors import TargetError
 from penstock.pipelines.packaging.needs import TOOLKIT
 
-ON_LAMBDA: Final = frozenset({"boto3", "botocore", "s3transfer", "jmespath"})
+ON_LAMBDA: Final = frozenset({"boto3", "botocore", "s3transfer"})
 """What Lambda's runtimes bring (Lambda, "Runtime-included SDK versions"): packed only if it is in `always`."""
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")

@@ -18,7 +18,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, cast
 
 from penstock.errors import TargetError, UsageError
 from penstock.pipelines.packaging.requirements import ON_LAMBDA, name_in, normal
@@ -69,6 +69,17 @@ def python_minor(runtime: str) -> int:
             f'"{runtime}" is no runtime for these handlers', fix="python3.11 or newer, as python3.13"
         )
     return int(found[1])
+
+
+def checked_architecture(name: str) -> Architecture:
+    """The name of a processor that Lambda has.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if name in _MACHINES:
+        return cast("Architecture", name)
+    raise UsageError(f'"{name}" is no architecture of Lambda\'s', fix="arm64 or x86_64")
 
 
 def by_tool(request: WheelRequest, folder: Path) -> None:
@@ -173,8 +184,8 @@ def fetched(request: WheelRequest, *, fetch: Fetch, cache: Path) -> dict[str, by
 
 def _is_packed(parts: tuple[str, ...], request: WheelRequest) -> bool:
     top, last = parts[0], parts[-1]
-    if top == "bin" or "__pycache__" in parts or last.endswith((".pyc", ".pyi")):
-        return False
+    if top == "bin" or top[0] == "." or "__pycache__" in parts or last.endswith((".pyc", ".pyi")):
+        return False  # tools, uv's own lock, caches, types
     owner = normal(top.partition("-")[0] if top.endswith(".dist-info") else top)
     if owner in ON_LAMBDA and not ON_LAMBDA.intersection(map(name_in, request.requirements)):
         return False

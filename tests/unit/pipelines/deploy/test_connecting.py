@@ -115,6 +115,14 @@ def test_an_endpoint_that_does_not_answer() -> None:
     assert "docker compose up" in str(raised.value.fix)
 
 
+def test_an_endpoint_that_is_something_else(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever answers there, it is not AWS's protocol."""
+    monkeypatch.setitem(globals(), "IDENTITY", "<html>welcome</html")
+    with pytest.raises(TargetError, match="does not speak AWS's protocol") as raised:
+        connect(emulator, None)
+    assert raised.value.at == emulator
+
+
 @pytest.mark.parametrize(
     "url",
     [

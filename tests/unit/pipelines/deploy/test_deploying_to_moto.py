@@ -116,7 +116,7 @@ def test_deleting_the_data(aws: Destination) -> None:
     """Only what bears the pipeline's tags is deleted, and only if it is wanted."""
     sqs: Any = boto3.client("sqs", "eu-central-1")
     sqs.create_queue(QueueName="jobs", tags={"penstock:pipeline": "another"})
-    with pytest.raises(TargetError, match='queue "jobs" does not bear'):
+    with pytest.raises(TargetError, match="not deleted: queue jobs"):
         destroy(Request(pipeline=pipeline()), aws, terminal([]), delete_data=True)
 
     sqs.tag_queue(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -264,11 +265,11 @@ UPLOADS = Pipeline("uploads", parts=(BucketNotification(Bucket("incoming"), to=Q
     [
         ({}, {}, "-123456789012"),
         ({}, {"BucketNameSuffix": "-x"}, "-x"),
-        ({"BucketNameSuffix": "-old"}, {}, None),
+        ({"BucketNameSuffix": "-old"}, {}, "-old"),
         ({"BucketNameSuffix": "-old"}, {"BucketNameSuffix": ""}, ""),
     ],
 )
-def test_the_suffix_of_buckets(old: dict[str, str], given: dict[str, str], expected: str | None) -> None:
+def test_the_suffix_of_buckets(old: dict[str, str], given: dict[str, str], expected: str) -> None:
     """At AWS the account's number; later the value that the stack has, unless another is given."""
     cloudformation = FakeCloudFormation(
         states=["UPDATE_COMPLETE" if old else None],
@@ -278,11 +279,7 @@ def test_the_suffix_of_buckets(old: dict[str, str], given: dict[str, str], expec
     deploy(Request(pipeline=UPLOADS, parameters=given), destination(cloudformation), terminal([]))
 
     (sent,) = cloudformation.requests[0]["Parameters"]
-    assert sent == (
-        {"ParameterKey": "BucketNameSuffix", "UsePreviousValue": True}
-        if expected is None
-        else {"ParameterKey": "BucketNameSuffix", "ParameterValue": expected}
-    )
+    assert sent == {"ParameterKey": "BucketNameSuffix", "ParameterValue": expected}
 
 
 @pytest.mark.parametrize(
@@ -351,3 +348,59 @@ def test_a_template_over_a_megabyte(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="CloudFormation takes 1,000,000"):
         deploy(Request(pipeline=huge), destination(cloudformation), terminal([]))
     assert cloudformation.calls == []
+
+
+def test_what_a_failed_deployment_was_given_lasts() -> None:
+    """A parameter that was given to a deployment that was rolled back is that of the next one."""
+    cloudformation = FakeCloudFormation(
+        states=["ROLLBACK_COMPLETE"], parameters={"BucketNameSuffix": "-mine"}
+    )
+    deploy(Request(pipeline=UPLOADS), destination(cloudformation), terminal([]))
+    assert cloudformation.requests[0]["Parameters"] == [
+        {"ParameterKey": "BucketNameSuffix", "ParameterValue": "-mine"}
+    ]
+
+
+def test_a_state_from_before_the_operation() -> None:
+    """Right after it has begun, CloudFormation may still tell the old state: the first event is waited for."""
+    cloudformation = Late(
+        states=["UPDATE_COMPLETE"],
+        on_execute=(
+            ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+            (event("OrdersQueue", "UPDATE_FAILED", "it is wrong"),),
+        ),
+    )
+    with pytest.raises(TargetError, match=r"UPDATE_ROLLBACK_COMPLETE: OrdersQueue .* it is wrong"):
+        deploy(Request(pipeline=PIPELINE), destination(cloudformation), terminal([]))
+
+
+class Late(FakeCloudFormation):
+    """Tells the old state, and no event, for two looks after the operation has begun."""
+
+    looks = 0
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:
+        if not self.late:
+            return super().describe_stacks(StackName=StackName)
+        old = FakeCloudFormation(states=["UPDATE_COMPLETE"])
+        return old.describe_stacks(StackName=StackName)
+
+    def pages_of(self, operation: str) -> list[dict[str, Any]]:
+        self.looks += operation == "describe_stack_events"
+        return [{"StackEvents": []}] if self.late else super().pages_of(operation)
+
+    @property
+    def late(self) -> bool:
+        return "execute" in self.calls and self.looks < 4
+
+
+def test_nobody_can_be_asked() -> None:
+    """The change set does not stay behind if asking fails."""
+
+    def ask(lines: Sequence[str]) -> bool:
+        raise UsageError("nobody is here")
+
+    cloudformation = FakeCloudFormation(states=["CREATE_COMPLETE"])
+    with pytest.raises(UsageError):
+        deploy(Request(pipeline=PIPELINE), destination(cloudformation), terminal([], ask))
+    assert cloudformation.calls == ["create UPDATE", "delete change set"]

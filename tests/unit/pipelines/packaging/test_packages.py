@@ -194,7 +194,9 @@ def test_what_no_import_shows(tmp_path: Path) -> None:
         tmp_path, "", **{"pyproject.toml": '[tool.penstock.package]\nalways = ["boto3>=1.40", "tzdata"]\n'}
     )
     found = chosen(needs_of(function(), root).modules, root)
-    fetch = Fetching({"boto3/__init__.py": b"", "botocore/__init__.py": b"", "bin/tool": b"", "six.pyi": b""})
+    fetch = Fetching(
+        {"boto3/__init__.py": b"", "botocore/__init__.py": b"", "bin/tool": b"", "six.pyi": b"", ".lock": b""}
+    )
     pipeline = Pipeline("work", parts=(Function("work", "json.dumps"),), root=root)
     package = packages(
         pipeline, runtime="python3.12", architecture="arm64", fetch=fetch, cache=tmp_path / "kept"
@@ -202,7 +204,7 @@ def test_what_no_import_shows(tmp_path: Path) -> None:
 
     assert found == ("boto3>=1.40", "msgspec>=0.19", "tzdata")
     assert {"boto3/__init__.py", "botocore/__init__.py"} <= set(names(package["work"].content))
-    assert not [name for name in names(package["work"].content) if name.startswith(("bin", "six"))]
+    assert not [name for name in names(package["work"].content) if name.startswith(("bin", "six", "."))]
 
 
 def test_powertools_for_those_who_use_them(tmp_path: Path) -> None:
