@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from penstock.errors import EventPatternError, UsageError
 from penstock.pipelines import EventRule, Pipeline, Queue, QueueMapping
+from penstock.pipelines.deploy import connect
+from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.load import find_project, load_pipeline
 from penstock.pipelines.resolve import name_of
@@ -54,10 +56,9 @@ def opened(place: Place) -> Iterator[Opened]:
     aws_calls.install()
     pipeline = load_pipeline(place.pipeline, find_project(Path.cwd()))
     if place.endpoint_url is not None:
-        import boto3
-
-        session, url = boto3.session.Session(), place.endpoint_url
-        yield Opened(pipeline, lambda service: session.client(service, endpoint_url=url), time.sleep)  # type: ignore[call-overload]
+        destination = connect(place.endpoint_url, None)  # no real credential goes there
+        with calling(destination.shown, local=True):
+            yield Opened(pipeline, cast("Callable[[str], Any]", destination.client), time.sleep)
         return
     run = Embedded(pipeline, last_run(pipeline.name, base=place.state), clock=VirtualClock(0.0))
     with run:
