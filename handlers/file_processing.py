@@ -30,7 +30,7 @@ from handlers.jobs import (
     results_prefix,
     totals_prefix,
 )
-from handlers.planning import is_exact, options_of, plan_chunks, report_of
+from handlers.planning import is_exact, options_of, plan_chunks, report_of, results_name
 from handlers.totals import BadValueError, GroupTotal, Totals
 from penstock.errors import ChunkingError
 from penstock.handlers import S3Upload, on_sqs_message, on_task
@@ -105,7 +105,13 @@ def plan(asked: PlanInput) -> Job:
     head = s3.head_object(Bucket=upload.bucket, Key=upload.key)
     options = options_of({**head["Metadata"], **asked.options})
     size_bytes, etag = head["ContentLength"], head["ETag"]
-    report = report_of(s3, upload.bucket, upload.key, size_bytes, options)
+    if upload.etag and etag.strip('"') != upload.etag:
+        raise ChunkingError(
+            "the object was replaced after it was announced",
+            at=f"s3://{upload.bucket}/{upload.key}",
+            fix="nothing: what replaced it has a job of its own",
+        )
+    report = report_of(s3, upload.bucket, upload.key, size_bytes=size_bytes, etag=etag, options=options)
     chunks = plan_chunks(
         s3,
         upload.bucket,
@@ -301,14 +307,13 @@ def _write_results(
     """Write a CSV for each grouping and a summary; yield their keys."""
     report = job.report
     for at, columns in enumerate(report.groupings):
-        name = "by_" + "_".join(columns) if columns else "total"
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
         measures = [f"{kind}_{name}" for name in report.measures for kind in ("count", "sum")]
         writer.writerow([*columns, "rows", *measures])
         for group in totals.stored(at):
             writer.writerow([*group.key, *group.totals])
-        yield _put(s3, job, f"{name}.csv", text.getvalue().encode(), "text/csv")
+        yield _put(s3, job, f"{results_name(columns)}.csv", text.getvalue().encode(), "text/csv")
     summary = {
         "source": job.source,
         "rows": rows,

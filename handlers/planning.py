@@ -7,7 +7,6 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -16,6 +15,7 @@ from handlers.jobs import FileFormat, Options, Report
 from handlers.totals import BadValueError, number_of
 from penstock.errors import ChunkingError
 from penstock.handlers.chunking import (
+    MAXIMUM_LINE_BYTES,
     ByteRange,
     CsvFormat,
     S3Port,
@@ -23,6 +23,7 @@ from penstock.handlers.chunking import (
     plan_byte_ranges,
     plan_csv_exactly,
     split_gzip,
+    unpacked_beginning,
 )
 
 SAMPLE_BYTES: Final = 1 << 20
@@ -60,7 +61,7 @@ def options_of(metadata: Mapping[str, str]) -> Options:
     return options
 
 
-def report_of(s3: S3Port, bucket: str, key: str, size_bytes: int, options: Options) -> Report:
+def report_of(s3: S3Port, bucket: str, key: str, *, size_bytes: int, etag: str, options: Options) -> Report:
     """Decide which columns are grouped by and added up.
 
     Raises:
@@ -72,7 +73,9 @@ def report_of(s3: S3Port, bucket: str, key: str, size_bytes: int, options: Optio
     fmt = CsvFormat(delimiter=_delimiter(options))
     file_format = _format_of(key.removesuffix(".gz"), options)
     if key.endswith(".gz"):
-        sample, complete = _unpacked_sample(s3, bucket, key)
+        sample, complete = unpacked_beginning(s3, bucket, key, etag, SAMPLE_BYTES)
+        if not sample:
+            raise ChunkingError("the file is empty", at=at, fix="upload a file with a header and rows")
     else:
         stop = min(SAMPLE_BYTES, size_bytes)
         sample = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{stop - 1}")["Body"].read()
@@ -84,7 +87,16 @@ def report_of(s3: S3Port, bucket: str, key: str, size_bytes: int, options: Optio
     else:
         columns, values = _sampled_objects(sample, at)
     groupings = _groupings(options, columns)
+    _check_names(groupings)
+    if not options.sum and not values and not complete and groupings != FLIGHT_GROUPINGS:
+        raise ChunkingError(
+            "no row of the file's first megabyte can be read: there is nothing to choose columns by",
+            at=at,
+            fix="name the ones you want with sum=...",
+        )
     measures = _measures(options, columns, values, groupings)
+    if file_format == "jsonl" and complete:
+        _check_members(groupings, measures, columns, at)
     report = Report(file_format=file_format, groupings=groupings, measures=measures, csv=fmt)
     if file_format == "csv":
         report = _placed(report, columns, at)
@@ -165,6 +177,31 @@ def _groupings(options: Options, columns: list[str]) -> tuple[tuple[str, ...], .
     return FLIGHT_GROUPINGS if flights <= set(columns) else ((),)
 
 
+def results_name(grouping: tuple[str, ...]) -> str:
+    """What the file with a grouping's totals is called, without its ending."""
+    return f"by_{'_'.join(grouping)}".replace("/", "_").replace("\\", "_") if grouping else "total"
+
+
+def _check_names(groupings: tuple[tuple[str, ...], ...]) -> None:
+    double = [name for name, times in Counter(map(results_name, groupings)).items() if times > 1]
+    if double:
+        raise ChunkingError(
+            f"two groupings would be written to {double[0]}.csv",
+            fix="ask for them in two runs, or take one out of group_by",
+        )
+
+
+def _check_members(
+    groupings: tuple[tuple[str, ...], ...], measures: tuple[str, ...], columns: list[str], at: str
+) -> None:
+    """Of JSON Lines, a member that no object has is a slip of the pen; of a large file nobody knows beforehand."""
+    for name in (*(name for grouping in groupings for name in grouping), *measures):
+        if name not in columns:
+            raise ChunkingError(
+                f'no object of the file has "{name}"', at=at, fix=f"its members: {', '.join(columns[:50])}"
+            )
+
+
 def _measures(
     options: Options, columns: list[str], values: list[list[str]], groupings: tuple[tuple[str, ...], ...]
 ) -> tuple[str, ...]:
@@ -192,14 +229,17 @@ def _are_numbers(texts: list[str]) -> bool:
 def _sampled_rows(sample: bytes, columns: list[str], fmt: CsvFormat) -> list[list[str]]:
     text = sample.decode("utf-8", "replace")
     rows = csv.reader(io.StringIO(text, newline="\n"), delimiter=fmt.delimiter)
+    csv.field_size_limit(max(csv.field_size_limit(), MAXIMUM_LINE_BYTES))
     found: list[list[str]] = []
-    try:
-        next(rows, None)
-        for row in islice(rows, SAMPLE_ROWS):
-            if len(row) == len(columns) and "\ufffd" not in "".join(row):
-                found.append(row)
-    except csv.Error:
-        return found  # a bad row is rejected when its chunk is read; what came before it is sample enough
+    for number in range(SAMPLE_ROWS + 1):
+        try:
+            row = next(rows)
+        except StopIteration:
+            break
+        except csv.Error:
+            continue  # a bad row is rejected when its chunk is read
+        if number and len(row) == len(columns) and "\ufffd" not in "".join(row):
+            found.append(row)
     return found
 
 
@@ -221,18 +261,6 @@ def _sampled_objects(sample: bytes, at: str) -> tuple[list[str], list[list[str]]
         [value if isinstance(value, str) else "" if value is None else json.dumps(value) for value in row]
         for row in ([found.get(name) for name in columns] for found in objects)
     ]
-
-
-def _unpacked_sample(s3: S3Port, bucket: str, key: str) -> tuple[bytes, bool]:
-    """The beginning of the unpacked content, and whether that is all of it."""
-    import zlib
-
-    packed = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{SAMPLE_BYTES - 1}")["Body"].read()
-    member = zlib.decompressobj(wbits=31)
-    try:
-        return member.decompress(packed, SAMPLE_BYTES), member.eof and not member.unused_data
-    except zlib.error as error:
-        raise ChunkingError(f"the file is not gzip: {error}", at=f"s3://{bucket}/{key}") from error
 
 
 def _format_of(key: str, options: Options) -> FileFormat:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +18,14 @@ from penstock.pipelines.resolve import name_of
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.embedded import Embedded
+from penstock.runtime.entry import Input, check_inputs, check_readable, entry_metadata
+from penstock.runtime.journal_events import GivenInputs
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
-from penstock.runtime.state_folder import last_run, new_run
+from penstock.runtime.state_folder import DEFAULT_BASE, last_run, new_run
 from penstock.runtime.streams.feeding import midnight
 
+DEFAULT_OUTPUT = Path("results")
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
 
@@ -48,36 +53,114 @@ def run_pipeline(request: RunRequest) -> int:
     Raises:
         PenstockError: the run could not begin, or could not go on.
     """
-    _check(request)
     aws_calls.install()  # before a handler's module makes a client
     pipeline = load_pipeline(request.pipeline, find_project(Path.cwd()))
+    with ExitStack() as stack:
+        begin = _resumed if request.resume else _begun
+        run, inputs = begin(request, pipeline, stack)
+        return _run(request, run, inputs)
+
+
+def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[Embedded, list[Input]]:
+    """A new run; nothing of it exists before all that it was given is known to be sound."""
+    given = _given(request)
     takes_files = pipeline.entry is not None or pipeline.feed is not None
-    if not request.inputs and not request.resume and takes_files and pipeline.demo is None:
+    if not given.files and takes_files and pipeline.demo is None:
         raise UsageError("there is nothing to process", fix="name a file with --input")
-    with ExitStack() as until_fed:
-        fed = _fed_file(request, pipeline, until_fed)
-        return _run(request, pipeline, fed)
+    if pipeline.feed is not None and (len(given.files) > 1 or given.options):
+        raise UsageError("a stream is fed by one file, without options", fix="give one --input")
+    if not takes_files and given.files:
+        raise UsageError(f'the pipeline "{pipeline.name}" takes no file', fix="run it without --input")
+    inputs = _inputs(given, request.state, pipeline, stack)
+    if pipeline.entry is not None:
+        entry_metadata(pipeline, given.options)
+        check_inputs(pipeline, inputs)
+    clock = _clock(request, pipeline, inputs[0].source if inputs else None)
+    folder = new_run(request.pipeline, base=request.state)
+    run = Embedded(pipeline, folder, clock=clock, workers=request.workers, seed=request.seed, given=given)
+    return run, inputs
 
 
-def _run(request: RunRequest, pipeline: Pipeline, fed: Path | None) -> int:
-    summary = Summary(input_bucket="" if pipeline.entry is None else name_of(pipeline.entry.bucket))
-    clock = _clock(request, pipeline, fed)
-    take = last_run if request.resume else new_run
-    folder = take(request.pipeline, base=request.state)
+def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[Embedded, list[Input]]:
+    """The last run, with what it was given and has not taken in yet."""
+    folder = last_run(request.pipeline, base=request.state)
+    if not folder.journal.exists() or not folder.journal.stat().st_size:
+        folder.release()
+        raise UsageError(
+            f"{folder.run_id} was cut off before it began: there is nothing to go on with",
+            at=str(folder.path),
+            fix="run the same command without --resume; delete the folder to go on with an earlier run",
+        )
+    # A feed has times of its own: a resumed run goes on at the time at which it was cut off.
+    virtual = request.virtual or pipeline.feed is not None
+    clock = VirtualClock(0.0) if virtual else RealClock()
     run = Embedded(pipeline, folder, clock=clock, workers=request.workers, seed=request.seed)
+    given = run.given
+    try:
+        if (request.inputs or request.options) and given != _given(request):
+            raise UsageError(
+                f"{folder.run_id} was given something else, and --resume goes on with that",
+                at=str(folder.path),
+                fix="leave out --input, --option and --copy, or --resume",
+            )
+        if given is None:
+            return run, []
+        inputs = _inputs(given, request.state, pipeline, stack, run)
+        if pipeline.entry is not None:
+            check_inputs(pipeline, inputs)
+    except BaseException:
+        run.close()
+        raise
+    return run, inputs
+
+
+def _given(request: RunRequest) -> GivenInputs:
+    files = tuple(one if one.startswith("s3://") else str(Path(one).absolute()) for one in request.inputs)
+    return GivenInputs(files=files, options=request.options, copy=request.copy)
+
+
+def _inputs(
+    given: GivenInputs, state: Path, pipeline: Pipeline, stack: ExitStack, run: Embedded | None = None
+) -> list[Input]:
+    """The files that are still to be taken in; for a new run, all of them."""
+    if pipeline.entry is None and pipeline.feed is None:
+        return []
+    if pipeline.feed is not None and run is not None and run.has_been_fed:
+        return []
+    if not given.files:
+        if pipeline.demo is None or (run is not None and pipeline.entry is not None and run.has_received()):
+            return []
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-"))
+        made = pipeline.demo(Path(folder))
+        return [Input(made, made.name)]
+    named = [one.rpartition("/")[2] if one.startswith("s3://") else Path(one).name for one in given.files]
+    missing = [
+        (text, name)
+        for text, name in zip(given.files, named, strict=True)
+        if run is None or pipeline.entry is None or not run.has_received(name)
+    ]
+    return [_input(text, name, state) for text, name in missing]
+
+
+def _input(text: str, name: str, state: Path) -> Input:
+    source = find_object(state, text)[0] if text.startswith("s3://") else Path(text)
+    check_readable(source)
+    return Input(source, name)
+
+
+def _run(request: RunRequest, run: Embedded, inputs: Sequence[Input]) -> int:
+    pipeline = run.pipeline
+    summary = Summary(input_bucket="" if pipeline.entry is None else name_of(pipeline.entry.bucket))
     for event in run.past:
         summary.read(event)
     run.journal.subscribe(summary.read)
     with run:
         try:
             with watching(run, quiet=request.as_json):
-                if fed is not None:
-                    run.feed(fed)
-                elif not request.resume:
-                    _upload(request, pipeline, run)
+                _take_in(run, inputs)
                 run.run_until_idle()
         except KeyboardInterrupt:
-            print(f"interrupted; go on with: penstock run {request.pipeline} --resume", file=sys.stderr)
+            print(f"interrupted; go on with: {_resume_command(request)}", file=sys.stderr)
             return INTERRUPTED
         shown = Shown(
             pipeline=pipeline,
@@ -94,54 +177,37 @@ def _run(request: RunRequest, pipeline: Pipeline, fed: Path | None) -> int:
     return 0 if summary.succeeded else 1
 
 
-def _check(request: RunRequest) -> None:
-    if request.resume and (request.inputs or request.options):
-        raise UsageError(
-            "--resume goes on with what the run was given before", fix="leave out --input and --option"
-        )
-    for text in request.inputs:
-        if not text.startswith("s3://") and not Path(text).is_file():
-            what = "is a folder" if Path(text).is_dir() else "does not exist"
-            raise UsageError(f"the input {what}", at=text, fix="name a file that can be read")
+def _take_in(run: Embedded, inputs: Sequence[Input]) -> None:
+    given = run.given or GivenInputs()
+    for one in inputs:
+        if run.pipeline.feed is not None:
+            run.feed(one.source)
+            continue
+        in_place = None if given.files and not given.copy else False  # a demo's file is deleted after the run
+        run.upload_to_entry(one.source, name=one.name, options=given.options, in_place=in_place)
 
 
-def _upload(request: RunRequest, pipeline: Pipeline, run: Embedded) -> None:
-    if not request.inputs and pipeline.demo is not None:
-        with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
-            run.upload_to_entry(pipeline.demo(Path(folder)), options=request.options, in_place=False)
-    in_place = False if request.copy else None
-    for text in request.inputs:
-        if text.startswith("s3://"):
-            source, name = find_object(request.state, text)
-            run.upload_to_entry(source, name=name, options=request.options, in_place=in_place)
-        else:
-            run.upload_to_entry(Path(text), options=request.options, in_place=in_place)
-
-
-def _fed_file(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> Path | None:
-    """The file whose records are replayed into the pipeline's stream; a resumed run has it already."""
-    if pipeline.feed is None or request.resume:
-        return None
-    if len(request.inputs) > 1 or request.options:
-        raise UsageError("a stream is fed by one file, without options", fix="give one --input")
-    for text in request.inputs:
-        return find_object(request.state, text)[0] if text.startswith("s3://") else Path(text)
-    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="penstock-"))
-    return None if pipeline.demo is None else pipeline.demo(Path(folder))
+def _resume_command(request: RunRequest) -> str:
+    words = ["penstock", "run", request.pipeline, "--resume"]
+    for option, value, default in (
+        ("--state", request.state, DEFAULT_BASE),
+        ("--output", request.output, DEFAULT_OUTPUT),
+    ):
+        if value != default:
+            words += [option, str(value)]
+    return shlex.join([*words, *(["--clock", "virtual"] if request.virtual else [])])
 
 
 def _clock(request: RunRequest, pipeline: Pipeline, fed: Path | None) -> Clock:
     """A feed has times of its own, which nobody waits for: the run begins on the day of its first record."""
-    if pipeline.feed is None:
+    if pipeline.feed is None or fed is None:
         return VirtualClock() if request.virtual else RealClock()
-    if fed is None:
-        return VirtualClock(0.0)  # a resumed run goes on at the time at which it was cut off
     first = next(iter(pipeline.feed.records(fed)), None)
     return VirtualClock() if first is None else VirtualClock(midnight(first.at))
 
 
 def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]:
-    """Copy the objects that are the pipeline's results to a folder."""
+    """Copy the objects that are the pipeline's results to a folder of this run."""
     results = pipeline.results
     if results is None:
         return []
@@ -150,7 +216,7 @@ def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]
     for key in run.s3.store.keys(bucket):
         if not key.startswith(results.key_prefix):
             continue
-        target = output / pipeline.name / key.removeprefix(results.key_prefix)
+        target = output / pipeline.name / run.folder.run_id / key.removeprefix(results.key_prefix)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:

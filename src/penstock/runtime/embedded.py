@@ -27,6 +27,7 @@ from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.delivery.deliveries import Deliveries
 from penstock.runtime.delivery.faults import Faults
 from penstock.runtime.delivery.targets import Targets
+from penstock.runtime.entry import entry_key, entry_metadata, entry_of
 from penstock.runtime.events.buses import Buses
 from penstock.runtime.events.service import EventBridgeService
 from penstock.runtime.executions.driver import Driver
@@ -42,6 +43,7 @@ from penstock.runtime.journal_events import (
     CallMade,
     Event,
     FeedAdvanced,
+    GivenInputs,
     RunFinished,
     RunResumed,
     RunStarted,
@@ -94,6 +96,7 @@ class Embedded:
         workers: how many invocations run at once under the real clock; all processors by default.
         seed: of ids and random numbers; the same seed, input and pipeline give the same journal under the
             virtual clock.
+        given: what the run was asked to take in, for its journal; a resumed run has it from there.
 
     Raises:
         StateFolderError: the folder cannot be used, or (when resuming) its journal cannot be read.
@@ -107,6 +110,7 @@ class Embedded:
         clock: Clock | None = None,
         workers: int | None = None,
         seed: int = 0,
+        given: GivenInputs | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.folder = folder
@@ -115,6 +119,7 @@ class Embedded:
         self.past = tuple(read_journal(folder.journal)) if folder.journal.exists() else ()
         started = next((event for event in self.past if isinstance(event, RunStarted)), None)
         self.seed = seed if started is None else started.seed
+        self.given = given if started is None else started.given
         self._exit = ExitStack()
         self._exit.callback(folder.release)
         try:
@@ -257,6 +262,10 @@ class Embedded:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the state folder and of the workers; a run that was never entered needs it as well."""
         self._exit.close()
 
     @property
@@ -273,8 +282,10 @@ class Embedded:
                 seed=self.seed,
                 clock="virtual" if isinstance(self.clock, VirtualClock) else "real",
                 workers=self.workers,
+                given=self.given,
             )
         )
+        self.journal.flush()
         self._make_resources()
         self._start_mappings()
 
@@ -294,8 +305,8 @@ class Embedded:
         resumed = RunResumed(at=self.scheduler.now())
         self.journal.append(resumed)
         self.queues.apply(resumed)
-        self.s3.store.sweep()
         self._make_resources_that_are_missing()
+        self.s3.store.sweep()
         self._start_mappings()
         self.queues.after_resume()
         self.functions.after_resume()
@@ -385,23 +396,29 @@ class Embedded:
         Raises:
             UsageError: the pipeline takes no file, or knows no such option.
         """
-        entry = self.pipeline.entry
-        if entry is None:
-            raise UsageError(
-                f'the pipeline "{self.pipeline.name}" takes no file', fix="run it without --input"
-            )
-        given = dict(options or {})
-        unknown = sorted(set(given) - set(entry.options))
-        if unknown:
-            known = ", ".join(sorted(entry.options)) or "none"
-            raise UsageError(f"there is no option {unknown[0]!r}", fix=f"options of this pipeline: {known}")
-        metadata = {**entry.options, **given}
-        key = f"{entry.key_prefix}{name or source.name}"
+        metadata = entry_metadata(self.pipeline, options or {})
+        key = entry_key(self.pipeline, name or source.name)
+        entry = entry_of(self.pipeline)
         if in_place is None:
             in_place = source.is_file() and source.stat().st_size >= IN_PLACE_BYTES
         return self.upload(
             source, bucket=name_of(entry.bucket), key=key, metadata=metadata, in_place=in_place
         )
+
+    def has_received(self, name: str | None = None) -> bool:
+        """Whether a file of this name, or any, was put where the pipeline takes files before the run was cut off."""
+        entry = entry_of(self.pipeline)
+        bucket, prefix = name_of(entry.bucket), entry.key_prefix
+        written = (
+            event for event in self.past if isinstance(event, ObjectWritten) and event.bucket == bucket
+        )
+        keys = (event.object.key for event in written)
+        return any(key.startswith(prefix) if name is None else key == prefix + name for key in keys)
+
+    @property
+    def has_been_fed(self) -> bool:
+        """Whether the file that feeds the pipeline's stream is in the state folder."""
+        return self._fed_file.exists()
 
     def feed(self, source: Path) -> None:
         """Put the records of a file into the stream that the pipeline is fed by, each at its time.
@@ -416,7 +433,9 @@ class Embedded:
                 f'the pipeline "{self.pipeline.name}" is fed by no stream', fix="run it without --input"
             )
         try:
-            shutil.copyfile(source, self._fed_file)
+            coming = self._fed_file.with_suffix(".new")
+            shutil.copyfile(source, coming)
+            coming.replace(self._fed_file)
         except OSError as error:
             raise UsageError(
                 f"the input cannot be read: {error.strerror or error}",

@@ -25,6 +25,20 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=
 # --- The run ----------------------------------------------------------------------------------------------
 
 
+class GivenInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run was asked to take in: a resumed one takes in what is missing of it.
+
+    Attributes:
+        files: absolute paths and `s3://` URLs; none stands for the pipeline's demo.
+        options: of the uploads.
+        copy: large files are copied, too.
+    """
+
+    files: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+    copy: bool = False
+
+
 class RunStarted(_Event, frozen=True, kw_only=True, tag=True):
     """A run began in an empty state folder. `clock` is `virtual` or `real`."""
 
@@ -33,6 +47,7 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag=True):
     seed: int
     clock: str
     workers: int = 1
+    given: GivenInputs | None = None
 
 
 class RunResumed(_Event, frozen=True, kw_only=True, tag=True):

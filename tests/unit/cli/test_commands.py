@@ -45,7 +45,7 @@ def test_a_run_shows_what_it_came_to(state: Path, orders: Path) -> None:
     assert "ProcessChunks" in result.output
     assert "file-processing done: run-0001" in result.output
     assert "'x' is not a number" in result.output
-    (report,) = (state.parent / "results").glob("file-processing/*/by_region.csv")
+    (report,) = (state.parent / "results").glob("file-processing/*/*/by_region.csv")
     assert report.read_text() == "region,rows,count_amount,sum_amount\nnorth,2,2,7\n"
 
 

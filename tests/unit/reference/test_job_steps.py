@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from handlers import file_processing
-from handlers.file_processing import ChunkInput, merge, process_chunk
-from handlers.jobs import Job, Options, Summary, job_id
-from handlers.planning import is_exact, options_of, plan_chunks, report_of
+from handlers.file_processing import ChunkInput, PlanInput, merge, process_chunk
+from handlers.file_processing import plan as plan_job
+from handlers.jobs import Job, Options, Report, Summary, job_id
+from handlers.planning import is_exact, options_of, plan_chunks, report_of, results_name
 from penstock.errors import ChunkingError
 from penstock.handlers import S3Upload
 from penstock.handlers.chunking import ByteRange
@@ -36,7 +37,7 @@ class Planned:
     def __init__(self, content: bytes, key: str, options: Options, *, chunk_bytes: int) -> None:
         self.s3, self.queue = FakeS3(), Queue()
         self.s3.objects["in", key] = content
-        self.report = report_of(self.s3, "in", key, len(content), options)
+        self.report = report_of(self.s3, "in", key, size_bytes=len(content), etag="", options=options)
         smaller = msgspec.structs.replace(options, chunk_mb=str(chunk_bytes / (1 << 20)))
         self.chunks: list[ByteRange] = list(
             plan_chunks(
@@ -228,7 +229,79 @@ def test_headers_that_no_report_can_be_made_of(content: bytes, words: str, key: 
     stored = gzip.compress(content) if key.endswith(".gz") else content
     s3.objects["in", key] = stored
     with pytest.raises(ChunkingError, match=words):
-        report_of(s3, "in", key, len(stored), Options(group_by="c"))
+        report_of(s3, "in", key, size_bytes=len(stored), etag="", options=Options(group_by="c"))
+
+
+def _report(content: bytes, key: str, **options: str) -> Report:
+    s3 = FakeS3()
+    s3.objects["in", key] = content
+    return report_of(s3, "in", key, size_bytes=len(content), etag="", options=Options(**options))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"k,v\n", b"a,1\nb,2\n"],
+        [b"k,", b"v\na,1\n", b"b,2\n"],
+        [b"", b"k,v\na,1\nb,2\n"],
+    ],
+)
+def test_a_gzip_of_several_members_is_sampled_whole(parts: list[bytes]) -> None:
+    """Wherever one member ends, the columns are those of the content; padding behind the last is no member."""
+    packed = b"".join(map(gzip.compress, parts))
+    assert _report(packed, "f.csv.gz").measures == ("v",)
+    assert _report(packed + b"\0" * 300_000, "f.csv.gz").measures == ("v",)
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b""), gzip.compress(b"\xef\xbb\xbf"), b"\x1f\x8b\x08\0"])
+def test_a_gzip_without_a_header_says_so(content: bytes) -> None:
+    """Empty, nothing but a byte order mark, cut off."""
+    with pytest.raises(ChunkingError, match=r"is empty|no header|cut off"):
+        _report(content, "f.csv.gz")
+
+
+def test_a_bad_first_row_hides_no_column() -> None:
+    """The rows behind it say which columns are numbers; so do rows with a very long field."""
+    assert _report(b"k,v\nx\ry,1\na,2\nb,3\n", "f.csv").measures == ("v",)
+    assert _report(b"k,v\n" + b"x" * 140_000 + b",1\na,2\n", "f.csv").measures == ("v",)
+
+
+def test_columns_are_not_chosen_by_nothing() -> None:
+    """A first row of more than the sample: the columns have to be named."""
+    content = b"k,v\n" + b"x" * (2 << 20) + b",1\na,2\n"
+    with pytest.raises(ChunkingError, match="nothing to choose columns by"):
+        _report(content, "f.csv")
+    assert _report(content, "f.csv", sum="v").measures == ("v",)
+
+
+@pytest.mark.parametrize("options", [{"group_by": "zz"}, {"sum": "qq"}])
+def test_a_member_that_no_object_has_is_refused(options: dict[str, str]) -> None:
+    """As a column that a CSV file does not have."""
+    with pytest.raises(ChunkingError, match=r'no object of the file has "(zz|qq)"'):
+        _report(b'{"k": "a", "v": 1}\n', "f.jsonl", **options)
+
+
+@pytest.mark.parametrize("group_by", ["a,b;a_b", "a;a", "x/y;x_y"])
+def test_groupings_of_one_file_name_are_refused(group_by: str) -> None:
+    """The second would take the place of the first."""
+    with pytest.raises(ChunkingError, match="two groupings would be written"):
+        _report(b"a,b,a_b,x/y,x_y,v\n1,2,3,4,5,6\n", "f.csv", group_by=group_by)
+
+
+def test_a_column_s_name_is_no_path() -> None:
+    """Its slashes are not those of a key."""
+    assert results_name(("x/../../etc",)) == "by_x_.._.._etc"
+
+
+def test_an_object_that_was_replaced_is_not_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own event starts a job for what replaced it."""
+    s3 = FakeS3()
+    s3.objects["in", "f.csv"] = b"k,v\na,1\n"
+    monkeypatch.setattr("handlers.file_processing._client", lambda _service: s3)
+    monkeypatch.setenv("RESULTS_BUCKET", "out")
+    upload = S3Upload(bucket="in", key="f.csv", size_bytes=9, etag="0" * 32, sequencer="1")
+    with pytest.raises(ChunkingError, match="was replaced after it was announced"):
+        plan_job(PlanInput(job="j", upload=upload))
 
 
 def test_a_job_is_named_by_the_write_that_it_is_about() -> None:

@@ -16,7 +16,7 @@ A record lies in exactly one chunk: the one in whose range it begins.
 from penstock.handlers.chunking.csv_header import CsvFormat, header_of, read_header
 from penstock.handlers.chunking.csv_rows import CsvChunk
 from penstock.handlers.chunking.json_lines import JsonLinesChunk
-from penstock.handlers.chunking.lines import Block, Oversized, read_blocks
+from penstock.handlers.chunking.lines import MAXIMUM_LINE_BYTES, Block, Oversized, read_blocks
 from penstock.handlers.chunking.parquet import plan_row_groups, read_row_groups
 from penstock.handlers.chunking.plan import (
     ByteRange,
@@ -37,9 +37,10 @@ from penstock.handlers.chunking.results import (
     write_once,
 )
 from penstock.handlers.chunking.s3_port import MultipartWriter, S3Port
-from penstock.handlers.chunking.scanning import plan_csv_exactly, split_gzip
+from penstock.handlers.chunking.scanning import plan_csv_exactly, split_gzip, unpacked_beginning
 
 __all__ = [
+    "MAXIMUM_LINE_BYTES",
     "Block",
     "ByteRange",
     "Chunk",
@@ -67,6 +68,7 @@ __all__ = [
     "read_row_groups",
     "result_key",
     "split_gzip",
+    "unpacked_beginning",
     "write_manifest",
     "write_once",
 ]

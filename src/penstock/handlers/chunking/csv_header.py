@@ -52,7 +52,10 @@ def header_of(content: bytes, *, complete: bool, at: str, fmt: CsvFormat | None 
         if not content:
             fix = "is this a CSV file with LF line ends?"
             raise ChunkingError("no line of the file ends in its first megabyte", at=at, fix=fix)
-    lines = _Lines(io.BytesIO(content.removeprefix(BOM)))
+    content = content.removeprefix(BOM)
+    if not content:
+        raise ChunkingError("the file has no header", at=at, fix="the first row names the columns")
+    lines = _Lines(io.BytesIO(content))
     try:
         header = next(csv.reader(lines, delimiter=fmt.delimiter, quotechar=fmt.quote), [])
     except UnicodeDecodeError as error:

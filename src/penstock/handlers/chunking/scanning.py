@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from penstock.errors import ChunkingError
 from penstock.handlers.chunking.csv_header import CsvFormat
@@ -97,6 +97,22 @@ def split_gzip(
     except BaseException:
         pieces.abandon()
         raise
+
+
+def unpacked_beginning(s3: S3Port, bucket: str, key: str, etag: str, limit_bytes: int) -> tuple[bytes, bool]:
+    """The first `limit_bytes` of a gzip object's content, of all its members, and whether that is all of it.
+
+    Raises:
+        ChunkingError: the object is not gzip, or is cut off.
+    """
+    found = bytearray()
+    contents = _unpacked(s3, bucket, key, etag)
+    for content in contents:
+        found += content
+        if len(found) > limit_bytes:
+            contents.close()
+            return bytes(found[:limit_bytes]), False
+    return bytes(found), True
 
 
 # --- Where rows end ---------------------------------------------------------------------------------------
@@ -258,7 +274,7 @@ def _kept(lines: Iterator[bytes], pieces: _Pieces) -> Iterator[bytes]:
         yield line
 
 
-def _unpacked(s3: S3Port, bucket: str, key: str, etag: str) -> Iterator[bytes]:
+def _unpacked(s3: S3Port, bucket: str, key: str, etag: str) -> Generator[bytes]:
     """The content of all members of a gzip object."""
     body = open_body(s3, bucket, key, etag=etag)
     member = zlib.decompressobj(wbits=31)
@@ -267,12 +283,13 @@ def _unpacked(s3: S3Port, bucket: str, key: str, etag: str) -> Iterator[bytes]:
         while packed := body.read(1 << 18):
             while packed:
                 if member.eof:
+                    packed = packed.lstrip(b"\0")  # padding behind a member
+                    if not packed:
+                        break
                     member = zlib.decompressobj(wbits=31)
                 begun = True
                 content = member.decompress(packed, 1 << 20)
                 packed = member.unconsumed_tail or member.unused_data
-                if member.eof and not packed.strip(b"\0"):
-                    packed = b""  # padding behind the last member
                 if content:
                     yield content
     except zlib.error as error:

@@ -153,11 +153,11 @@ class S3Store:
         Returns:
             How many there were.
         """
-        orphans = list(self.files.incoming.iterdir())
+        orphans = list(self.files.incoming.glob("*"))
         for name, bucket in self._buckets.items():
             folder = self.files.buckets / name
             kept = {stored.data for stored in bucket.objects.values()}
-            orphans += [path for path in (folder / "data").iterdir() if path.name not in kept]
+            orphans += [path for path in (folder / "data").glob("*") if path.name not in kept]
             orphans += folder.glob("keys/*.new")
         for path in orphans:
             path.unlink(missing_ok=True)
