@@ -15,7 +15,6 @@ from typing import (
     TypeVar,
     get_args,
     get_origin,
-    get_type_hints,
     overload,
 )
 
@@ -26,7 +25,7 @@ from penstock.handlers.dead_letters import QUEUE_VARIABLE, Undecodable
 from penstock.handlers.handler import Handler
 from penstock.handlers.observability import Powertools, check_powertools
 from penstock.handlers.opening import opener
-from penstock.handlers.payloads import check_payload_type, value_decoder
+from penstock.handlers.payloads import bare, check_payload_type, hints_of, value_decoder, without_notes
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.handlers.windows import is_window, window_opener
 
@@ -177,7 +176,7 @@ on_task: EventDecorator = _decorator(Source.TASK)
 def _make(source: Source, function: Callable[..., Any], options: _Options) -> Handler[..., Any]:
     at = _place(function)
     parameters = _parameters(function, at)
-    hints = _hints(function, at)
+    hints = {name: without_notes(hint) for name, hint in hints_of(function, at=at).items()}
     annotation = hints.get(parameters[0])
     if annotation is None:
         raise HandlerError(
@@ -205,6 +204,12 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
             fix="the second parameter is Lambda's: name it `context`, or annotate it with LambdaContext",
         )
     per_batch, payload = (False, annotation) if source is Source.TASK else _batch_of(annotation)
+    if source is not Source.TASK and not per_batch and _batch_of(bare(annotation))[0]:
+        raise HandlerError(
+            f"the batch of {function.__qualname__} is constrained, which nothing checks",
+            at=at,
+            fix="constrain the payload: list[Annotated[...]]; the mapping's batch_size limits the batch",
+        )
     spec = HandlerSpec(
         source=source,
         payload=payload,
@@ -241,7 +246,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
 def _batch_of(annotation: object) -> tuple[bool, object]:
     """Whether an annotation asks for a whole batch, and the type of one payload."""
     if get_origin(annotation) in (list, Sequence):
-        return True, get_args(annotation)[0]
+        return True, without_notes(get_args(annotation)[0])
     return (True, object) if annotation is list else (False, annotation)
 
 
@@ -273,17 +278,6 @@ def _as_it_is(result: object) -> object:
 def _place(function: Callable[..., Any]) -> str:
     code = getattr(function, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)
-
-
-def _hints(function: Callable[..., Any], at: str) -> dict[str, Any]:
-    try:
-        return get_type_hints(function)
-    except NameError as error:
-        raise HandlerError(
-            f"an annotation of {function.__qualname__} cannot be resolved: {error}",
-            at=at,
-            fix="define or import the type above the function, and not under TYPE_CHECKING",
-        ) from error
 
 
 def _parameters(function: Callable[..., Any], at: str) -> tuple[str, ...]:

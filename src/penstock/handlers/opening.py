@@ -18,10 +18,12 @@ from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, gunzipped, user_records
 from penstock.handlers.payloads import (
     Text,
+    bare,
     check_payload_type,
     is_raw,
     text_decoder,
     value_decoder,
+    without_notes,
 )
 from penstock.handlers.records import (
     DynamoDBChange,
@@ -52,7 +54,7 @@ def _wrapped(annotation: object, wrapper: type) -> tuple[bool, object]:
     if annotation is wrapper:
         return True, object
     if get_origin(annotation) is wrapper:
-        return True, get_args(annotation)[0]
+        return True, without_notes(get_args(annotation)[0])
     return False, annotation
 
 
@@ -122,7 +124,7 @@ def _kinesis(annotation: object, at: str) -> Open:
         _refuse_others(annotation, KinesisRecord, at)
     check_payload_type(payload, at=at)
     decode_text = text_decoder(payload)
-    decode = decode_text if payload is bytes else lambda data: decode_text(_plain(data))
+    decode = decode_text if bare(payload) is bytes else lambda data: decode_text(_plain(data))
     if wrapped:
         return lambda record: [_kinesis_record(record, part, decode(part.data)) for part in _parts(record)]
 

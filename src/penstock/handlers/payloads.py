@@ -3,13 +3,15 @@
 1. msgspec decodes dataclasses, TypedDicts, Structs and everything made of them; a Pydantic model decodes
    itself. Pydantic is never imported here: a model brings it along.
 2. What does not fit is a `DecodeError` that names the field; `at` is for whoever knows the record.
-3. A type's own checks (`__post_init__`, a validator) refuse a payload by raising whatever they like.
+3. `Annotated` constrains a payload as `msgspec.Meta` says; other notes are for readers.
+4. A type's own checks (`__post_init__`, a validator) refuse a payload by raising whatever they like.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -36,6 +38,10 @@ _DECODED_COLLECTIONS = (
 )
 
 
+_CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz")
+"""The members of `msgspec.Meta` that a value is held against."""
+
+
 class _Model(Protocol):
     """The part of a Pydantic model's class that is used."""
 
@@ -44,9 +50,64 @@ class _Model(Protocol):
     def model_validate(self, obj: object) -> object: ...
 
 
+class _Validator(Protocol):
+    """The part of a Pydantic dataclass's validator that is used."""
+
+    def validate_json(self, given: str | bytes) -> object: ...
+
+    def validate_python(self, given: object) -> object: ...
+
+
+def hints_of(function: Callable[..., object], *, at: str) -> dict[str, Any]:
+    """A function's annotations, by parameter and `return`, with what `Annotated` says of them.
+
+    Raises:
+        HandlerError: one cannot be resolved, or has constraints that nothing would check.
+    """
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        name = getattr(function, "__qualname__", repr(function))
+        raise HandlerError(
+            f"an annotation of {name} cannot be resolved: {error}",
+            at=at,
+            fix="define or import the type above the function, and not under TYPE_CHECKING",
+        ) from error
+    if "annotated_types" in sys.modules:
+        from penstock.handlers.foreign_constraints import refuse_foreign
+
+        for hint in hints.values():
+            refuse_foreign(hint, at=at)
+    return hints
+
+
+def without_notes(annotation: Any) -> Any:
+    """What stands in an `Annotated` that constrains nothing; any other annotation as it is."""
+    if get_origin(annotation) is not Annotated:
+        return annotation
+    inner, *notes = get_args(annotation)
+    return annotation if any(map(_constrains, notes)) else inner
+
+
+def bare(annotation: Any) -> Any:
+    """The type in an `Annotated`, constrained or not; any other annotation as it is."""
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _constrains(note: object) -> bool:
+    return isinstance(note, msgspec.Meta) and any(getattr(note, name) is not None for name in _CONSTRAINTS)
+
+
 def is_model(annotation: object) -> bool:
-    """Whether an annotation is a Pydantic model's class."""
-    return isinstance(annotation, type) and hasattr(annotation, "model_validate_json")
+    """Whether an annotation is the class of a Pydantic model or dataclass."""
+    return isinstance(annotation, type) and (
+        hasattr(annotation, "model_validate_json") or is_pydantic_dataclass(annotation)
+    )
+
+
+def is_pydantic_dataclass(annotation: object) -> bool:
+    """Whether an annotation is a `pydantic.dataclasses.dataclass`."""
+    return isinstance(annotation, type) and "__is_pydantic_dataclass__" in vars(annotation)
 
 
 def is_raw(annotation: object) -> bool:
@@ -75,6 +136,7 @@ def check_payload_type(annotation: object, *, at: str) -> None:
 
 def _plain_class_in(annotation: object) -> object | None:
     """The first class in an annotation that says nothing of its fields: msgspec would find out too late."""
+    annotation = bare(annotation)
     origin = get_origin(annotation)
     if origin is Literal:
         return None
@@ -101,7 +163,19 @@ def _dec_hook(wanted: type, value: object) -> object:
         return value
     if not is_model(wanted):
         raise NotImplementedError(f"no payload can be decoded into {wanted.__qualname__}")
-    return _model_decoded(cast("_Model", wanted).model_validate, value)
+    return _model_decoded(_value_validator(wanted), value)
+
+
+def _text_validator(model: object) -> Callable[[Text], object]:
+    if is_pydantic_dataclass(model):
+        return cast("_Validator", vars(model)["__pydantic_validator__"]).validate_json
+    return cast("_Model", model).model_validate_json
+
+
+def _value_validator(model: object) -> Callable[[object], object]:
+    if is_pydantic_dataclass(model):
+        return cast("_Validator", vars(model)["__pydantic_validator__"]).validate_python
+    return cast("_Model", model).model_validate
 
 
 def text_decoder(annotation: object) -> DecodeText:
@@ -113,8 +187,11 @@ def text_decoder(annotation: object) -> DecodeText:
         return _as_text
     if annotation is bytes:
         return _as_bytes
+    if bare(annotation) in (str, bytes):
+        of_text, check = text_decoder(bare(annotation)), value_decoder(annotation)
+        return lambda text: check(of_text(text))
     if is_model(annotation):
-        validate = cast("_Model", annotation).model_validate_json
+        validate = _text_validator(annotation)
         return lambda text: _model_decoded(validate, text)
     decode = msgspec.json.Decoder(object if annotation in _ANY else annotation, dec_hook=_dec_hook).decode
 
@@ -144,7 +221,7 @@ def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
     if annotation in _ANY:
         return lambda value: value
     if is_model(annotation):
-        validate = cast("_Model", annotation).model_validate
+        validate = _value_validator(annotation)
         return lambda value: _model_decoded(validate, value)
     wanted = cast("type[object]", annotation)
 

@@ -12,14 +12,21 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from logging import getLogger
-from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 import msgspec
 
 from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext, is_context
-from penstock.handlers.payloads import DecodeText, check_payload_type, encoded, text_decoder
+from penstock.handlers.payloads import (
+    DecodeText,
+    check_payload_type,
+    encoded,
+    hints_of,
+    text_decoder,
+    without_notes,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,7 +95,7 @@ def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
             f"{function!r} does not take one record", fix="take the record's data, and nothing else"
         )
     at = f"{code.co_filename}:{code.co_firstlineno}"
-    hints = get_type_hints(function)
+    hints = {name: without_notes(hint) for name, hint in hints_of(function, at=at).items()}
     name = code.co_varnames[0]
     if name not in hints:
         raise HandlerError(

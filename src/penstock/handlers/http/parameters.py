@@ -12,14 +12,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.http.answers import HttpError
 from penstock.handlers.http.requests import HttpRequest
-from penstock.handlers.payloads import check_payload_type, is_model, is_raw, text_decoder, value_decoder
+from penstock.handlers.payloads import (
+    bare,
+    check_payload_type,
+    hints_of,
+    is_model,
+    is_raw,
+    text_decoder,
+    value_decoder,
+    without_notes,
+)
 
 Take = Callable[[HttpRequest], object]
 
@@ -48,14 +57,7 @@ def parameter_readers(function: Callable[..., object], in_path: frozenset[str], 
         HandlerError: a parameter has no annotation, or one that nothing can be decoded into; the path has a
             parameter that the function does not take; two parameters are the body.
     """
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise HandlerError(
-            f"an annotation of {function.__qualname__} cannot be resolved: {error}",
-            at=at,
-            fix="define or import the type above the function, and not under TYPE_CHECKING",
-        ) from error
+    hints = hints_of(function, at=at)
     parameters = inspect.signature(function).parameters
     missing = sorted(in_path - set(parameters))
     if missing:
@@ -86,7 +88,8 @@ def _reader(name: str, annotation: Any, default: object, in_path: bool, at: str)
     if annotation is HttpRequest:
         return (lambda request: request), False
     if get_origin(annotation) is Annotated:
-        annotation, *marks = get_args(annotation)
+        marks = get_args(annotation)[1:]
+        annotation = without_notes(annotation)
         header = next((mark for mark in marks if isinstance(mark, Header)), None)
         if header is not None:
             check_payload_type(annotation, at=at)
@@ -107,7 +110,7 @@ def _reader(name: str, annotation: Any, default: object, in_path: bool, at: str)
         ), False
     if name == "body" or _has_fields(annotation):
         return _body_reader(annotation, default), True
-    if get_origin(annotation) in (list, tuple, set):
+    if get_origin(bare(annotation)) in (list, tuple, set):
         return _text_reader(
             name, annotation, default, lambda request: request.query.get(name), "query"
         ), False
@@ -120,6 +123,7 @@ def _last(request: HttpRequest, name: str) -> str | None:
 
 
 def _has_fields(annotation: Any) -> bool:
+    annotation = bare(annotation)
     return (
         is_model(annotation)
         or is_raw(annotation)
@@ -166,7 +170,7 @@ def _body_reader(annotation: Any, default: object) -> Take:
     decode = text_decoder(annotation)
 
     def take(request: HttpRequest) -> object:
-        if not request.body and annotation not in (str, bytes):
+        if not request.body and bare(annotation) not in (str, bytes):
             if default is inspect.Parameter.empty:
                 raise HttpError(400, "body: it is missing", field="body")
             return default
