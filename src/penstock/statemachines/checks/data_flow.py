@@ -35,14 +35,21 @@ from penstock.statemachines.checks.tree import FlowNode, StateNode, Tree, inner_
 from penstock.statemachines.values import JSON
 
 _MOST_ROUNDS: Final = 3
-MOST_VISITS: Final = 20
-"""A state whose input still grows after so many visits is given `ANYTHING`."""
+_VISITS_PER_STATE: Final = 20
+"""When the states have been visited so often, on average, whatever still grows is `ANYTHING`."""
 
 _TEXT: Final = joined(STRING, NULL)
 ERROR: Final = object_of({"Error": _TEXT, "Cause": _TEXT})
 """The error output of a catcher; a failure that was told of without a name or a cause has null there."""
 
-_INVOKED: Final = ("ExecutedVersion", "SdkHttpMetadata", "SdkResponseMetadata", "StatusCode")
+_INVOKED: Final = (
+    "ExecutedVersion",
+    "FunctionError",
+    "LogResult",
+    "SdkHttpMetadata",
+    "SdkResponseMetadata",
+    "StatusCode",
+)
 _MAP_RUN: Final = object_of(
     {"MapRunArn": STRING, "ResultWriterDetails": object_of({"Bucket": STRING, "Key": STRING})}
 )
@@ -76,9 +83,12 @@ class DataFlow:
     arguments: dict[str, Shape] = field(default_factory=dict)
     _variables: dict[str, Shape] = field(default_factory=dict)
     _dead_ends: dict[str, list[DeadEnd]] = field(default_factory=dict)
+    _followed: dict[str, tuple[Shape, Shape, Mapping[str, Shape], Shape]] = field(default_factory=dict)
+    _visits_left: int = 0
 
     def __post_init__(self) -> None:
         root = self.tree.flows[0]
+        self._visits_left = _VISITS_PER_STATE * len(self.tree.states)
         for _ in range(_MOST_ROUNDS):
             before = dict(self._variables)
             self._follow(root, self.given, NOTHING)
@@ -97,15 +107,25 @@ class DataFlow:
 
     def _follow(self, flow: FlowNode, given: Shape, item: Shape) -> Shape:
         """Follow the data through a flow until nothing changes any more; what it ends with."""
+        if self._visits_left <= 0:
+            given = ANYTHING
+        before = self._followed.get(flow.pointer)
+        if before is not None and before[:3] == (given, item, self._variables):
+            return before[3]
+        variables = dict(self._variables)
+        end = self._follow_states(flow, given, item)
+        self._followed[flow.pointer] = (given, item, variables, end)
+        return end
+
+    def _follow_states(self, flow: FlowNode, given: Shape, item: Shape) -> Shape:
         if flow.start is None or flow.start not in flow.states:
             return NOTHING
         inputs: dict[str, Shape] = {flow.start: given}
-        visits: dict[str, int] = {}
         waiting = deque([flow.start])
         end = NOTHING
         while waiting:
             name = waiting.popleft()
-            visits[name] = visits.get(name, 0) + 1
+            self._visits_left -= 1
             for target, output in self._outputs(flow.states[name], inputs[name], item):
                 if not target:
                     end = joined(end, output)
@@ -113,7 +133,7 @@ class DataFlow:
                     continue
                 known = inputs.get(target)
                 grown = output if known is None else joined(known, output)
-                if visits.get(target, 0) > MOST_VISITS:
+                if known is not None and grown != known and self._visits_left <= 0:
                     grown = ANYTHING
                 if known is None or grown != known:
                     inputs[target] = grown

@@ -274,7 +274,6 @@ def _plain_path(text: str) -> tuple[str, tuple[Step, ...]] | None:
     return plain["root"], tuple(steps)
 
 
-@lru_cache(maxsize=4096)
 def _path(text: JSON) -> Path | None:
     """A path; None for what cannot be read, which compiling the definition tells of."""
     if not isinstance(text, str) or not text.startswith("$"):

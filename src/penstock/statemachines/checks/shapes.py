@@ -17,8 +17,9 @@ from penstock.statemachines.jsonpath_steps import Index, Property, Step
 from penstock.statemachines.values import JSON, type_name
 
 _NO_MEMBERS: Final[Mapping[str, Shape]] = MappingProxyType({})
-_DEEPEST: Final = 16
-"""What lies deeper is `ANYTHING`: a loop that nests its data ever deeper has a shape as well."""
+LARGEST: Final = 500
+DEEPEST: Final = 12
+"""A shape of more parts, or a deeper part, becomes `ANYTHING`: a loop that nests its data has a shape as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Shape:
         more: the object may have members of other names, too.
         elements: what each element of an array may be; None if it cannot be an array.
         positions: of an array of known length, its elements one by one.
+        size, depth: how many parts it has, and how deep they lie.
     """
 
     anything: bool = False
@@ -40,6 +42,8 @@ class Shape:
     more: bool = False
     elements: Shape | None = None
     positions: tuple[Shape, ...] | None = None
+    size: int = field(default=1, compare=False)
+    depth: int = field(default=1, compare=False)
 
     def kinds(self) -> frozenset[str]:
         """The JSON types that it may have; empty for `ANYTHING`."""
@@ -75,25 +79,56 @@ class Missing:
 
 def object_of(members: Mapping[str, Shape], *, more: bool = False) -> Shape:
     """An object with these members."""
-    return Shape(members=members, more=more)
+    if any(shape.depth >= DEEPEST for shape in members.values()):
+        members = {name: _shallow(shape) for name, shape in members.items()}
+    return _built(members=members, more=more)
 
 
 def array_of(elements: Shape) -> Shape:
     """An array, of any length."""
-    return Shape(elements=elements)
+    return _built(elements=_shallow(elements))
 
 
 def tuple_of(positions: Sequence[Shape]) -> Shape:
     """An array of known length."""
-    return Shape(elements=joined_all(positions), positions=tuple(positions))
+    shallow = tuple(map(_shallow, positions))
+    return _built(elements=joined_all(shallow), positions=shallow)
 
 
-def shape_of(value: JSON) -> Shape:
-    """The shape of one value."""
+def _shallow(shape: Shape) -> Shape:
+    return ANYTHING if shape.depth >= DEEPEST else shape
+
+
+def _built(
+    *,
+    scalars: frozenset[str] = frozenset(),
+    members: Mapping[str, Shape] | None = None,
+    more: bool = False,
+    elements: Shape | None = None,
+    positions: tuple[Shape, ...] | None = None,
+) -> Shape:
+    """A shape with its size and depth; `ANYTHING` if it is too large."""
+    size, depth = 1, 0
+    for part in (*(members or _NO_MEMBERS).values(), *(positions or ())):
+        size += part.size
+        depth = max(depth, part.depth)
+    if elements is not None:
+        size, depth = size + elements.size, max(depth, elements.depth)
+    if size > LARGEST:
+        return ANYTHING
+    return Shape(False, scalars, members, more, elements, positions, size, depth + 1)
+
+
+def shape_of(value: JSON, depth: int = 0) -> Shape:
+    """The shape of one value; of a deep or large one, `ANYTHING`."""
+    if depth > DEEPEST:
+        return ANYTHING
     if isinstance(value, dict):
-        return object_of({name: shape_of(member) for name, member in value.items()})
+        return object_of({name: shape_of(member, depth + 1) for name, member in value.items()})
     if isinstance(value, list):
-        return tuple_of([shape_of(element) for element in value])
+        if len(value) > LARGEST:
+            return array_of(ANYTHING)
+        return tuple_of([shape_of(element, depth + 1) for element in value])
     return SCALARS[type_name(value)]
 
 
@@ -119,44 +154,44 @@ def joined_all(shapes: Iterable[Shape]) -> Shape:
     return reduce(joined, shapes, NOTHING)
 
 
-def joined(one: Shape, other: Shape, depth: int = 0) -> Shape:
+def joined(one: Shape, other: Shape) -> Shape:
     """What either shape may be."""
     if one is other or one == NOTHING:
         return other
-    if one.anything or other.anything or depth > _DEEPEST:
+    if one.anything or other.anything:
         return ANYTHING
     if other == NOTHING:
         return one
-    return Shape(
+    members = _members(one.members, other.members)
+    elements = one.elements if other.elements is None else other.elements
+    if one.elements is not None and other.elements is not None:
+        elements = joined(one.elements, other.elements)
+    return _built(
         scalars=one.scalars | other.scalars,
-        members=_members(one.members, other.members, depth),
+        members=members,
         more=one.more or other.more,
-        elements=other.elements
-        if one.elements is None
-        else one.elements
-        if other.elements is None
-        else joined(one.elements, other.elements, depth + 1),
-        positions=_positions(one, other, depth),
+        elements=elements,
+        positions=_positions(one, other),
     )
 
 
 def _members(
-    one: Mapping[str, Shape] | None, other: Mapping[str, Shape] | None, depth: int
+    one: Mapping[str, Shape] | None, other: Mapping[str, Shape] | None
 ) -> Mapping[str, Shape] | None:
     if one is None or other is None:
         return other if one is None else one
     both = dict(one)
     for name, shape in other.items():
-        both[name] = joined(both[name], shape, depth + 1) if name in both else shape
+        both[name] = joined(both[name], shape) if name in both else shape
     return both
 
 
-def _positions(one: Shape, other: Shape, depth: int) -> tuple[Shape, ...] | None:
+def _positions(one: Shape, other: Shape) -> tuple[Shape, ...] | None:
     if one.elements is None or other.elements is None:
         return one.positions if other.elements is None else other.positions
     if one.positions is None or other.positions is None or len(one.positions) != len(other.positions):
         return None
-    return tuple(joined(*pair, depth + 1) for pair in zip(one.positions, other.positions, strict=True))
+    return tuple(joined(*pair) for pair in zip(one.positions, other.positions, strict=True))
 
 
 def found(shape: Shape, steps: Sequence[Step]) -> Shape | Missing:
@@ -190,17 +225,22 @@ def found(shape: Shape, steps: Sequence[Step]) -> Shape | Missing:
     return shape
 
 
-def put(shape: Shape, steps: Sequence[Step], value: Shape, depth: int = 0) -> Shape:
+def put(shape: Shape, steps: Sequence[Step], value: Shape) -> Shape:
     """The shape after a reference path wrote a value into it; what was not there is made."""
     if not steps:
         return value
     step = steps[0]
-    if shape.anything or depth > _DEEPEST:
+    if shape.anything:
         # Nothing is known of the rest; what was written is there.
         shape = object_of({}, more=True) if isinstance(step, Property) else ANYTHING
     if not isinstance(step, Property):
         return ANYTHING
     members = shape.members or _NO_MEMBERS
     inner = members.get(step.name, ANYTHING if shape.more else object_of({}))
-    written = put(inner, steps[1:], value, depth + 1)
-    return object_of({**members, step.name: written}, more=shape.more)
+    written = _shallow(put(inner, steps[1:], value))
+    known = members.get(step.name)
+    size = max(1, shape.size) + written.size - (0 if known is None else known.size)
+    if size > LARGEST:
+        return ANYTHING
+    depth = max(shape.depth, written.depth + 1)
+    return Shape(members={**members, step.name: written}, more=shape.more, size=size, depth=depth)
