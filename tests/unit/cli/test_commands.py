@@ -82,7 +82,6 @@ def test_an_object_of_an_earlier_run(state: Path, orders: Path) -> None:
         (("--input", "s3://nowhere/key"), "no run here has this object"),
         (("--option", "chunk_mb"), "has no value"),
         (("--option", "chunks=3"), "there is no option 'chunks'"),
-        (("--resume", "--input", "README.md"), "--resume goes on with what the run was given"),
     ],
 )
 def test_a_command_that_is_used_wrongly(state: Path, arguments: tuple[str, ...], words: str) -> None:
