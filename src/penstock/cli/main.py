@@ -84,6 +84,11 @@ main.add_command(localstack)
     show_default=True,
     help="Where the results are copied to.",
 )
+@click.option(
+    "--enforce-iam",
+    is_flag=True,
+    help="Refuse, as AWS does, what the roles of `penstock policy` do not allow.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
 @click.pass_context
 def run(
@@ -98,6 +103,7 @@ def run(
     seed: int,
     state: Path,
     output: Path,
+    enforce_iam: bool,
     as_json: bool,
 ) -> None:
     """Run PIPELINE on this machine: no Docker, no account, no network."""
@@ -115,6 +121,7 @@ def run(
         state=state,
         output=output,
         as_json=as_json,
+        enforce_iam=enforce_iam,
     )
     ctx.exit(run_pipeline(request))
 

@@ -28,6 +28,8 @@ from rich.text import Text
 from penstock.cli.dead_letters import dead_letter_queues
 from penstock.errors import UsageError
 from penstock.pipelines import Pipeline, Report
+from penstock.pipelines.iam import Need
+from penstock.pipelines.iam.advice import advice
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal_events import Event
 from penstock.runtime.readers import progress
@@ -126,6 +128,12 @@ def show_summary(shown: Shown) -> None:
     for failure in summary.failures:
         console.print(Text(f"\nexecution {failure.execution} {failure.status}: {failure.error}", style="red"))
         console.print(Text(_cause(failure.cause)))
+    for one in denials(shown):
+        times = f" ({one['count']} times)" if one["count"] != 1 else ""
+        console.print(
+            Text(f"\n{one['caller']} may not {one['action']} on {one['resource']}{times}", style="red")
+        )
+        console.print(f"  fix: {one['fix']}", markup=False)
     if shown.report is not None:
         _show_report(console, shown, shown.report)
     _show_letters(console, shown)
@@ -159,6 +167,20 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
         ("invocations", f"{summary.invocations} on {summary.workers} workers"),
         ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}"),
         ("state folder", str(shown.run.folder.path)),
+    ]
+
+
+def denials(shown: Shown) -> list[dict[str, object]]:
+    """What roles did not allow: who, what, how often, and what to declare."""
+    return [
+        {
+            "caller": caller,
+            "action": action,
+            "resource": resource,
+            "count": count,
+            "fix": advice(shown.pipeline, caller, Need(action, resource)),
+        }
+        for (caller, action, resource), count in shown.summary.denied.items()
     ]
 
 
@@ -263,6 +285,7 @@ def show_json(shown: Shown) -> None:
         "invocations": summary.invocations,
         "executions": dict(summary.executions),
         "failures": [asdict(failure) for failure in summary.failures],
+        "denied": denials(shown),
         "dead_letters": _letters(shown),
         "resumptions": summary.resumptions,
         "wall_seconds": round(summary.seconds, 6),

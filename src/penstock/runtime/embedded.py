@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 from penstock.errors import UsageError
 from penstock.pipelines import Bucket, Pipeline, Table
+from penstock.pipelines.iam import Policy
 from penstock.pipelines.imports import enter_project
 from penstock.pipelines.resolve import arn_of, name_of
 from penstock.runtime import settings
+from penstock.runtime.access import Guard
 from penstock.runtime.aws_calls import REGION, answering, settled
 from penstock.runtime.call_needs import call_needs
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
@@ -54,6 +56,7 @@ from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.notifications import Notifications
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.queues.service import SqsService
+from penstock.runtime.roles import authority_of
 from penstock.runtime.s3.objects import (
     BucketCreated,
     BucketDeleted,
@@ -97,6 +100,8 @@ class Embedded:
         seed: of ids and random numbers; the same seed, input and pipeline give the same journal under the
             virtual clock.
         given: what the run was asked to take in, for its journal; a resumed run has it from there.
+        policy: is enforced: a call that its role does not allow gets AWS's own refusal; None: everything is
+            allowed.
 
     Raises:
         StateFolderError: the folder cannot be used, or (when resuming) its journal cannot be read.
@@ -111,7 +116,9 @@ class Embedded:
         workers: int | None = None,
         seed: int = 0,
         given: GivenInputs | None = None,
+        policy: Policy | None = None,
     ) -> None:
+        self.authority = None if policy is None else authority_of(policy)
         self.pipeline = pipeline
         self.folder = folder
         self.clock = clock or RealClock()
@@ -139,7 +146,10 @@ class Embedded:
             settings.queue_settings(pipeline), scheduler=scheduler, journal=self.journal, ids=ids
         )
         self._bridge = MotoBridge(self._note_change, lambda: self._table_changes.forget())
-        self.router = Router(fallback=self._bridge, observers=[self._note_call], needs=call_needs)
+        self.router = Router(
+            fallback=self._bridge, observers=[self._note_call], needs=call_needs, judge=self.authority
+        )
+        guard = Guard(self.authority, self._note_call)
         self._invoker = self._make_invoker(virtual=virtual)
         self._exit.callback(self._invoker.close)
         self.functions = Functions(
@@ -149,6 +159,7 @@ class Embedded:
             journal=self.journal,
             ids=ids,
             queues=self.queues,
+            guard=guard,
         )
         self.streams = Streams(settings.stream_settings(pipeline), scheduler=scheduler, journal=self.journal)
         table_streams = tuple(settings.table_stream_settings(pipeline))
@@ -159,7 +170,7 @@ class Embedded:
         self.s3 = S3Service(
             S3Store(folder.s3, now=scheduler.now, commit_port=self._commit, writer=f"main-{len(self.past)}")
         )
-        self._driver = Driver(scheduler=scheduler, journal=self.journal, answer=self._answer)
+        self._driver = Driver(scheduler=scheduler, journal=self.journal, answer=self._answer, guard=guard)
         self.step_functions = StepFunctions(
             settings.machine_settings(pipeline),
             driver=self._driver,
@@ -173,9 +184,10 @@ class Embedded:
             scheduler=scheduler,
             make_client=self._client,
             executions=self.step_functions,
+            guard=guard,
         )
         self.faults = Faults(scheduler)
-        targets = Targets(self.queues, self.functions, self.step_functions, self.faults)
+        targets = Targets(self.queues, self.functions, self.step_functions, self.faults, guard=guard)
         self._deliveries = Deliveries(targets, scheduler, self.journal, ids)
         self._buses = Buses(
             names=settings.bus_names(pipeline),
@@ -216,12 +228,18 @@ class Embedded:
                 journal=self.journal,
                 ids=ids,
                 put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
+                guard=guard,
             )
             for one in settings.stream_mapping_settings(pipeline)
         ]
         self._mappings = [
             RunningQueueMapping(
-                one, queues=self.queues, functions=self.functions, scheduler=scheduler, journal=self.journal
+                one,
+                queues=self.queues,
+                functions=self.functions,
+                scheduler=scheduler,
+                journal=self.journal,
+                guard=guard,
             )
             for one in settings.mapping_settings(
                 pipeline, concurrency=VIRTUAL_CONCURRENCY if virtual else self.workers
@@ -242,6 +260,7 @@ class Embedded:
             workers=self.workers,
             resumed_at=len(self.past),
             before_answer=self.journal.flush,
+            principals=None if self.authority is None else self.authority.principals,
         )
 
     # --- Living -------------------------------------------------------------------------------------------
@@ -283,6 +302,7 @@ class Embedded:
                 clock="virtual" if isinstance(self.clock, VirtualClock) else "real",
                 workers=self.workers,
                 given=self.given,
+                enforces_iam=self.authority is not None,
             )
         )
         self.journal.flush()

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, cast
 
 from penstock.errors import TargetError
+from penstock.pipelines.iam.service_needs import bus_arn
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import (
     FunctionError,
@@ -114,8 +116,10 @@ class Functions:
         journal: Journal,
         ids: Ids,
         queues: Queues,
+        guard: Guard = EVERYTHING_ALLOWED,
     ) -> None:
         self.settings = {one.name: one for one in settings}
+        self._guard = guard
         self._invoker = invoker
         self._scheduler = scheduler
         self._journal = journal
@@ -337,15 +341,19 @@ class Functions:
         self, settings: FunctionSettings, event: _Event, condition: str, outcome: InvocationOutcome | None
     ) -> str | None:
         """Send the event to the dead-letter queue and the record to the destination; name where it went."""
-        if settings.dead_letter_queue is not None:
-            self._queues.send(
-                settings.dead_letter_queue,
-                event.queued.payload,
-                attributes=_dead_letter_attributes(event.queued.request_id, outcome),
-                sender=settings.name,
-            )
+        dead_letter_queue = settings.dead_letter_queue
+        if dead_letter_queue is not None:
+            if self._is_refused(settings, Destination("queue", dead_letter_queue)):
+                dead_letter_queue = None
+            else:
+                self._queues.send(
+                    dead_letter_queue,
+                    event.queued.payload,
+                    attributes=_dead_letter_attributes(event.queued.request_id, outcome),
+                    sender=settings.name,
+                )
         if settings.on_failure is None:
-            return settings.dead_letter_queue
+            return dead_letter_queue
         return self._tell(settings.on_failure, settings, event, condition, outcome)
 
     def _tell(
@@ -355,7 +363,9 @@ class Functions:
         event: _Event,
         condition: str,
         outcome: InvocationOutcome | None,
-    ) -> str:
+    ) -> str | None:
+        if self._is_refused(settings, destination):
+            return None
         record = self._record(settings, event, condition, outcome)
         text = json.dumps(record, ensure_ascii=False)
         match destination.kind:
@@ -372,6 +382,20 @@ class Functions:
                     )
                 self.buses.put_record(destination.name, record, succeeded=condition == "Success")
         return destination.name
+
+    def _is_refused(self, settings: FunctionSettings, destination: Destination) -> bool:
+        """Whether the function's role does not allow what Lambda does in its name; then nothing is sent."""
+        match destination.kind:
+            case "queue":
+                arn = self._queues.find(destination.name).settings.arn
+                service, operation, action = "sqs", "SendMessage", "sqs:SendMessage"
+            case "function":
+                arn = self.find(destination.name).arn
+                service, operation, action = "lambda", "Invoke", "lambda:InvokeFunction"
+            case "event bus":
+                arn = bus_arn(destination.name)
+                service, operation, action = "events", "PutEvents", "events:PutEvents"
+        return self._guard.refusal(settings.name, service, operation, (action, arn)) is not None
 
     def _record(
         self, settings: FunctionSettings, event: _Event, condition: str, outcome: InvocationOutcome | None

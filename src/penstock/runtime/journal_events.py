@@ -40,7 +40,7 @@ class GivenInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class RunStarted(_Event, frozen=True, kw_only=True, tag=True):
-    """A run began in an empty state folder. `clock` is `virtual` or `real`."""
+    """A run began in an empty state folder. `clock` is `virtual` or `real`; `enforces_iam`: roles are enforced."""
 
     run_id: str
     pipeline: str
@@ -48,6 +48,7 @@ class RunStarted(_Event, frozen=True, kw_only=True, tag=True):
     clock: str
     workers: int = 1
     given: GivenInputs | None = None
+    enforces_iam: bool = False
 
 
 class RunResumed(_Event, frozen=True, kw_only=True, tag=True):

@@ -235,7 +235,7 @@ class Router:
         try:
             return service.answer(call)
         except ServiceError as error:
-            if error.status == 404:
+            if error.code in ("NoSuchKey", "404"):
                 self.judge.check_absence(call.caller, call.operation, needs)
             raise
 

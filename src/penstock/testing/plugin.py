@@ -26,15 +26,20 @@ import pytest
 
 if TYPE_CHECKING:
     from penstock.pipelines import Pipeline
+    from penstock.pipelines.iam import Policy
     from penstock.runtime.embedded import Embedded
     from penstock.testing.deployed import DeployPipeline
     from penstock.testing.localstack import LocalStack
 
 
 class StartPipeline(Protocol):
-    """Makes a run of a pipeline on the embedded target; use it as a context manager."""
+    """Makes a run of a pipeline on the embedded target; use it as a context manager.
 
-    def __call__(self, pipeline: Pipeline, *, seed: int = 0) -> Embedded: ...
+    Args:
+        policy: is enforced, for example `policy_of(pipeline)`; None: everything is allowed.
+    """
+
+    def __call__(self, pipeline: Pipeline, *, seed: int = 0, policy: Policy | None = None) -> Embedded: ...
 
 
 @pytest.fixture
@@ -44,9 +49,9 @@ def embedded(tmp_path: Path) -> StartPipeline:
     from penstock.runtime.embedded import Embedded
     from penstock.runtime.state_folder import new_run
 
-    def start(pipeline: Pipeline, *, seed: int = 0) -> Embedded:
+    def start(pipeline: Pipeline, *, seed: int = 0, policy: Policy | None = None) -> Embedded:
         folder = new_run(pipeline.name, base=tmp_path / ".penstock")
-        return Embedded(pipeline, folder, clock=VirtualClock(), seed=seed)
+        return Embedded(pipeline, folder, clock=VirtualClock(), seed=seed, policy=policy)
 
     return start
 

@@ -76,3 +76,37 @@ def test_without_runs_there_is_nothing_to_learn(project: Path) -> None:
     assert result.exit_code == 2
     assert "there are no runs of sample to learn from" in result.output
     assert "penstock run sample" in result.output
+
+
+def test_an_enforced_run_names_what_is_missing(project: Path) -> None:
+    """And what to do; after that, it runs. A resumed run is enforced as it was when it began."""
+    (project / "handlers" / "work.py").write_text(
+        HANDLER + '        boto3.client("s3").put_object(Bucket="files", Key="out/a", Body=b"1")\n'
+    )
+    declared = PIPELINE.replace("reads(files),)", "reads(files),), maximum_retry_attempts=0")
+    declared = declared.replace("to=work)", 'to=work, suffix=".txt")')
+    (project / "pipelines" / "sample.py").write_text(declared)
+    run = ("run", "sample", "--input", "a.txt", "--clock", "virtual", "--enforce-iam")
+    refused = penstock(*run)
+    assert refused.exit_code == 1, refused.output
+    assert "sample failed: run-0001" in refused.output
+    assert "work may not ssm:DescribeParameters on *\n" in refused.output
+    assert "penstock policy sample --from-runs --write\n" in refused.output
+
+    assert penstock("policy", "sample", "--from-runs", "--write").exit_code == 0
+    told = json.loads(penstock(*run, "--json").output)
+    assert not told["succeeded"]
+    (denied,) = told["denied"]
+    assert denied == {
+        "caller": "work",
+        "action": "s3:PutObject",
+        "resource": "arn:aws:s3:::files/out/a",
+        "count": 1,
+        "fix": 'add writes(Bucket "files") to the calls of function "work", pipelines/sample.py:5',
+    }
+    resumed = json.loads(penstock("run", "sample", "--resume", "--clock", "virtual", "--json").output)
+    assert len(resumed["denied"]) == 1
+
+    assert penstock("policy", "sample", "--from-runs", "--write").exit_code == 0
+    allowed = penstock(*run)
+    assert allowed.exit_code == 0, allowed.output

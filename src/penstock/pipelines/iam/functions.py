@@ -22,19 +22,21 @@ from penstock.pipelines.resources import (
     StreamMapping,
 )
 
-_STREAM_ACTIONS = (
+QUEUE_ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+STREAM_ACTIONS = (
     "kinesis:DescribeStream",
     "kinesis:DescribeStreamSummary",
     "kinesis:GetRecords",
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 )
-_TABLE_STREAM_ACTIONS = (
+TABLE_STREAM_ACTIONS = (
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
 )
+"""What a mapping does in the function's name, by its source."""
 
 
 def function_statements(function: Function, graph: Graph, stage: str = "") -> tuple[Statement, ...]:
@@ -53,7 +55,7 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
     for queue_mapping in graph.of(QueueMapping):
         if queue_mapping.function == function:
             yield Statement(
-                ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+                QUEUE_ACTIONS,
                 (arn_text(queue_mapping.queue, stage),),
                 f"its mapping, {queue_mapping.declared_at}",
             )
@@ -62,9 +64,9 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
             arn = arn_text(mapping.stream, stage)
             why = f"its mapping, {mapping.declared_at}"
             if isinstance(mapping.stream, Stream):
-                yield Statement(_STREAM_ACTIONS, (arn,), why)
+                yield Statement(STREAM_ACTIONS, (arn,), why)
             else:
-                yield Statement(_TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",), why)
+                yield Statement(TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",), why)
             yield from because(f"on_failure of {why}", _destination(mapping.on_failure, graph, stage))
     for field in ("on_success", "on_failure", "dead_letter_queue"):
         why = f"{field}, {function.declared_at}"

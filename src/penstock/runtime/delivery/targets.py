@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from penstock.errors import TargetError
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.delivery.faults import Faults
 from penstock.runtime.functions import Functions
 from penstock.runtime.journal_events import Parcel
@@ -45,6 +46,7 @@ class Targets:
 
     Attributes:
         topics: the composition root sets it, since topics hand things over in their turn.
+        guard: judges by a rule's role whether it may start a machine.
     """
 
     queues: Queues
@@ -52,6 +54,7 @@ class Targets:
     executions: StartsExecutions
     faults: Faults
     topics: PublishesTexts | None = None
+    guard: Guard = EVERYTHING_ALLOWED
 
     def hand_over(self, parcel: Parcel) -> None:
         """Give a target what is for it.
@@ -73,6 +76,7 @@ class Targets:
             case "function":
                 self.functions.queue_event(parcel.name, json_of(parcel.body).encode(), source=parcel.sender)
             case "state machine":
+                self._check(parcel)
                 self.executions.start_execution(parcel.name, None, json.loads(json_of(parcel.body)))
             case "topic":
                 if self.topics is None:
@@ -83,6 +87,14 @@ class Targets:
                 self.topics.publish_text(parcel.name, parcel.body)
             case _:
                 raise TargetError(f'nothing can be delivered to a "{parcel.kind}"', fix="name another target")
+
+    def _check(self, parcel: Parcel) -> None:
+        """A rule starts a machine with its own role; queues, functions and topics have policies of their own."""
+        if parcel.sender.startswith("rule/"):
+            need = ("states:StartExecution", parcel.name)
+            refused = self.guard.refusal(parcel.sender, "stepfunctions", "StartExecution", need)
+            if refused is not None:
+                raise refused
 
 
 def json_of(text: str) -> str:

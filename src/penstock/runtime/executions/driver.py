@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.executions.drive import Drive
 from penstock.runtime.executions.map_runs import MapRuns
 from penstock.runtime.executions.reading import ItemReaders
@@ -60,13 +62,20 @@ class Driver:
     Args:
         answer: answers the S3 calls of readers and writers.
         tasks: runs tasks; set once it exists, since a task may start an execution.
+        guard: judges by the machine's role whether children of a Distributed Map may be started.
     """
 
     tasks: TaskRunner
 
     def __init__(
-        self, *, scheduler: Scheduler, journal: Journal, answer: Callable[[Call], dict[str, object]]
+        self,
+        *,
+        scheduler: Scheduler,
+        journal: Journal,
+        answer: Callable[[Call], dict[str, object]],
+        guard: Guard = EVERYTHING_ALLOWED,
     ) -> None:
+        self._guard = guard
         self._scheduler = scheduler
         self._journal = journal
         self._answer = answer
@@ -104,13 +113,18 @@ class Driver:
             execution=step.execution,
             kind=started.kind,
             started_at=started.at,
-            readers=ItemReaders(self._answer),
-            writers=ResultWriters(self._answer),
+            readers=ItemReaders(self._answer_for(started.state_machine)),
+            writers=ResultWriters(self._answer_for(started.state_machine)),
         )
         self.drives[drive.arn] = drive
         self._take(drive, step)
         self._work_off()
         return drive
+
+    def _answer_for(self, state_machine: str) -> Callable[[Call], dict[str, object]]:
+        """Answers calls that are made with the role of a machine."""
+        caller = caller_of_machine(state_machine)
+        return lambda call: self._answer(replace(call, caller=caller))
 
     def _start_child(self, parent: Drive, command: StartChild) -> None:
         step = start_child(parent.machine, command, at=parent.execution.now)
@@ -123,15 +137,37 @@ class Driver:
             execution=step.execution,
             kind=command.kind,
             started_at=parent.execution.now,
-            readers=ItemReaders(self._answer),
-            writers=ResultWriters(self._answer),
+            readers=ItemReaders(self._answer_for(parent.state_machine)),
+            writers=ResultWriters(self._answer_for(parent.state_machine)),
             parent=parent,
             child=command,
         )
         self.drives[child.arn] = child
         self._reports.child_started(parent, command)
         parent.asked.children[command.child_id] = child
-        self._take(child, step)
+        refused = self._refusal_of_child(child) if self._live else None
+        if refused is None:
+            self._take(child, step)
+        else:
+            self._told.append((parent, refused))
+
+    def _refusal_of_child(self, child: Drive) -> ChildFinished | None:
+        """How a child ends that the machine's role does not allow to be started."""
+        if child.child is None:
+            return None
+        # The Map state's own machine is `MACHINE/LABEL`; the permission is on the machine.
+        need = ("states:StartExecution", child.state_machine_arn.partition("/")[0])
+        caller = caller_of_machine(child.state_machine)
+        refused = self._guard.refusal(caller, "stepfunctions", "StartExecution", need)
+        if refused is None:
+            return None
+        return ChildFinished(
+            child_id=child.child.child_id,
+            status="FAILED",
+            error="StepFunctions.AWSStepFunctionsException",
+            cause=refused.message,
+            at=child.started_at,
+        )
 
     # --- Telling ------------------------------------------------------------------------------------------
 
@@ -243,7 +279,12 @@ class Driver:
             action()
 
     def _run_task(self, drive: Drive, task: RunTask) -> None:
-        self.tasks.run(task, drive.arn, lambda happening: self._tell_task(drive, task, happening))
+        self.tasks.run(
+            task,
+            drive.arn,
+            lambda happening: self._tell_task(drive, task, happening),
+            caller=caller_of_machine(drive.state_machine),
+        )
 
     def _run_again(self, drive: Drive, task: RunTask) -> None:
         """After a resumption: a task that its service had accepted is not submitted twice."""
@@ -341,6 +382,11 @@ class Driver:
             for write in list(asked.writes.values()):
                 self._scheduler.call_soon(lambda d=drive, w=write: self._write(d, w))  # type: ignore[misc]
         self._scheduler.call_soon(self._work_off)
+
+
+def caller_of_machine(name: str) -> str:
+    """How a machine is called that makes calls with its role."""
+    return f"stateMachine/{name}"
 
 
 _ONLY_WHILE_RUNNING = (TaskSucceeded, TaskFailed, TaskSubmitted, TimerFired, ItemsRead, ChildFinished)

@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
 from penstock.errors import UnansweredOperationError
+from penstock.pipelines.iam import needs_of
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
+from penstock.runtime.aws_calls import called_by
 from penstock.runtime.executions.sdk import (
     MakeClient,
     SdkRefusedError,
@@ -61,6 +64,7 @@ class TaskRunner:
     Args:
         make_client: a boto3 client that this target answers, for the integrations without code of their own.
         executions: starts what `states:startExecution` asks for, and gives activities to their workers.
+        guard: judges by the machine's role what is not called through the router.
     """
 
     def __init__(
@@ -71,23 +75,29 @@ class TaskRunner:
         scheduler: Scheduler,
         make_client: MakeClient,
         executions: Executions,
+        guard: Guard = EVERYTHING_ALLOWED,
     ) -> None:
         self._functions = functions
+        self._guard = guard
         self._router = router
         self._scheduler = scheduler
         self._make_client = make_client
         self._executions = executions
 
-    def run(self, task: RunTask, execution_arn: str, tell: Tell) -> None:
-        """Begin one attempt of a task; activities wait for a worker to ask for them."""
+    def run(self, task: RunTask, execution_arn: str, tell: Tell, *, caller: str) -> None:
+        """Begin one attempt of a task; activities wait for a worker to ask for them.
+
+        Args:
+            caller: whose role is used, `stateMachine/NAME`.
+        """
         if task.resource_type == "activity":
             self._scheduler.call_soon(lambda: self._executions.offer_activity_task(task.resource))
             return
         if task.resource_type == "lambda":
-            self._run_lambda(task, execution_arn, tell)
+            self._run_lambda(task, execution_arn, tell, caller)
             return
         try:
-            output = self._answer(task, tell)
+            output = self._answer(task, tell, caller)
         except ServiceError as error:
             self._refuse(task, tell, error)
         except SdkRefusedError as error:
@@ -97,15 +107,23 @@ class TaskRunner:
         else:
             self._answered(task, tell, output)
 
-    def _answer(self, task: RunTask, tell: Tell) -> JSON:
+    def _answer(self, task: RunTask, tell: Tell, caller: str) -> JSON:
         parameters = cast("Mapping[str, object]", task.parameters or {})
         if (task.resource_type, task.action) == ("sqs", "sendMessage"):
-            return self._send_message(parameters)
+            return self._send_message(parameters, caller)
         if (task.resource_type, task.action) == ("states", "startExecution"):
+            self._check(caller, "stepfunctions", "StartExecution", _with_small_initials(parameters))
             started = self._executions.start(parameters)
             self._watch_nested(task, str(started["ExecutionArn"]), tell)
             return dict(started)
-        return call_api(self._make_client, task.resource_type, task.action, parameters)
+        with called_by(caller):
+            return call_api(self._make_client, task.resource_type, task.action, parameters)
+
+    def _check(self, caller: str, service: str, operation: str, parameters: Mapping[str, object]) -> None:
+        """Raise `AccessDeniedError` if the machine's role does not allow the call."""
+        refused = self._guard.refusal(caller, service, operation, *needs_of(service, operation, parameters))
+        if refused is not None:
+            raise refused
 
     def _answered(self, task: RunTask, tell: Tell, output: JSON) -> None:
         now = self._scheduler.now()
@@ -125,7 +143,7 @@ class TaskRunner:
 
     # --- Lambda -------------------------------------------------------------------------------------------
 
-    def _run_lambda(self, task: RunTask, execution_arn: str, tell: Tell) -> None:
+    def _run_lambda(self, task: RunTask, execution_arn: str, tell: Tell, caller: str) -> None:
         direct = not task.action
         parameters = cast("Mapping[str, object]", {} if direct else task.parameters or {})
         name = task.resource if direct else str(parameters.get("FunctionName", ""))
@@ -143,6 +161,7 @@ class TaskRunner:
                 self._fail(task, tell, error.error_type, cause)
 
         try:
+            self._check(caller, "lambda", "Invoke", {**parameters, "FunctionName": name})
             if event:
                 request_id = self._functions.queue_event(name, payload, source=execution_arn)
                 self._answered(task, tell, _accepted(request_id))
@@ -153,14 +172,15 @@ class TaskRunner:
 
     # --- SQS ----------------------------------------------------------------------------------------------
 
-    def _send_message(self, parameters: Mapping[str, object]) -> JSON:
+    def _send_message(self, parameters: Mapping[str, object], caller: str) -> JSON:
         given = dict(parameters)
         body = given.get("MessageBody")
         given["MessageBody"] = body if isinstance(body, str) else compact(body)
         attributes = given.get("MessageAttributes")
         if isinstance(attributes, Mapping):
             given["MessageAttributes"] = {name: _attribute(value) for name, value in attributes.items()}
-        answer = self._router.answer(Call(service="sqs", operation="SendMessage", parameters=given))
+        call = Call(service="sqs", operation="SendMessage", parameters=given, caller=caller)
+        answer = self._router.answer(call)
         return {**answer, **sdk_metadata(str(answer["MessageId"]))}
 
     # --- Nested executions --------------------------------------------------------------------------------
@@ -196,6 +216,11 @@ def _lambda_output(outcome: InvocationOutcome, *, direct: bool) -> JSON:
         **sdk_metadata(outcome.request_id),
         "StatusCode": 200,
     }
+
+
+def _with_small_initials(parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parameters of a state as boto3 has them for Step Functions: `stateMachineArn`."""
+    return {f"{name[:1].lower()}{name[1:]}": value for name, value in parameters.items()}
 
 
 def _accepted(request_id: str) -> JSON:

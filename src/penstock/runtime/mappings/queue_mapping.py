@@ -9,12 +9,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
+from penstock.pipelines.iam.functions import QUEUE_ACTIONS
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.functions import Functions
 from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.journal import Journal
@@ -60,8 +62,10 @@ class QueueMapping:
         functions: Functions,
         scheduler: Scheduler,
         journal: Journal,
+        guard: Guard = EVERYTHING_ALLOWED,
     ) -> None:
         self.settings = settings
+        self._guard = guard
         self._queues = queues
         self._functions = functions
         self._scheduler = scheduler
@@ -70,7 +74,10 @@ class QueueMapping:
         self._window: Timer | None = None
 
     def start(self) -> None:
-        """Begin to consume the queue."""
+        """Begin to consume the queue, if the function's role allows it: a mapping polls in the function's name."""
+        arn = self._queues.find(self.settings.queue).settings.arn
+        if refused_to_poll(self._guard, self.settings.function, "sqs", QUEUE_ACTIONS, arn):
+            return
         self._queues.listen(self.settings.queue, self._look)
 
     def _look(self) -> None:
@@ -174,6 +181,19 @@ class QueueMapping:
             )
         )
         self._look()
+
+
+def refused_to_poll(
+    guard: Guard, function: str, service: str, actions: Iterable[str], source_arn: str
+) -> bool:
+    """Whether the function's role lacks one of the actions that Lambda polls the source with; each is noted.
+
+    Lambda, "CreateEventSourceMapping", refuses a mapping whose role lacks one.
+    """
+    refusals = [
+        guard.refusal(function, service, action.partition(":")[2], (action, source_arn)) for action in actions
+    ]
+    return any(one is not None for one in refusals)
 
 
 def visibility_timeout_seconds(

@@ -386,9 +386,9 @@ class ShardReader:
         outcome: InvocationOutcome | None,
     ) -> None:
         ports, shard = self._ports, self.shard
-        told = condition != "Expired"
-        if told:
-            ports.destination.tell(
+        destination = None
+        if condition != "Expired":
+            destination = ports.destination.tell(
                 GivenUp(
                     shard=shard.id,
                     records=records,
@@ -402,9 +402,19 @@ class ShardReader:
                 now=ports.scheduler.now(),
             )
         first, last = records[0].sequence_number, records[-1].sequence_number
-        self._discarded(shard.position(first), shard.position(last), condition, len(records))
+        self._discarded(
+            shard.position(first), shard.position(last), condition, len(records), destination=destination
+        )
 
-    def _discarded(self, first: int, last: int, condition: Condition, count: int | None = None) -> None:
+    def _discarded(
+        self,
+        first: int,
+        last: int,
+        condition: Condition,
+        count: int | None = None,
+        *,
+        destination: str | None = None,
+    ) -> None:
         self._ports.journal.append(
             RecordsDiscarded(
                 at=self._ports.scheduler.now(),
@@ -414,7 +424,7 @@ class ShardReader:
                 last=self.shard.sequence_number(last),
                 count=last - first + 1 if count is None else count,
                 condition=condition,
-                destination=None if condition == "Expired" else self._ports.destination.name,
+                destination=destination,
             )
         )
 

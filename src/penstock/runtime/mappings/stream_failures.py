@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.journal_events import StreamRecord
@@ -57,20 +58,32 @@ class FailureDestination:
     queues: Queues
     put_object: PutObject
     ids: Ids
+    guard: Guard = EVERYTHING_ALLOWED
 
-    @property
-    def name(self) -> str | None:
-        return self.queue or self.bucket
+    def tell(self, given_up: GivenUp, *, stream: StreamSettings, function_arn: str, now: float) -> str | None:
+        """Send the document about these records.
 
-    def tell(self, given_up: GivenUp, *, stream: StreamSettings, function_arn: str, now: float) -> None:
-        """Send the document about these records."""
+        Returns:
+            Where it went, by name; None if there is no destination, or the function's role does not allow it: then
+            nobody is told, as on Lambda.
+        """
         document = failure_document(given_up, stream=stream, function_arn=function_arn, now=now)
+        function = function_arn.rpartition(":")[2]
         if self.queue is not None:
+            need = ("sqs:SendMessage", self.queues.find(self.queue).settings.arn)
+            if self.guard.refusal(function, "sqs", "SendMessage", need) is not None:
+                return None
             self.queues.send(self.queue, json.dumps(document), sender=function_arn)
         elif self.bucket is not None:
+            key = self._key(given_up.shard, now)
+            arn = f"arn:aws:s3:::{self.bucket}"
+            needs = (("s3:ListBucket", arn), ("s3:PutObject", f"{arn}/{key}"))
+            if self.guard.refusal(function, "s3", "PutObject", *needs) is not None:
+                return None
             event = event_payload(given_up.records, stream, given_up.shard)
             document["payload"] = json.loads(event)
-            self.put_object(self.bucket, self._key(given_up.shard, now), json.dumps(document).encode())
+            self.put_object(self.bucket, key, json.dumps(document).encode())
+        return self.queue or self.bucket
 
     def _key(self, shard: str, now: float) -> str:
         moment = dt.datetime.fromtimestamp(now, dt.UTC)

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import hashlib
 
+from penstock.pipelines.iam.functions import STREAM_ACTIONS, TABLE_STREAM_ACTIONS
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.functions import Functions
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Checkpointed, Event, WindowAdvanced
+from penstock.runtime.mappings.queue_mapping import refused_to_poll
 from penstock.runtime.mappings.shard_reader import ReaderPorts, ShardReader
 from penstock.runtime.mappings.stream_failures import FailureDestination, PutObject
 from penstock.runtime.mappings.stream_records import Window
@@ -23,7 +26,7 @@ from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.streams.shards import Shard
-from penstock.runtime.streams.streams import Streams
+from penstock.runtime.streams.streams import Streams, StreamSettings
 
 
 class StreamMapping:
@@ -44,8 +47,10 @@ class StreamMapping:
         journal: Journal,
         ids: Ids,
         put_object: PutObject,
+        guard: Guard = EVERYTHING_ALLOWED,
     ) -> None:
         self.settings = settings
+        self._guard = guard
         self._streams = streams
         self._journal = journal
         self._scheduler = scheduler
@@ -61,6 +66,7 @@ class StreamMapping:
                 queues=queues,
                 put_object=put_object,
                 ids=ids,
+                guard=guard,
             ),
         )
         self._readers: dict[str, ShardReader] = {}
@@ -69,13 +75,22 @@ class StreamMapping:
         self._exhausted: set[str] = set()
 
     def start(self) -> None:
-        """Begin to read the stream, or go on where the journal says."""
+        """Begin to read the stream, or go on where the journal says, if the function's role allows it."""
         stream = self._streams.find(self.settings.stream)
+        if self._refused(stream.settings):
+            return
         if not self._checkpoints:
             for shard in stream.shards.values():
                 self._begin_at(shard, self._starting_position(shard))
         self._streams.listen(self.settings.stream, self._look)
         self._open_readers()
+
+    def _refused(self, stream: StreamSettings) -> bool:
+        kinesis = stream.kind == "kinesis"
+        service, actions = (
+            ("kinesis", STREAM_ACTIONS) if kinesis else ("dynamodbstreams", TABLE_STREAM_ACTIONS)
+        )
+        return refused_to_poll(self._guard, self.settings.function, service, actions, stream.arn)
 
     def checkpoint(self, shard: str) -> int:
         """The position of the first record of the shard that is not done with."""

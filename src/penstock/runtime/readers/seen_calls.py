@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from penstock.pipelines.iam import Need, Seen, kept
 from penstock.runtime.journal import read_journal
 from penstock.runtime.journal_events import CallMade, Event
 from penstock.runtime.runs import find_runs
+
+_ABSENT: Final = ("NoSuchKey", "404")
 
 
 def seen_calls(events: Iterable[Event], run: str) -> Seen:
@@ -20,8 +23,20 @@ def seen_calls(events: Iterable[Event], run: str) -> Seen:
     needs: dict[str, set[Need]] = {}
     for event in events:
         if isinstance(event, CallMade) and event.function:
-            needs.setdefault(event.function, set()).update(Need(*one) for one in event.needs)
+            found = needs.setdefault(event.function, set())
+            found.update(Need(*one) for one in event.needs)
+            if event.error in _ABSENT or event.denied is not None:
+                found.update(_to_be_told(event))
     return Seen({caller: dict.fromkeys(kept(found), run) for caller, found in sorted(needs.items())})
+
+
+def _to_be_told(event: CallMade) -> Iterator[Need]:
+    """S3, "GetObject": that an object does not exist is told to those only who may list its bucket."""
+    for action, resource in event.needs:
+        if action == "s3:GetObject" and event.error in _ABSENT:
+            yield Need("s3:ListBucket", resource.partition("/")[0])
+    if event.denied is not None:
+        yield Need(*event.denied)
 
 
 def seen_in_runs(base: Path, pipeline: str) -> tuple[Seen, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from penstock.runtime.journal_events import (
+    CallMade,
     Event,
     ExecutionFinished,
     FeedAdvanced,
@@ -49,6 +50,7 @@ class Summary:
         discarded: stream records that were given up; `told_of` of them went to an on-failure destination.
         waiting: messages that lie in each queue.
         redriven: messages that their queue's redrive policy moved to a dead-letter queue.
+        denied: what roles did not allow, by caller, action and ARN, and how often.
         seconds: by the run's clock, without the time between a kill and a resumption.
     """
 
@@ -70,6 +72,7 @@ class Summary:
     discarded: int = 0
     told_of: int = 0
     given_up: int = 0
+    denied: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     resumptions: int = 0
     seconds: float = 0.0
     cost: Cost = field(default_factory=Cost)
@@ -112,6 +115,8 @@ class Summary:
                 self.records_fed += count
             case WindowAdvanced(state=None):
                 self.windows_closed += 1
+            case CallMade(denied=(action, resource)):
+                self.denied[event.function, action, resource] += event.count
             case RecordsDiscarded(count=count):
                 self.discarded += count
                 self.told_of += count if event.destination is not None else 0
@@ -139,8 +144,8 @@ class Summary:
 
     @property
     def succeeded(self) -> bool:
-        """No execution failed, and nothing was given up without being told of."""
-        return not (self.failures or self.given_up or self.discarded > self.told_of)
+        """No execution failed, nothing was given up without being told of, and no role lacked anything."""
+        return not (self.failures or self.given_up or self.discarded > self.told_of or self.denied)
 
     def dead_letters(self, queues: Collection[str]) -> dict[str, int]:
         """How many messages lie in each of these queues; those without any are left out."""

@@ -25,13 +25,21 @@ from typing import NoReturn
 
 from penstock.errors import StateFolderError, UnansweredOperationError
 from penstock.runtime import aws_calls
+from penstock.runtime.access import Authority, Principal
 from penstock.runtime.invocation import FunctionError
 from penstock.runtime.s3.files import BinaryReader, StoreFiles
 from penstock.runtime.s3.objects import StagedFile
 from penstock.runtime.s3.parameters import check_parameters
 from penstock.runtime.s3.reader import Find, get_object, head_object
 from penstock.runtime.s3.service import as_body
-from penstock.runtime.services import Call, CallRecord, Need, ServiceError, unanswered
+from penstock.runtime.services import (
+    AccessDeniedError,
+    Call,
+    CallRecord,
+    Need,
+    ServiceError,
+    unanswered,
+)
 from penstock.runtime.workers.context import LambdaContext
 from penstock.runtime.workers.frames import (
     Answered,
@@ -59,6 +67,9 @@ from penstock.runtime.workers.running import Entry, LoadFailedError, load_entry,
 
 LocalRead = Callable[[StoreFiles, Find, Mapping[str, object]], dict[str, object]]
 
+_Read = tuple[str, Need, str | None, Need | None]
+"""The operation, what it needs, the error it ended with, and the need that was refused."""
+
 _LOCAL_READS: Mapping[str, LocalRead] = {"GetObject": get_object, "HeadObject": head_object}
 _BODIES = frozenset({"PutObject", "UploadPart"})
 
@@ -66,13 +77,20 @@ _BODIES = frozenset({"PutObject", "UploadPart"})
 class Connection:
     """Answers the calls of one environment: from the files where it can, else by asking the main process."""
 
-    def __init__(self, connection: socket.socket, files: StoreFiles, function: str) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        files: StoreFiles,
+        function: str,
+        principal: Principal | None = None,
+    ) -> None:
+        self._authority = None if principal is None else Authority({function: principal})
         self._socket = connection
         self._files = files
         self._function = function
         self._process = os.getpid()
         self._turn = threading.Lock()
-        self._reads: Counter[tuple[str, Need, str | None]] = Counter()
+        self._reads: Counter[_Read] = Counter()
         self._counting = threading.Lock()
 
     def freeze(self) -> None:
@@ -130,8 +148,9 @@ class Connection:
                 needs=(need,),
                 error=error,
                 count=count,
+                denied=denied,
             )
-            for (operation, need, error), count in reads.items()
+            for (operation, need, error, denied), count in reads.items()
         )
 
     def _stage(self, body: bytes | BinaryReader, parameters: Mapping[str, object]) -> StagedFile:
@@ -146,17 +165,33 @@ class Connection:
         parameters = call.parameters
         need = ("s3:GetObject", f"arn:aws:s3:::{parameters.get('Bucket')}/{parameters.get('Key')}")
         try:
+            self._judge(call.operation, need)
             check_parameters(call.operation, parameters)
-            answer = read(self._files, self._files.find, parameters)
+            answer = self._found(read, call, need)
+        except AccessDeniedError as error:
+            self._count(call.operation, need, error.code, error.need)
+            raise
         except ServiceError as error:
             self._count(call.operation, need, error.code)
             raise
         self._count(call.operation, need, None)
         return answer
 
-    def _count(self, operation: str, need: Need, error: str | None) -> None:
+    def _judge(self, operation: str, need: Need) -> None:
+        if self._authority is not None:
+            self._authority.check(self._function, operation, (need,))
+
+    def _found(self, read: LocalRead, call: Call, need: Need) -> dict[str, object]:
+        try:
+            return read(self._files, self._files.find, call.parameters)
+        except ServiceError as error:
+            if self._authority is not None and error.code in ("NoSuchKey", "404"):
+                self._authority.check_absence(self._function, call.operation, (need,))
+            raise
+
+    def _count(self, operation: str, need: Need, error: str | None, denied: Need | None = None) -> None:
         with self._counting:
-            self._reads[operation, need, error] += 1
+            self._reads[operation, need, error, denied] += 1
 
 
 def live(connection: socket.socket, order: Fork) -> NoReturn:
@@ -169,7 +204,7 @@ def live(connection: socket.socket, order: Fork) -> NoReturn:
     with contextlib.suppress(OSError):
         os.chdir(order.project)
     files = StoreFiles(Path(order.store), writer=order.writer)
-    calls = Connection(connection, files, order.function)
+    calls = Connection(connection, files, order.function, order.principal)
     status = 0
     try:
         with aws_calls.answering(calls.answer, caller=order.function):

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from penstock.runtime.access import Principal
 from penstock.runtime.invocation import FunctionError, Invocation
 from penstock.runtime.s3.objects import StagedFile
 from penstock.runtime.services import CallRecord, HttpRequest
@@ -92,6 +93,7 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
         writer: begins the names of the files that it stages.
         store: the root of the S3 store, which the environment reads by itself.
         log: the file that its standard output and error are appended to.
+        principal: the function's role, if it is enforced.
     """
 
     environment_id: int
@@ -102,6 +104,7 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     project: str
     store: str
     log: str
+    principal: Principal | None = None
 
 
 class Kill(msgspec.Struct, frozen=True, tag=True):

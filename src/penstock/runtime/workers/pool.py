@@ -18,12 +18,13 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from penstock.errors import StateFolderError, TargetError, UnansweredOperationError
+from penstock.runtime.access import Principal
 from penstock.runtime.aws_calls import REGION
 from penstock.runtime.invocation import (
     FunctionError,
@@ -111,6 +112,7 @@ class PoolInvoker:
         resumed_at: how long the journal was when this process began; sets its environments' files apart from
             those of the processes before.
         before_answer: called before an answer leaves for an environment: the journal's flush.
+        principals: the functions' roles, if they are enforced: environments judge their own reads by them.
     """
 
     def __init__(
@@ -124,7 +126,9 @@ class PoolInvoker:
         workers: int,
         resumed_at: int = 0,
         before_answer: Callable[[], None] = lambda: None,
+        principals: Mapping[str, Principal] | None = None,
     ) -> None:
+        self._principals = principals
         self._scheduler = scheduler
         self._router = router
         self._project = project.absolute()
@@ -214,6 +218,7 @@ class PoolInvoker:
             project=str(self._project),
             store=str(self._store),
             log=str(self._logs / f"{invocation.function}.log"),
+            principal=None if self._principals is None else self._principals[invocation.function],
         )
         send_with_descriptor(control, order, theirs.fileno())
         theirs.close()

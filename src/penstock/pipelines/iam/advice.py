@@ -1,0 +1,59 @@
+"""What to declare, so that a role allows something that it was refused."""
+
+from __future__ import annotations
+
+from penstock.pipelines.iam.functions import QUEUE_ACTIONS, STREAM_ACTIONS, TABLE_STREAM_ACTIONS
+from penstock.pipelines.iam.matching import Allowed, concrete
+from penstock.pipelines.iam.needs import Need
+from penstock.pipelines.iam.policy import caller_of
+from penstock.pipelines.iam.statements import access
+from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.resources import (
+    Bucket,
+    EventBus,
+    EventRule,
+    Function,
+    Queue,
+    Resource,
+    StateMachine,
+    Stream,
+    Table,
+    Topic,
+)
+
+_CALLED = (Bucket, EventBus, Function, Queue, StateMachine, Stream, Table, Topic)
+
+
+def advice(pipeline: Pipeline, caller: str, need: Need) -> str:
+    """What to do, so that `caller` (as the journal calls it) has what it needs; one sentence."""
+    from_runs = f"penstock policy {pipeline.name} --from-runs --write"
+    owner = next((one for one in pipeline.resources if _is(one, caller)), None)
+    if not isinstance(owner, Function):
+        return f"allow what the runs have called: {from_runs}"
+    for resource in pipeline.resources:
+        if isinstance(resource, _CALLED):
+            verb = _verb(resource, need)
+            if verb is not None:
+                what = f'{verb}({type(resource).__name__} "{resource.name}")'
+                return f'add {what} to the calls of function "{owner.name}", {owner.declared_at}'
+    if need.action in (*QUEUE_ACTIONS, *STREAM_ACTIONS, *TABLE_STREAM_ACTIONS):
+        return "the declared mapping needs it: enforce the pipeline's own policy, policy_of(pipeline)"
+    return f"no declaration stands for it; allow what the runs have called: {from_runs}"
+
+
+def _is(resource: Resource, caller: str) -> bool:
+    return isinstance(resource, Function | StateMachine | EventRule) and caller_of(resource) == caller
+
+
+def _verb(resource: Resource, need: Need) -> str | None:
+    for verb, read in (("reads", True), ("writes", False)):
+        statements = access(resource, "", read=read, write=not read)
+        allowed = Allowed(
+            Need(action, concrete(arn))
+            for one in statements
+            for action in one.actions
+            for arn in one.resources
+        )
+        if allowed.covers(need):
+            return verb
+    return None
