@@ -61,7 +61,7 @@ plan = Function(
     handlers.plan,
     timeout_seconds=300,
     environment={"RESULTS_BUCKET": results},
-    calls=(reads(uploads), uses(results)),
+    calls=(reads(uploads), writes(results)),
 )
 process_chunk = Function(
     "process-chunk",
@@ -82,6 +82,7 @@ process_file = StateMachine(
         "MergeFunction": merge,
         "FailedChunksQueue": failed_chunks,
         "FileResultsQueue": file_results,
+        "ResultsBucket": results,
     },
 )
 

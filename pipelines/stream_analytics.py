@@ -16,7 +16,7 @@ from penstock.pipelines import (
     Stream,
     StreamMapping,
     Table,
-    uses,
+    writes,
 )
 from pipelines.departures import records, report, write_departures
 
@@ -36,7 +36,7 @@ count_departures = Function(
     handlers.count_departures,
     timeout_seconds=60,
     environment={"WINDOWS_TABLE": windows},
-    calls=(uses(windows),),
+    calls=(writes(windows),),
 )
 tell_of_delays = Function(
     "tell-of-delays",
