@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-integration lint types rooms unit clean
+.PHONY: demo test test-integration test-docker lint types rooms unit clean
 
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
@@ -28,6 +28,14 @@ unit: $(READY)
 
 test-integration: $(READY)
 	$(BIN)/pytest -m integration
+
+# The same against docker-compose.yml, and definitions on Step Functions Local; what was started is removed.
+test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566
+test-docker: export PENSTOCK_STEPFUNCTIONS_LOCAL = http://127.0.0.1:8083
+test-docker: $(READY)
+	docker compose --profile stepfunctions up --wait
+	$(BIN)/pytest -m integration; result=$$?; \
+	docker compose --profile stepfunctions down --volumes; exit $$result
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("penstock needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'

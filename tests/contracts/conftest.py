@@ -16,14 +16,20 @@ from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import new_run
 from penstock.testing.deployed import DeployPipeline
 from penstock.testing.localstack import LocalStack, eventually, unavailable
+from tests.parity import rule_of, tells
 
 Found = TypeVar("Found")
 
-LOCALSTACK = pytest.param(
-    "localstack", marks=[pytest.mark.integration, pytest.mark.xdist_group("localstack")]
-)
+LOCALSTACK = pytest.param("localstack", marks=pytest.mark.integration)
 
 SECONDS = 60.0
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A contract of whole pipelines is a row of docs/parity.md."""
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and "running" in callspec.params:
+        tells(item, callspec.params["running"], rule_of(item))
 
 
 class Settle(Protocol):

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from penstock.testing.localstack import LocalStack, unavailable
-
-HERE = Path(__file__).parent
+from tests.parity import tells
 
 Named: TypeAlias = Callable[[str], str]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of this folder are integration tests, and run one after another against one LocalStack."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.xdist_group("localstack"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """All of this folder are integration tests; definitions are rows of docs/parity.md."""
+    item.add_marker(pytest.mark.integration)
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and {"client", "definition"} <= callspec.params.keys():
+        place = callspec.params["client"]
+        tells(item, place, f"Definitions: {callspec.id.removeprefix(f'{place}-')}")
 
 
 @pytest.fixture(scope="session")

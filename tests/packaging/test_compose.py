@@ -33,6 +33,21 @@ def test_localstack_tells_when_it_is_ready() -> None:
     assert localstack["ports"] == ["127.0.0.1:4566:4566"]
 
 
+def test_functions_run_in_containers() -> None:
+    """LocalStack has the Docker socket; and no service is left out, for templates use many."""
+    localstack = services()["localstack"]
+    volumes, environment = localstack["volumes"], localstack["environment"]
+    assert isinstance(volumes, list)
+    assert "/var/run/docker.sock:/var/run/docker.sock" in volumes
+    assert isinstance(environment, dict)
+    assert "SERVICES" not in environment
+
+
+def test_nothing_needs_an_account() -> None:
+    """No token anywhere in the file, and no image that asks for one."""
+    assert "TOKEN" not in (ROOT / "docker-compose.yml").read_text()
+
+
 def test_step_functions_local_is_asked_for_explicitly() -> None:
     """It stands under a profile."""
     assert services()["stepfunctions"]["profiles"] == ["stepfunctions"]

@@ -7,6 +7,7 @@ whatever architecture the function names, and only Python functions without laye
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from functools import cache
 from pathlib import Path
@@ -159,6 +160,7 @@ def functions_python(runtime: str) -> Path:
 
 @cache
 def _functions_python(series: str) -> Path:
-    folder = functions_environment(Path(os.environ[ENVIRONMENTS]), series)
+    environments = os.environ.get(ENVIRONMENTS) or Path(tempfile.gettempdir()) / "penstock-environments"
+    folder = functions_environment(Path(environments), series)
     make_environment(folder, FUNCTIONS, find_python(series=(series,)))
     return environment_python(folder)

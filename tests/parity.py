@@ -1,0 +1,69 @@
+"""docs/parity.md: a row for each rule, a column for each place, filled by what the tests came to.
+
+    PENSTOCK_PARITY=write pytest tests/contracts tests/integration
+
+Tests say their place and rule by `tells`; the page's text stands around the table.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "parity.md"
+PLACES: Final = {
+    "embedded": "embedded",
+    "localstack": "LocalStack",
+    "step-functions-local": "Step Functions Local",
+}
+_TABLE: Final = re.compile(r"(?<=<!-- filled by the tests -->\n).*?(?=<!-- until here -->)", re.DOTALL)
+_PROPERTY: Final = "parity"
+
+_seen: defaultdict[str, dict[str, str]] = defaultdict(dict)
+
+
+def rule_of(item: pytest.Item) -> str:
+    """The first line of a test's docstring: the rule, in one sentence."""
+    function = getattr(item, "function", None)
+    return str(function.__doc__ or "").strip().partition("\n")[0].rstrip(".") if function else ""
+
+
+def tells(item: pytest.Item, place: str, rule: str) -> None:
+    """Have the test's outcome stand in the page."""
+    item.user_properties.append((_PROPERTY, (place, rule)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a test came to: of its set-up, if that was the end of it."""
+    if report.when != "call" and report.passed:
+        return
+    for name, value in report.user_properties:
+        if name == _PROPERTY and isinstance(value, tuple | list):
+            place, rule = map(str, value)
+            _seen[rule][place] = _outcome(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the table, if that was asked for."""
+    if os.environ.get("PENSTOCK_PARITY") == "write" and _seen and not hasattr(session.config, "workerinput"):
+        PAGE.write_text(_TABLE.sub(_table().replace("\\", r"\\"), PAGE.read_text()))
+
+
+def _outcome(report: pytest.TestReport) -> str:
+    if report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        return f"not run: {reason.removeprefix('Skipped: ').partition(': `')[0]}"
+    return "yes" if report.passed else "**no**"
+
+
+def _table() -> str:
+    lines = ["| rule | " + " | ".join(PLACES.values()) + " |", "| --- |" + " --- |" * len(PLACES)]
+    for rule, outcomes in sorted(_seen.items()):
+        cells = [outcomes.get(place, "") for place in PLACES]
+        lines.append(f"| {rule.replace('|', '/')} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
