@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
 
-test: lint types rooms unit
+test: lint types rooms unit test-integration
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -26,6 +26,7 @@ rooms: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n auto -m "not integration"
 
+# Against LocalStack on this machine: installed once, below .penstock/localstack.
 test-integration: $(READY)
 	$(BIN)/pytest -m integration
 

@@ -24,6 +24,9 @@ PLACES: Final = {
 _TABLE: Final = re.compile(r"(?<=<!-- filled by the tests -->\n).*?(?=<!-- until here -->)", re.DOTALL)
 _PROPERTY: Final = "parity"
 
+DEFINITIONS: Final = "Definitions: "
+"""Begins the rules whose outcome elsewhere is held against the engine's."""
+
 _seen: defaultdict[str, dict[str, str]] = defaultdict(dict)
 
 
@@ -65,5 +68,7 @@ def _table() -> str:
     lines = ["| rule | " + " | ".join(PLACES.values()) + " |", "| --- |" + " --- |" * len(PLACES)]
     for rule, outcomes in sorted(_seen.items()):
         cells = [outcomes.get(place, "") for place in PLACES]
+        if rule.startswith(DEFINITIONS):
+            cells[0] = "the measure"
         lines.append(f"| {rule.replace('|', '/')} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

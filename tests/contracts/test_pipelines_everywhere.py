@@ -122,9 +122,7 @@ def quick_analytics() -> Pipeline:
 
 
 def test_departures_are_counted_and_told_of(running: Start, quick_analytics: Pipeline) -> None:
-    """Stream analytics: windows are counted and stored, delays go over the table's stream and the bus to a queue,
-    poison is put aside alone.
-    """
+    """Stream analytics: windows are counted and stored, delays are told of on the bus, poison is put aside alone."""
     run = running(quick_analytics)
     records = [departure("UA 1"), departure("UA 2"), b"not JSON", departure("UA 2"), departure("UA 3")]
     run.client("kinesis").put_records(

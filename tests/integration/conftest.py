@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pytest
 
 from penstock.testing.localstack import LocalStack, unavailable
-from tests.parity import tells
+from tests.parity import DEFINITIONS, tells
 
 Named: TypeAlias = Callable[[str], str]
 
@@ -20,7 +20,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     callspec = getattr(item, "callspec", None)
     if callspec is not None and {"client", "definition"} <= callspec.params.keys():
         place = callspec.params["client"]
-        tells(item, place, f"Definitions: {callspec.id.removeprefix(f'{place}-')}")
+        tells(item, place, f"{DEFINITIONS}{callspec.id.removeprefix(f'{place}-')}")
 
 
 @pytest.fixture(scope="session")
