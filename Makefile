@@ -28,14 +28,14 @@ unit: $(READY)
 
 # Against LocalStack on this machine: installed once, below .penstock/localstack.
 test-integration: $(READY)
-	$(BIN)/pytest -m integration
+	$(BIN)/pytest -m integration tests/contracts tests/integration
 
 # The same against docker-compose.yml, and definitions on Step Functions Local; what was started is removed.
 test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566
 test-docker: export PENSTOCK_STEPFUNCTIONS_LOCAL = http://127.0.0.1:8083
 test-docker: $(READY)
 	docker compose --profile stepfunctions up --wait
-	$(BIN)/pytest -m integration; result=$$?; \
+	$(BIN)/pytest -m integration tests/contracts tests/integration; result=$$?; \
 	docker compose --profile stepfunctions down --volumes; exit $$result
 
 $(READY): pyproject.toml
