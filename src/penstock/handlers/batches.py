@@ -50,7 +50,7 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
     """How a handler's batches are settled.
 
     Attributes:
-        dead_letter_variable: the environment variable that holds the dead-letter queue's URL.
+        dead_letter_variable: the environment variable that holds the dead-letter queue's URL, or one for each source.
         stop_margin_seconds: no further record is begun when less time than this is left.
         name: the handler's, for dead letters and logs.
     """
@@ -143,7 +143,7 @@ def settle_batch(
             opened = rules.open(record)
         except DecodeError as error:
             undecodable[index] = error
-            if ordered and not _has_dead_letters(rules):
+            if ordered and not _has_dead_letters(rules, record):
                 break
             continue
         except Exception:  # noqa: BLE001  # no record takes its neighbours along
@@ -180,8 +180,12 @@ def _owner(owners: Sequence[int], index: int, name: str) -> int:
     return owners[index]
 
 
-def _has_dead_letters(rules: BatchRules) -> bool:
-    return rules.undecodable is Undecodable.DEAD_LETTER and bool(dead_letter_url(rules.dead_letter_variable))
+def _has_dead_letters(rules: BatchRules, record: Record) -> bool:
+    return rules.undecodable is Undecodable.DEAD_LETTER and _dead_letter_url(rules, record) is not None
+
+
+def _dead_letter_url(rules: BatchRules, record: Record) -> str | None:
+    return dead_letter_url(rules.dead_letter_variable, str(record.get("eventSourceARN", "")))
 
 
 def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
@@ -190,10 +194,10 @@ def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
     if rules.undecodable is Undecodable.FAIL:
         _log().error("record %s cannot be decoded: %s", record_id, error.what)
         return False
-    url = dead_letter_url(rules.dead_letter_variable)
+    url = _dead_letter_url(rules, record)
     if url is None:
         _log().error(
-            "record %s cannot be decoded, and no dead-letter queue is in %s: it fails, and is delivered again: %s",
+            "record %s cannot be decoded, and no dead-letter queue for it is in %s: it fails and comes again: %s",
             record_id,
             rules.dead_letter_variable,
             error.what,

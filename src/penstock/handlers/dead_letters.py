@@ -11,8 +11,11 @@ import os
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
+
 QUEUE_VARIABLE: Final = "PENSTOCK_DEAD_LETTER_QUEUE_URL"
-"""The variable that names the queue. A pipeline sets it to the dead-letter queue of the mapped queue."""
+"""The variable that names the queue. A pipeline sets it to the dead-letter queue of the mapped queue, or to the queue
+that a stream mapping's failures go to."""
 
 _ATTRIBUTE_LIMIT: Final = 1024
 
@@ -24,9 +27,21 @@ class Undecodable(Enum):
     FAIL = "it fails like a record that the handler refused, and is delivered again"
 
 
-def dead_letter_url(variable: str) -> str | None:
-    """The dead-letter queue's URL, which this environment variable holds, or None."""
-    return os.environ.get(variable) or None
+def dead_letter_url(variable: str, source: str) -> str | None:
+    """The URL of the dead-letter queue for records of a source, as an environment variable has it, or None.
+
+    Args:
+        variable: holds the URL; or JSON that has the URLs by the ARNs of the sources (of a table, for its stream).
+        source: the ARN of the queue or stream that a record came from.
+    """
+    text = os.environ.get(variable) or None
+    if text is None or not text.startswith("{"):
+        return text
+    try:
+        urls = msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.DecodeError:
+        return text  # no queue has that URL: the attempt to send is what says so
+    return next((url for arn, url in urls.items() if source == arn or source.startswith(f"{arn}/")), None)
 
 
 def send_dead_letter(

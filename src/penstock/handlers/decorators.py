@@ -63,7 +63,8 @@ class BatchDecorator(Protocol):
     Args:
         undecodable: what becomes of a record that cannot be decoded.
         dead_letter_variable: the environment variable that holds the URL of the queue for such records. A
-            pipeline sets the default one to the dead-letter queue of the queue that is mapped.
+            pipeline sets the default one to the dead-letter queue of the queue that is mapped, or to the queue that
+            is the stream mapping's `on_failure`.
         stop_margin_seconds: no further record is begun when less time than this is left to the invocation; the
             rest is handed back.
         powertools: what of Powertools for Lambda is used.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from pathlib import Path
@@ -23,9 +23,11 @@ from penstock.pipelines.resources import (
     Function,
     Named,
     Queue,
+    QueueMapping,
     Resource,
     StateMachine,
     Stream,
+    StreamMapping,
     Table,
     Topic,
     Url,
@@ -149,6 +151,47 @@ def environment(function: Function, graph: Graph, target: Target = EMBEDDED) -> 
         variable: _text(value, graph, target, arns=(StateMachine,))
         for variable, value in function.environment.items()
     }
+
+
+def undecodable_queues(function: Function, graph: Graph) -> dict[Queue | Stream | Table, Queue | None]:
+    """Where the records that the function cannot decode go, by the source that is mapped to it.
+
+    The dead-letter queue of a mapped queue; of a stream the mapping's `on_failure`, if it is a queue. None: nowhere.
+    A handler that names no records, which has no use for such a queue, has no sources here.
+    """
+    if not isinstance(function.handler, str) and not function.handler.spec.fails_partially:
+        return {}
+    found: dict[Queue | Stream | Table, Queue | None] = {}
+    references: list[tuple[Queue | Stream | Table, Resource | Named | None]] = [
+        *(
+            (one.queue, one.queue.dead_letter_queue)
+            for one in graph.of(QueueMapping)
+            if one.function == function
+        ),
+        *((one.stream, one.on_failure) for one in graph.of(StreamMapping) if one.function == function),
+    ]
+    for source, reference in references:
+        queue = None if reference is None else graph.follow(reference)
+        found[source] = queue if isinstance(queue, Queue) else None
+    return found
+
+
+def undecodable_variable(
+    function: Function,
+    graph: Graph,
+    *,
+    url_of: Callable[[Queue], str],
+    arn_of: Callable[[Resource], str],
+) -> str | None:
+    """What tells the function where records go that it cannot decode; None if they go nowhere.
+
+    The queue's URL; or, if its sources have not all the same queue, JSON with the URL for each source's ARN.
+    """
+    queues = undecodable_queues(function, graph)
+    urls = {arn_of(source): url_of(queue) for source, queue in queues.items() if queue is not None}
+    if len(urls) == len(queues) and len(set(urls.values())) == 1:
+        return next(iter(urls.values()))
+    return json.dumps(urls, separators=(",", ":")) if urls else None
 
 
 def substitutions(machine: StateMachine, graph: Graph, target: Target = EMBEDDED) -> dict[str, str]:

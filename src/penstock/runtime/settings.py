@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Literal
+from typing import Literal
 
 from penstock.errors import TargetError
+from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines import (
     Bucket,
     BucketNotification,
@@ -33,6 +34,7 @@ from penstock.pipelines.resolve import (
     environment,
     handler_setting,
     name_of,
+    undecodable_variable,
     url_of,
 )
 from penstock.pipelines.resources import RuleTarget as DeclaredTarget
@@ -48,9 +50,6 @@ from penstock.runtime.streams.streams import StreamSettings
 from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
 from penstock.runtime.topics.topics import SubscriptionSettings, TopicSettings
 from penstock.statemachines import load_definition
-
-DEAD_LETTER_VARIABLE: Final = "PENSTOCK_DEAD_LETTER_QUEUE_URL"
-"""Tells a function the dead-letter queue of the queue that it is mapped to."""
 
 
 def queue_settings(pipeline: Pipeline) -> Iterator[QueueSettings]:
@@ -92,12 +91,9 @@ def function_settings(pipeline: Pipeline) -> Iterator[FunctionSettings]:
 
 
 def function_environment(pipeline: Pipeline, function: Function) -> dict[str, str]:
-    """The function's variables, with the dead-letter queue of the first queue that it is mapped to."""
-    variables: dict[str, str] = {}
-    for mapping in pipeline.of(QueueMapping):
-        target = _followed(pipeline, mapping.queue.dead_letter_queue)
-        if mapping.function == function and target is not None:
-            variables.setdefault(DEAD_LETTER_VARIABLE, url_of(target))
+    """The function's variables, with the queue for records that it cannot decode."""
+    undecodable = undecodable_variable(function, pipeline.graph, url_of=url_of, arn_of=arn_of)
+    variables = {} if undecodable is None else {QUEUE_VARIABLE: undecodable}
     return {**variables, **environment(function, pipeline.graph)}
 
 

@@ -1,5 +1,6 @@
 """Records that cannot be decoded: dead-lettered with their reason, or failed; never lost, never retried to death."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -211,7 +212,7 @@ def test_without_a_queue_it_fails_and_says_why(
     """AWS's own redrive catches it; the log says which variable is missing."""
     monkeypatch.delenv(dead_letters.QUEUE_VARIABLE, raising=False)
     assert takes_orders.invoke(sqs_event("{}"), FakeContext()) == told(0)
-    assert "no dead-letter queue is in PENSTOCK_DEAD_LETTER_QUEUE_URL" in caplog.text
+    assert "no dead-letter queue for it is in PENSTOCK_DEAD_LETTER_QUEUE_URL" in caplog.text
     assert "missing required field `id`" in caplog.text
 
 
@@ -234,6 +235,25 @@ def test_the_queue_may_stand_in_another_variable(queue: FakeQueue, monkeypatch: 
 
     handle.invoke(sqs_event("{}"), FakeContext())
     assert queue.sent[0]["QueueUrl"].endswith("/poison")
+
+
+def test_each_source_may_have_a_queue_of_its_own(queue: FakeQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its ARN; a source without one has its records fail, in a batch and alone."""
+    jobs, table = (
+        "arn:aws:sqs:us-east-1:123456789012:jobs",
+        "arn:aws:dynamodb:us-east-1:123456789012:table/orders",
+    )
+    monkeypatch.setenv(dead_letters.QUEUE_VARIABLE, json.dumps({jobs: "https://q/a", table: "https://q/b"}))
+
+    @on_dynamodb_change
+    def changes(change: DynamoDBChange[Order]) -> None: ...
+
+    assert takes_orders.invoke(sqs_event("{}"), FakeContext()) == told()
+    assert changes.invoke(dynamodb_event((None, {"id": 1.5})), FakeContext()) == {"batchItemFailures": []}
+    for handle in (takes_orders, takes_batches):
+        assert handle.invoke(sqs_event("{}", queue="jobs2"), FakeContext()) == told(0)
+        assert handle.invoke(sqs_event("{}", queue="jobs2.fifo"), FakeContext()) == told(0)
+    assert [message["QueueUrl"] for message in queue.sent] == ["https://q/a", "https://q/b"]
 
 
 def test_when_the_queue_refuses_it_the_record_fails(queue: FakeQueue) -> None:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.statements import Statement, access, arn_text, because, target_of
-from penstock.pipelines.resolve import name_of
+from penstock.pipelines.resolve import name_of, undecodable_queues
 from penstock.pipelines.resources import (
     Access,
     Bucket,
     Function,
     Named,
+    Queue,
     QueueMapping,
     Resource,
     Stream,
@@ -59,6 +60,10 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
                 (arn_text(queue_mapping.queue, stage),),
                 f"its mapping, {queue_mapping.declared_at}",
             )
+    for source, dead_letters in undecodable_queues(function, graph).items():
+        if isinstance(source, Queue):
+            why = f"records of {source.name} that it cannot decode, {source.declared_at}"
+            yield from because(why, _destination(dead_letters, graph, stage))
     for mapping in graph.of(StreamMapping):
         if mapping.function == function:
             arn = arn_text(mapping.stream, stage)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 from penstock.errors import DeclarationError
+from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines.iam import role_statements
+from penstock.pipelines.iam.statements import arn_text
 from penstock.pipelines.plan.planning import (
     Planning,
     attribute,
@@ -13,8 +15,9 @@ from penstock.pipelines.plan.planning import (
     log_group,
     logical_id,
     role,
+    sub,
 )
-from penstock.pipelines.resolve import document, handler_setting, substituted_names
+from penstock.pipelines.resolve import document, handler_setting, substituted_names, undecodable_variable
 from penstock.pipelines.resources import (
     Arn,
     Bucket,
@@ -57,13 +60,9 @@ def add_function(planning: Planning, function: Function) -> None:
         "LoggingConfig": {"LogGroup": {"Ref": logs}},
         "Tags": planning.tags(),
     }
-    if function.environment:
-        properties["Environment"] = {
-            "Variables": {
-                variable: _value(planning, value, arns=(StateMachine,))
-                for variable, value in function.environment.items()
-            }
-        }
+    variables = _variables(planning, function)
+    if variables:
+        properties["Environment"] = {"Variables": variables}
     if function.reserved_concurrency is not None:
         properties["ReservedConcurrentExecutions"] = function.reserved_concurrency
     if function.dead_letter_queue is not None:
@@ -80,6 +79,22 @@ def add_function(planning: Planning, function: Function) -> None:
     for number, mapping in enumerate(graph.of(StreamMapping)):
         if mapping.function == function:
             _add_stream_mapping(planning, mapping, f"{name}StreamMapping{number}")
+
+
+def _variables(planning: Planning, function: Function) -> dict[str, object]:
+    undecodable = undecodable_variable(
+        function,
+        planning.graph,
+        url_of=lambda queue: f"${{{logical_id(queue)}}}",
+        arn_of=lambda resource: arn_text(resource, planning.stage),
+    )
+    variables: dict[str, object] = {}
+    if undecodable is not None:
+        only = undecodable.startswith("${")
+        variables[QUEUE_VARIABLE] = {"Ref": undecodable[2:-1]} if only else sub(undecodable)
+    for variable, value in function.environment.items():
+        variables[variable] = _value(planning, value, arns=(StateMachine,))
+    return variables
 
 
 def _add_async(planning: Planning, function: Function) -> None:
