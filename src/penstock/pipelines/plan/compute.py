@@ -8,6 +8,7 @@ from penstock.errors import DeclarationError
 from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.iam.statements import arn_text
+from penstock.pipelines.plan.credentials import refuse_credentials
 from penstock.pipelines.plan.planning import (
     Planning,
     attribute,
@@ -60,6 +61,7 @@ def add_function(planning: Planning, function: Function) -> None:
         "LoggingConfig": {"LogGroup": {"Ref": logs}},
         "Tags": planning.tags(),
     }
+    refuse_credentials(function)
     variables = _variables(planning, function)
     if variables:
         properties["Environment"] = {"Variables": variables}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
@@ -17,6 +18,9 @@ from penstock.pipelines.resources import (
     Subscription,
     Topic,
 )
+
+MOST_REDRIVE_SOURCES: Final = 10
+"""Queues that a redrive allow policy can name (SQS, "SetQueueAttributes")."""
 
 
 def add_queue(planning: Planning, queue: Queue) -> None:
@@ -43,7 +47,9 @@ def add_queue(planning: Planning, queue: Queue) -> None:
         for one in planning.graph.of(Queue)
         if one.dead_letter_queue is not None and planning.graph.follow(one.dead_letter_queue) == queue
     ]
-    if sources:
+    if len(sources) > MOST_REDRIVE_SOURCES:
+        properties["RedriveAllowPolicy"] = {"redrivePermission": "allowAll"}
+    elif sources:
         properties["RedriveAllowPolicy"] = {"redrivePermission": "byQueue", "sourceQueueArns": sources}
     name = planning.add(
         logical_id(queue),

@@ -247,6 +247,46 @@ def test_a_window_of_half_a_second() -> None:
         plan(Pipeline("jobs", parts=(mapping,)))
 
 
+@pytest.mark.parametrize(("sources", "permission"), [(10, "byQueue"), (11, "allowAll")])
+def test_more_sources_than_a_policy_can_name(sources: int, permission: str) -> None:
+    """A redrive allow policy names ten queues; a dead-letter queue of more lets all redrive to it."""
+    dead = Queue("dead")
+    queues = tuple(Queue(f"queue-{number}", dead_letter_queue=dead) for number in range(sources))
+    policy = resources(Pipeline("many", parts=queues))["DeadQueue"]["Properties"]["RedriveAllowPolicy"]
+    assert policy["redrivePermission"] == permission
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "AKIA" + "ABCDEFGH12345678",
+        "-----BEGIN RSA PRIVATE " + "KEY-----\nMII",
+        "ghp_" + "a1" * 18,
+        "xoxb-" + "1234567890-abc",
+        "sk_live_" + "a" * 24,
+        "postgres://me:secret@db/orders",
+    ],
+)
+def test_a_credential_is_refused(value: str) -> None:
+    """A template is stored and printed: the variable is named, its value is not shown."""
+    function = Function("worker", "json.dumps", environment={"TOKEN": value})
+    with pytest.raises(DeclarationError, match="TOKEN") as raised:
+        plan(Pipeline("jobs", parts=(function,)))
+    assert value not in str(raised.value)
+
+
+def test_references_to_secrets_are_not_credentials() -> None:
+    """Names, dynamic references and URLs without a password pass."""
+    values = (
+        "orders/db",
+        "{{resolve:secretsmanager:db}}",
+        "postgres://{{resolve:ssm:u}}:{{resolve:ssm:p}}@db",
+        "https://a:443/b@c",
+    )
+    for value in values:
+        plan(Pipeline("jobs", parts=(Function("worker", "json.dumps", environment={"DB": value}),)))
+
+
 GOLDEN = Path(__file__).parents[3] / "golden" / "file_processing.template.json"
 
 
