@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
 
@@ -81,6 +82,7 @@ from penstock.runtime.workers.inline import InlineInvoker
 from penstock.runtime.workers.pool import PoolInvoker
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
 VIRTUAL_CONCURRENCY: Final = 5
@@ -503,10 +505,7 @@ class Embedded:
     def _client(self, service: str) -> Client:
         found = self._clients.get(service)
         if found is None:
-            import boto3
-
-            session = boto3.session.Session(region_name=REGION)
-            found = self._clients[service] = session.client(service)  # type: ignore[call-overload]
+            found = self._clients[service] = _session().client(service)  # type: ignore[call-overload]
         return found
 
     # --- Ports --------------------------------------------------------------------------------------------
@@ -551,6 +550,14 @@ class Embedded:
                 )
             )
         self._table_changes.publish()
+
+
+@cache
+def _session() -> Session:
+    """The boto3 session of every run of this process: it reads the models of the services once, which takes long."""
+    import boto3
+
+    return boto3.session.Session(region_name=REGION)
 
 
 def _create_table(client: Client, table: Table) -> None:
