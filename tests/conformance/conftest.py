@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conformance import corpus, definition_suite, jsonata_suite, scoring, state_test_suite
+from tests.conformance import (
+    corpus,
+    definition_suite,
+    jsonata_suite,
+    other_verdict_suite,
+    scoring,
+    state_test_suite,
+)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -19,6 +26,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(line)
     suites = {
         "definitions with AWS's verdict": definition_suite,
+        "definitions with another's verdict, by the rules": other_verdict_suite,
         "TestState": state_test_suite,
         "JSONata's own test suite": jsonata_suite,
     }

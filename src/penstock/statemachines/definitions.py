@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
 
 from penstock.errors import DefinitionError
 from penstock.statemachines.model import Flow, Kind, Machine, Map, Parallel, Task
 from penstock.statemachines.parse import parse_machine
 from penstock.statemachines.values import JSON
+
+if TYPE_CHECKING:
+    from yaml.nodes import MappingNode
 
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_.:-]+)\}")
 
@@ -38,7 +42,12 @@ def load_definition(
     decoded = read_definition(source) if isinstance(source, str) else source
     if substitutions is not None:
         decoded = _object(_substitute(decoded, substitutions, ""))
-    machine = parse_machine(decoded)
+    try:
+        machine = parse_machine(decoded)
+    except RecursionError as error:
+        raise DefinitionError(
+            "the definition is nested too deeply", fix="move a part of it into a state machine of its own"
+        ) from error
     if kind == "EXPRESS":
         _check_express(machine.flow)
     return machine
@@ -72,7 +81,11 @@ def read_definition(text: str) -> Mapping[str, JSON]:
     """
     if text.lstrip()[:1] == "{":
         try:
-            return _object(json.loads(text))
+            return _object(json.loads(text, object_pairs_hook=_members))
+        except RecursionError as error:
+            raise DefinitionError(
+                "the definition is nested too deeply", fix="move a part of it into a state machine of its own"
+            ) from error
         except json.JSONDecodeError as error:
             raise DefinitionError(
                 f"the definition is not JSON: {error.msg}", at=f"line {error.lineno}, column {error.colno}"
@@ -86,7 +99,19 @@ def _read_yaml(text: str) -> JSON:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """The safe loader without the types that JSON does not have."""
+        """The safe loader without the types that JSON does not have, for which a name stands once in a mapping."""
+
+        def construct_mapping(self, node: MappingNode, deep: bool = False) -> dict[Hashable, object]:
+            names = [key.value for key, _ in node.value]
+            double = next((key for key, _ in node.value if names.count(key.value) > 1), None)
+            if double is not None and double.value != "<<":
+                mark = double.start_mark
+                raise DefinitionError(
+                    f'"{double.value}" stands twice in one mapping',
+                    at=f"line {mark.line + 1}, column {mark.column + 1}",
+                    fix="keep one of them",
+                )
+            return {str(name): value for name, value in super().construct_mapping(node, deep=deep).items()}
 
     Loader.yaml_implicit_resolvers = {
         first: [entry for entry in entries if entry[0].rpartition(":")[2] not in ("timestamp", "bool")]
@@ -95,11 +120,25 @@ def _read_yaml(text: str) -> JSON:
     Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])
     try:
         return yaml.load(text, Loader=Loader)
+    except RecursionError as error:
+        raise DefinitionError(
+            "the definition is nested too deeply", fix="move a part of it into a state machine of its own"
+        ) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = None if mark is None else f"line {mark.line + 1}, column {mark.column + 1}"
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise DefinitionError(f"the definition is not YAML: {problem}", at=place) from error
+
+
+def _members(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    """An object, whose members have names of their own."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise DefinitionError(f'"{double}" stands twice in one object', fix="keep one of them")
+    return members
 
 
 def _object(value: JSON) -> Mapping[str, JSON]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+import re
+from typing import Final, TypedDict
 
 from penstock.statemachines import model
 from penstock.statemachines.expressions import constant
@@ -42,7 +43,7 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
     return MapMembers(
         distributed=mode == "DISTRIBUTED",
         child_kind=kind,
-        label=fields.text("Label"),
+        label=_label(fields),
         items=fields.template("Items", expected="array") if fields.jsonata else fields.path("ItemsPath"),
         items_path=fields.text("ItemsPath"),
         item_selector=fields.template(selector),
@@ -53,6 +54,20 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         batcher=_batcher(fields.object("ItemBatcher")),
         writer=_writer(fields.object("ResultWriter")),
     )
+
+
+LABEL: Final = re.compile(r"""[^\s?*<>{}\[\]"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,40}""")
+"""Developer Guide, "Label (Distributed Map)": up to 40 characters, some of which are excluded."""
+
+
+def _label(fields: Fields) -> str | None:
+    label = fields.text("Label")
+    if label is not None and LABEL.fullmatch(label) is None:
+        fix = (
+            '1 to 40 characters, without blanks, wildcards, brackets, control characters and "#%\\^|~`$&,;:/'
+        )
+        raise fields.fault(f"{label!r} is no label", "Label", fix=fix)
+    return label
 
 
 def _reader(fields: Fields | None) -> model.ItemReader | None:

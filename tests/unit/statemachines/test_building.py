@@ -94,7 +94,7 @@ def test_the_reference_machine_can_be_built() -> None:
         label="Chunks",
         max_concurrency=1000,
         tolerated_failure_percentage_path="$.tolerated_failure_percentage",
-        item_reader=s3_object(path("$.bucket"), path("$.manifest"), ReaderConfig(input_type="JSON")),
+        item_reader=s3_object("${ResultsBucket}", path("$.manifest"), ReaderConfig(input_type="JSON")),
         item_selector={
             "job": path("$.job"),
             "bucket": path("$.bucket"),
@@ -102,7 +102,9 @@ def test_the_reference_machine_can_be_built() -> None:
             "chunk": path("$$.Map.Item.Value"),
         },
         item_processor=distributed(flow(chunk, dead >> failed)),
-        result_writer=s3_results(path("$.bucket"), intrinsic("States.Format", "jobs/{}/map", path("$.job"))),
+        result_writer=s3_results(
+            "${ResultsBucket}", intrinsic("States.Format", "jobs/{}/map", path("$.job"))
+        ),
         result_path=None,
         catch=(Catch(result_path="$.failure", next="NotifyFailure"),),
     )

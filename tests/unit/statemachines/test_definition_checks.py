@@ -13,6 +13,7 @@ from penstock.statemachines.checks import RULES, Problem, check_definition, chec
 from penstock.statemachines.values import JSON
 
 ROOT = Path(__file__).resolve().parents[3]
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:f"
 INVOKE = "arn:aws:states:::lambda:invoke"
 
 Members = dict[str, JSON]
@@ -45,6 +46,10 @@ BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
         ),
         "/States/A/Branches/0/States/A",
     ),
+    "SM107": (
+        lambda: machine(("A", passing(Next="B")), ("B", passing(Next="A"))),
+        "/States",
+    ),
     "SM201": (lambda: one(Type="Pas"), "/States/A/Type"),
     "SM202": (lambda: one(Type="Pass", Resouce="x"), "/States/A/Resouce"),
     "SM203": (lambda: one(Type="Task", Resource=INVOKE, Arguments={}), "/States/A/Arguments"),
@@ -52,6 +57,19 @@ BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
         lambda: one(Type="Pass", Parameters={"a": {"b": "$.path"}}),
         "/States/A/Parameters/a/b",
     ),
+    "SM205": (
+        lambda: one(Type="Task", Resource=ARN, Retry=[{"ErrorEquals": ["E"], "Interval": 1}]),
+        "/States/A/Retry/0/Interval",
+    ),
+    "SM206": (
+        lambda: one(Type="Task", Resource=ARN, Retry=[{"ErrorEquals": ["E"], "JitterStrategy": "PARTIAL"}]),
+        "/States/A/Retry/0/JitterStrategy",
+    ),
+    "SM207": (
+        lambda: machine(("A", {"Type": "Fail", "Error": "E", "ErrorPath": "$.e"})),
+        "/States/A/ErrorPath",
+    ),
+    "SM208": (lambda: one(Type="Pass", Output="{% 1", QueryLanguage="JSONata"), "/States/A/Output"),
     "SM301": (
         lambda: machine(
             (
@@ -124,6 +142,17 @@ BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
         "/States/A/MaxConcurrency",
     ),
     "SM604": (lambda: one(Type="Pass", Comment="x" * (1 << 20)), ""),
+    "SM605": (
+        lambda: one(
+            Type="Map",
+            Label="a/b",
+            ItemProcessor={
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                **machine(("B", passing(End=True))),
+            },
+        ),
+        "/States/A/Label",
+    ),
     "SM701": (
         lambda: one(Type="Task", Resource="arn:aws:states:::sqs:sendMesage", Parameters={}),
         "/States/A/Resource",
@@ -190,6 +219,78 @@ def test_names_that_were_meant_are_suggested() -> None:
     assert check_definition(one(Type="Pass", Colour="x"))[0].fix == "take it out, or write it into Comment"
     assert check_definition(one(Type="Pass", Paramters={}))[0].fix == 'did you mean "Parameters"?'
     assert check_definition(BROKEN["SM201"][0]())[0].fix == 'did you mean "Pass"?'
+
+
+@pytest.mark.parametrize(
+    ("members", "what"),
+    [
+        ({"Type": "Wait", "Seconds": "1"}, "Seconds is of the type string"),
+        ({"Type": "Wait", "Seconds": 1.5}, "Seconds is the number 1.5"),
+        ({"Type": "Pass", "Assign": [1]}, "Assign is of the type array"),
+        ({"Type": "Map", "ItemsPath": None, "ItemProcessor": {}}, "ItemsPath is of the type null"),
+        ({"Type": "Pass", "Comment": 5}, "Comment is of the type number"),
+        ({"Type": "Pass", "QueryLanguage": "jsonata"}, "QueryLanguage is 'jsonata', not one of"),
+        (
+            {"Type": "Task", "Resource": ARN, "Catch": [{"ErrorEquals": [], "Next": "A"}]},
+            "ErrorEquals is empty",
+        ),
+        (
+            {"Type": "Choice", "Choices": [{"Variable": "$.a", "StringEquals": 1, "Next": "A"}]},
+            "StringEquals is of",
+        ),
+        (
+            {"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": "x", "Next": "A"}]},
+            "IsNull is of the type",
+        ),
+    ],
+)
+def test_wrong_types_are_named(members: Members, what: str) -> None:
+    """By the field, with what it is."""
+    found = [problem.what for problem in check_definition(one(**members)) if problem.rule == "SM206"]
+    assert any(text.startswith(what) for text in found), found
+
+
+def test_an_expression_may_stand_for_a_number() -> None:
+    """In JSONata, but not where the flow itself is said."""
+    sound = one(Type="Wait", Seconds="{% $states.input.n %}", QueryLanguage="JSONata")
+    assert not errors(check_definition(sound))
+    wrong = machine(("A", {"Type": "Pass", "Next": "{% 'B' %}", "QueryLanguage": "JSONata"}))
+    assert "SM102" in [problem.rule for problem in check_definition(wrong)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"StartAt": "A", "States": {"A": {"Type": "Pass", "End": true, "End": true}}}',
+        "StartAt: A\nStates:\n  A: {Type: Pass, End: true, End: true}\n",
+    ],
+)
+def test_a_member_that_stands_twice_is_refused(text: str) -> None:
+    """The last one would win, and nobody would know."""
+    with pytest.raises(DefinitionError, match='"End" stands twice'):
+        check_text(text)
+
+
+def test_labels_stand_once() -> None:
+    """Map Runs are told apart by them."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        **machine(("In", passing(End=True))),
+    }
+    other = {**processor, **machine(("Other", passing(End=True)))}
+    definition = machine(
+        ("A", {"Type": "Map", "Label": "same", "ItemProcessor": processor, "Next": "B"}),
+        ("B", {"Type": "Map", "Label": "same", "ItemProcessor": other, "End": True}),
+    )
+    assert [(one.rule, one.pointer) for one in check_definition(definition)] == [("SM605", "/States/B/Label")]
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    """It is an error of the definition, and none of Python's."""
+    deep: Members = machine(("X", passing(End=True)))
+    for number in range(400):
+        deep = machine((f"M{number}", {"Type": "Map", "End": True, "ItemProcessor": deep}))
+    assert [problem.what for problem in check_definition(deep)] == ["the definition is nested too deeply"]
 
 
 @pytest.mark.parametrize("indent", [None, 2])

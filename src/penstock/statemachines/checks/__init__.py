@@ -4,6 +4,7 @@
 
     flow_rules      SM1xx  how states follow one another
     field_rules     SM2xx  the fields of states, in each query language
+    structure_rules SM2xx  the fields inside states, by the table in `structure`
     error_rules     SM3xx  retrying, catching and timeouts
     variable_rules  SM4xx  variables, and where they can be seen
     data_rules      SM5xx  what flows from state to state
@@ -27,6 +28,7 @@ from penstock.statemachines.checks import (
     flow_rules,
     integration_rules,
     limit_rules,
+    structure_rules,
     variable_rules,
 )
 from penstock.statemachines.checks.data_rules import dead_end_finding
@@ -73,6 +75,7 @@ def _compiles(tree: Tree) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     *flow_rules.RULES,
     *field_rules.RULES,
+    *structure_rules.RULES,
     *error_rules.RULES,
     *variable_rules.RULES,
     *data_rules.RULES,
@@ -89,6 +92,21 @@ RULES: tuple[Rule, ...] = (
 
 def check_definition(definition: Mapping[str, JSON], *, kind: Kind = "STANDARD") -> Sequence[Problem]:
     """Every problem of a definition, in the order of the rules and, within a rule, of the definition."""
+    try:
+        return _problems(definition, kind)
+    except RecursionError:
+        return [
+            Problem(
+                rule="SM901",
+                severity="error",
+                what="the definition is nested too deeply",
+                pointer="",
+                fix="move a part of it into a state machine of its own",
+            )
+        ]
+
+
+def _problems(definition: Mapping[str, JSON], kind: Kind) -> Sequence[Problem]:
     tree = Tree(definition)
     found = [
         Problem(rule=rule.id, severity=rule.severity, what=one.what, pointer=one.pointer, fix=one.fix)

@@ -37,8 +37,10 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     ),
     "Choice": frozenset(_COMMON | {"Choices", "Default"}),
     "Wait": frozenset(_COMMON | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"}),
-    "Succeed": frozenset(_COMMON),
-    "Fail": frozenset(_COMMON | {"Error", "ErrorPath", "Cause", "CausePath"}),
+    "Succeed": frozenset(_COMMON - {"Assign"}),
+    "Fail": frozenset(
+        {"Type", "Comment", "QueryLanguage", "Next", "End", "Error", "ErrorPath", "Cause", "CausePath"}
+    ),
     "Parallel": frozenset(_COMMON | _RESULT | _ERRORS | {"Branches", "Parameters", "Arguments"}),
     "Map": frozenset(
         _COMMON

@@ -127,6 +127,17 @@ def _same_names(tree: Tree) -> Iterator[Finding]:
             )
 
 
+def _endless(tree: Tree) -> Iterator[Finding]:
+    for flow in tree.flows:
+        ends = (one.type in _TERMINAL or one.members.get("End") is True for one in flow.states.values())
+        if flow.states and not any(ends):
+            yield Finding(
+                what="no state ends this flow",
+                pointer=f"{flow.pointer}/States",
+                fix='give a state "End": true, or add a Succeed or a Fail state',
+            )
+
+
 RULES = (
     Rule(
         id="SM101",
@@ -163,6 +174,11 @@ RULES = (
         title="no two states of a state machine have the same name",
         source=f"{_SPEC}#states-fields: state names must be unique within the scope of the whole state machine",
         check=_same_names,
-        severity="warning",
+    ),
+    Rule(
+        id="SM107",
+        title="every flow has a state at which it ends",
+        source=f"{_SPEC}#terminal-state; MISSING_END_STATE of ValidateStateMachineDefinition",
+        check=_endless,
     ),
 )

@@ -7,6 +7,7 @@ from typing import Final
 
 from penstock.statemachines.checks.rule import Finding, Rule
 from penstock.statemachines.checks.tree import StateNode, Tree
+from penstock.statemachines.map_fields import LABEL
 from penstock.statemachines.values import JSON, size_bytes
 
 _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
@@ -26,7 +27,6 @@ _BATCHER_RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "MaxItemsPerBatch": (1, float("inf")),
     "MaxInputBytesPerBatch": (1, MAXIMUM_PAYLOAD_BYTES),
 }
-_LONGEST_LABEL: Final = 40
 _WRITTEN_OUT: Final = (
     "Result",
     "Parameters",
@@ -44,13 +44,6 @@ def _numbers(tree: Tree) -> Iterator[Finding]:
         batcher = state.members.get("ItemBatcher")
         if isinstance(batcher, dict):
             yield from _outside(batcher, _BATCHER_RANGES, state, ("ItemBatcher",))
-        label = state.members.get("Label")
-        if isinstance(label, str) and len(label) > _LONGEST_LABEL:
-            yield Finding(
-                what=f"the label has {len(label)} characters",
-                pointer=state.at("Label"),
-                fix=f"{_LONGEST_LABEL} at most",
-            )
 
 
 def _outside(
@@ -67,6 +60,27 @@ def _outside(
                 pointer=state.at(*place, name),
                 fix=f"{low:g} or more" + ("" if high == float("inf") else f", up to {high:,.0f}"),
             )
+
+
+def _labels(tree: Tree) -> Iterator[Finding]:
+    known: dict[str, str] = {}
+    for state in tree.states:
+        label = state.members.get("Label")
+        if not isinstance(label, str):
+            continue
+        if LABEL.fullmatch(label) is None:
+            yield Finding(
+                what=f"{label!r} is no label",
+                pointer=state.at("Label"),
+                fix="1 to 40 characters, without blanks, wildcards, brackets and special characters",
+            )
+        elif label in known:
+            yield Finding(
+                what=f'another Map has the label "{label}" as well',
+                pointer=state.at("Label"),
+                fix=f"the other one is at {known[label]}: its Map Runs would have the same names",
+            )
+        known.setdefault(label, state.pointer)
 
 
 def _large_values(tree: Tree) -> Iterator[Finding]:
@@ -135,5 +149,11 @@ RULES = (
         title="a definition has at most 1 MB",
         source=f"{_GUIDE}/service-quotas.html: maximum state machine definition size",
         check=_large_definition,
+    ),
+    Rule(
+        id="SM605",
+        title="a label has characters that AWS takes, and stands once",
+        source=f"{_GUIDE}/state-map-distributed.html (Label); INVALID_LABEL_NAME, DUPLICATE_LABEL_NAME",
+        check=_labels,
     ),
 )

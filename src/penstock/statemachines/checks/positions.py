@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from penstock.statemachines.checks.tree import escaped
@@ -28,11 +29,12 @@ def positions(text: str) -> Mapping[str, Position]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         root = yaml.compose(text.replace("\t", " "), Loader=loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return {}
     found: dict[str, Position] = {}
     if root is not None:
-        _collect(root, "", root, found)
+        with suppress(RecursionError):  # what lies deeper has the position of what is around it
+            _collect(root, "", root, found)
     return found
 
 
