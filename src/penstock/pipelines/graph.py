@@ -13,6 +13,7 @@ from functools import singledispatch
 from pathlib import Path
 from typing import TypeVar
 
+from penstock.pipelines.field_types import misfits
 from penstock.pipelines.resources import (
     Access,
     Arn,
@@ -195,5 +196,7 @@ def unfold(parts: Sequence[Part], *, root: Path) -> Graph:
         if isinstance(part, Named) or part in found:
             continue
         found.append(part)
+        if any(misfits(part)):
+            continue  # PL100 tells of it, and of nothing behind it
         waiting.extend(reversed([reference.to for reference in references(part)]))
     return Graph(root, tuple(found), tuple(part for part in found if isinstance(part, Resource)))

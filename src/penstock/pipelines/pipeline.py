@@ -8,8 +8,10 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from penstock.errors import DeclarationError
+from penstock.errors import DeclarationError, RuleError
 from penstock.pipelines.checks import problems
+from penstock.pipelines.checks.fields import findings_of
+from penstock.pipelines.checks.rule import problem_of
 from penstock.pipelines.graph import Graph, unfold
 from penstock.pipelines.resources import Demo, Entry, Feed, Part, Reporter, Resource, Results
 
@@ -47,6 +49,11 @@ class Pipeline(Part):
     graph: Graph = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        mistyped = [
+            problem_of(one, "PL100") for one in findings_of(self) if "." not in one.what.partition(" is ")[0]
+        ]
+        if mistyped:
+            raise self._refused(mistyped)
         ends = [end for end in (self.entry, self.feed, self.results) if end is not None]
         graph = unfold([*self.parts, *ends], root=_project_folder(self.declared_at.file) / self.root)
         if re.fullmatch(r"[a-z][a-z0-9-]{0,62}", self.name) is None:
@@ -57,14 +64,17 @@ class Pipeline(Part):
             )
         found = problems(graph)
         if found:
-            count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-            raise DeclarationError(
-                f'pipeline "{self.name}" does not hold together: {count}',
-                at=str(self.declared_at),
-                problems=found,
-            )
+            raise self._refused(found)
         object.__setattr__(self, "root", graph.root)
         object.__setattr__(self, "graph", graph)
+
+    def _refused(self, problems: Sequence[RuleError]) -> DeclarationError:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        return DeclarationError(
+            f'pipeline "{self.name}" does not hold together: {count}',
+            at=str(self.declared_at),
+            problems=problems,
+        )
 
     @property
     def resources(self) -> tuple[Resource, ...]:

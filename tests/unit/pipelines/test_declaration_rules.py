@@ -125,6 +125,7 @@ circle_a = Queue("a", dead_letter_queue=Named("b"))
 circle_b = Queue("b", dead_letter_queue=Named("a"))
 
 BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
+    "PL100": lambda: [Queue("q", visibility_timeout_seconds="30")],  # type: ignore[arg-type]
     "PL101": lambda: [Function("f", on_message, environment={"Q": Named("nowhere")})],
     "PL102": lambda: [
         Queue("same"),

@@ -2,6 +2,7 @@
 
 `problems` finds every broken rule. The rules stand in files by area:
 
+    fields       PL100  types
     names        PL1xx  names, references, numbers
     queues       PL2xx  queues, dead letters, visibility timeouts
     mappings     PL3xx  event source mappings
@@ -20,6 +21,7 @@ from penstock.pipelines.checks import (
     apis,
     buckets,
     definitions,
+    fields,
     functions,
     mappings,
     names,
@@ -33,6 +35,7 @@ from penstock.pipelines.graph import Graph
 __all__ = ["RULES", "Rule", "problems"]
 
 RULES: tuple[Rule, ...] = (
+    *fields.RULES,
     *names.RULES,
     *queues.RULES,
     *mappings.RULES,
@@ -46,5 +49,11 @@ RULES: tuple[Rule, ...] = (
 
 
 def problems(graph: Graph) -> tuple[RuleError, ...]:
-    """Every problem of a declaration, in the order of the rules and, within a rule, of the declaration."""
+    """Every problem of a declaration, in the order of the rules and, within a rule, of the declaration.
+
+    Fields of wrong types are told of alone: every other rule would stumble over them.
+    """
+    mistyped = tuple(problem for rule in fields.RULES for problem in rule.problems(graph))
+    if mistyped:
+        return mistyped
     return tuple(problem for rule in RULES for problem in rule.problems(graph))

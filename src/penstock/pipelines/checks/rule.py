@@ -43,5 +43,10 @@ class Rule:
     def problems(self, graph: Graph) -> Iterator[RuleError]:
         """Every place of `graph` that breaks this rule."""
         for finding in self.check(graph):
-            at = f"{finding.part.declared_at}  {finding.within}".rstrip()
-            yield RuleError(finding.what, rule=self.id, at=at, fix=finding.fix)
+            yield problem_of(finding, self.id)
+
+
+def problem_of(finding: Finding, rule: str) -> RuleError:
+    """A finding as the error that is shown."""
+    at = f"{finding.part.declared_at}  {finding.within}".rstrip()
+    return RuleError(finding.what, rule=rule, at=at, fix=finding.fix)
