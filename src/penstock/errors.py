@@ -14,7 +14,9 @@
     ├── EvaluationError         an expression cannot be evaluated with the data at hand (a state fails with it)
     │   ├── PathError           a path finds nothing, or a reference path cannot be applied
     │   ├── IntrinsicError      an intrinsic function refuses its arguments
-    │   └── JsonataError        a JSONata expression fails, returns nothing or runs away
+    │   ├── JsonataError        a JSONata expression fails, returns nothing or runs away
+    │   ├── UnwritableValueError   a value is nested too deeply to be written as JSON
+    │   └── PatternStoppedError   a regular expression takes too long to search
     ├── StateTestError          a state cannot be tested like this (TestState refuses the request)
     ├── ItemFormatError         the items of a Distributed Map are not in the format that its reader names
     ├── EventError              an event is not what its source sends
@@ -148,6 +150,14 @@ class JsonataError(EvaluationError):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class UnwritableValueError(EvaluationError):
+    """A value cannot be written as JSON: it is nested too deeply, or a number in it has thousands of digits."""
+
+
+class PatternStoppedError(EvaluationError):
+    """A regular expression takes longer to search than its evaluation may."""
 
 
 class StateTestError(PenstockError):

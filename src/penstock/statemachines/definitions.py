@@ -10,7 +10,7 @@ import re
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, UnwritableValueError
 from penstock.statemachines.model import Flow, Kind, Machine, Map, Parallel, Task
 from penstock.statemachines.parse import parse_machine
 from penstock.statemachines.values import JSON
@@ -40,11 +40,11 @@ def load_definition(
             run; `at` is a JSON pointer, or a line and column.
     """
     decoded = read_definition(source) if isinstance(source, str) else source
-    if substitutions is not None:
-        decoded = _object(_substitute(decoded, substitutions, ""))
     try:
+        if substitutions is not None:
+            decoded = _object(_substitute(decoded, substitutions, ""))
         machine = parse_machine(decoded)
-    except RecursionError as error:
+    except (RecursionError, UnwritableValueError) as error:
         raise DefinitionError(
             "the definition is nested too deeply", fix="move a part of it into a state machine of its own"
         ) from error
@@ -89,6 +89,10 @@ def read_definition(text: str) -> Mapping[str, JSON]:
         except json.JSONDecodeError as error:
             raise DefinitionError(
                 f"the definition is not JSON: {error.msg}", at=f"line {error.lineno}, column {error.colno}"
+            ) from error
+        except (RecursionError, ValueError) as error:
+            raise DefinitionError(
+                "the definition is nested too deeply, or a number in it has too many digits"
             ) from error
     return _object(_read_yaml(text))
 

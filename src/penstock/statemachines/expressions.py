@@ -7,11 +7,14 @@
 
 from __future__ import annotations
 
-from penstock.errors import IntrinsicError, JsonataError, PathError
+from collections.abc import Callable, Mapping
+
+from penstock.errors import IntrinsicError, JsonataError, PathError, PatternStoppedError
 from penstock.statemachines import intrinsics, jsonpath
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
+from penstock.statemachines.jsonpath_steps import Filter
 from penstock.statemachines.model import Evaluate, Scope
-from penstock.statemachines.values import JSON, compact, type_name
+from penstock.statemachines.values import JSON, shown, type_name
 
 
 def constant(value: JSON) -> Evaluate:
@@ -28,11 +31,31 @@ def identity(document: JSON, _scope: Scope) -> JSON:
     return document
 
 
+def _finder(text: str) -> Callable[[JSON, Mapping[str, JSON], Mapping[str, JSON]], JSON]:
+    """What a path finds; a regular expression of its filters that takes too long fails the state."""
+    compiled = jsonpath.compile_path(text)
+    if not any(isinstance(step, Filter) for step in compiled.steps):
+        return compiled.query
+
+    def find(document: JSON, context: Mapping[str, JSON], variables: Mapping[str, JSON]) -> JSON:
+        try:
+            return compiled.query(document, context, variables)
+        except PatternStoppedError as error:
+            raise runtime_failure(f"Invalid path '{text}' : {error.what}") from error
+        except RecursionError as error:
+            # Values are compared, and Python compares what is nested by calling itself.
+            raise runtime_failure(
+                f"Invalid path '{text}' : the values are nested too deeply to compare"
+            ) from error
+
+    return find
+
+
 def query(text: str) -> Evaluate:
     """A path as it stands, raising `PathError`; the caller words the failure."""
     if text == "$":
         return identity
-    find = jsonpath.compile_path(text).query
+    find = _finder(text)
 
     def evaluate(document: JSON, scope: Scope) -> JSON:
         return find(document, scope.context, scope.variables)
@@ -44,7 +67,7 @@ def path(text: str) -> Evaluate:
     """A path of a field of its own (InputPath, OutputPath, TimeoutSecondsPath, ...)."""
     if text == "$":
         return identity
-    find = jsonpath.compile_path(text).query
+    find = _finder(text)
 
     def evaluate(document: JSON, scope: Scope) -> JSON:
         try:
@@ -78,7 +101,7 @@ def path_or_intrinsic(text: str, field: str) -> Evaluate:
         return intrinsic(text)
     if text == "$":
         return identity
-    find = jsonpath.compile_path(text).query
+    find = _finder(text)
 
     def evaluate(document: JSON, scope: Scope) -> JSON:
         try:
@@ -87,7 +110,7 @@ def path_or_intrinsic(text: str, field: str) -> Evaluate:
             searched = scope.context if text.startswith("$$") else document
             raise runtime_failure(
                 f"The JSONPath '{text}' specified for the field '{field}' could not be found in the input "
-                f"'{compact(searched)}'"
+                f"'{shown(searched)}'"
             ) from error
 
     return evaluate
@@ -189,7 +212,7 @@ def jsonata_value(template: JSON, field: str, expected: str) -> Evaluate:
             raise evaluation_failure(
                 f"The JSONata expression '{jsonata_text(str(template))}' specified for the field '{field}' "
                 f"returned an unexpected result type. Expected '{expected}', but was '{type_name(value)}' "
-                f"for value: {compact(value)}",
+                f"for value: {shown(value)}",
                 location=field,
             )
         return value

@@ -16,7 +16,7 @@ from penstock.statemachines.failures import StateFailure, evaluation_failure, ru
 from penstock.statemachines.model import Map, Parallel, Scope
 from penstock.statemachines.settings import count
 from penstock.statemachines.transitions import fail, leave, record_aborted, stop
-from penstock.statemachines.values import JSON, compact
+from penstock.statemachines.values import JSON, shown
 
 MAXIMUM_CONCURRENT_ITERATIONS = 40
 """Developer Guide, "Inline mode": "supports up to 40 concurrent iterations"."""
@@ -105,7 +105,7 @@ def items_of(state: Map, value: JSON, scope: Scope) -> list[JSON]:
         path = state.items_path or "$"
         path = path[1:] if path.startswith("$$") else path
         raise runtime_failure(f'Reference path "{path}" must point to array.')
-    raise evaluation_failure(f"Map state input must be an array but was: {compact(items)}")
+    raise evaluation_failure(f"Map state input must be an array but was: {shown(items)}")
 
 
 def select(execution: Execution, branch: Branch, state: Map, item: Mapping[str, JSON]) -> JSON:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from penstock.statemachines.values import JSON, compact, iso_date_time
+from penstock.statemachines.values import JSON, iso_date_time, shown
 
 MAXIMUM_EVENTS = 25_000
 """Quotas, "Standard workflows": the 25,000th event is ExecutionSucceeded or the execution fails."""
@@ -65,11 +65,11 @@ def as_api(event: Event) -> dict[str, JSON]:
     rendered: dict[str, JSON] = {}
     for name, value in event.details.items():
         if name in _TEXT_DETAILS:
-            rendered[name] = compact(value)
+            rendered[name] = shown(value)
             if name != "parameters":
                 rendered[f"{name}Details"] = {"truncated": False}
         elif name == "assignedVariables" and isinstance(value, dict):
-            rendered[name] = {variable: compact(content) for variable, content in value.items()}
+            rendered[name] = {variable: shown(content) for variable, content in value.items()}
             rendered["assignedVariablesDetails"] = {"truncated": False}
         else:
             rendered[name] = value

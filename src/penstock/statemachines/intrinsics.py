@@ -15,10 +15,16 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from random import Random
 
-from penstock.errors import ExpressionSyntaxError, IntrinsicError, PathError
+from penstock.errors import (
+    ExpressionSyntaxError,
+    IntrinsicError,
+    PathError,
+    PatternStoppedError,
+    UnwritableValueError,
+)
 from penstock.statemachines.intrinsic_functions import FUNCTIONS, Refused, TemplateRefused
 from penstock.statemachines.jsonpath import Path, compile_path
-from penstock.statemachines.values import JSON, compact
+from penstock.statemachines.values import JSON, shown
 
 __all__ = ["Intrinsic", "compile_intrinsic", "looks_like_intrinsic"]
 
@@ -70,7 +76,7 @@ class Intrinsic:
         except _ArgumentMissing as missing:
             reason = (
                 f"The JsonPath argument for the field '{missing.shown}' could not be found in the input "
-                f"'{compact(document)}'"
+                f"'{shown(document)}'"
             )
         except _CallRefused as refused:
             reason = refused.reason
@@ -117,6 +123,8 @@ def _path_argument(path: Path) -> _Argument:
             if problem.what.startswith("Filter:"):
                 raise _CallRefused(problem.what) from problem
             raise _ArgumentMissing(shown) from problem
+        except PatternStoppedError as problem:
+            raise _CallRefused(problem.what) from problem
 
     return evaluate
 
@@ -142,6 +150,11 @@ def _call_argument(name: str, arguments: list[_Argument]) -> _Argument:
         except Refused as refused:
             detail = f": {refused.detail}" if refused.detail else ""
             raise _CallRefused(f"Invalid arguments in {name}{detail}") from refused
+        except (RecursionError, ValueError, UnwritableValueError) as error:
+            # Python writes and compares what is nested by calling itself, and no number of thousands of digits.
+            raise _CallRefused(
+                f"Invalid arguments in {name}: a value is nested too deeply, or too long"
+            ) from error
 
     return evaluate
 

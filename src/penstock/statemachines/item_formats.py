@@ -13,16 +13,24 @@ import codecs
 import csv
 import datetime
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from penstock.errors import ItemFormatError
-from penstock.statemachines.json_stream import NotIterableError, stream_items
+from penstock.statemachines.json_stream import NotIterableError, refuse_constant, stream_items
 from penstock.statemachines.values import JSON
 
 _HELD_BYTES = 16 * 1024 * 1024
 _ROWS_AT_ONCE = 1000
 
+MAXIMUM_HEADER_BYTES = 10 * 1024
+"""Developer Guide, "ItemReader (Map)": "Step Functions supports CSV headers of up to 10 KiB"."""
+
+MAXIMUM_FIELD_CHARACTERS = 262_144
+"""What a payload of 256 KiB can hold of one field."""
+
+_ROW_PART = re.compile(r"[^\r]*\r\n?|[^\r]+")
 _DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 
 
@@ -118,13 +126,17 @@ def _lines(body: Iterable[bytes]) -> Iterator[str]:
 
 def _csv_items(config: Mapping[str, JSON], lines: Iterator[str]) -> Iterator[JSON]:
     delimiter = _DELIMITERS.get(str(config.get("CSVDelimiter", "COMMA")), ",")
-    rows = csv.reader(lines, delimiter=delimiter)
+    # The module's own limit, which every reader of the process shares, is half of what a payload may have.
+    csv.field_size_limit(max(csv.field_size_limit(), MAXIMUM_FIELD_CHARACTERS))
+    rows = csv.reader(_rows(lines), delimiter=delimiter)
     try:
         if config.get("CSVHeaderLocation") == "GIVEN":
             given = config.get("CSVHeaders")
             headers = [str(name) for name in given] if isinstance(given, list) else []
         else:
             headers = next(rows, [])
+        if len(delimiter.join(headers).encode(errors="replace")) > MAXIMUM_HEADER_BYTES:
+            raise ItemFormatError("CSV headers cannot be larger than 10 KiB.")
         if len(set(headers)) < len(headers):
             raise ItemFormatError("CSV headers cannot contain duplicates.")
         for row in rows:
@@ -135,12 +147,21 @@ def _csv_items(config: Mapping[str, JSON], lines: Iterator[str]) -> Iterator[JSO
         raise ItemFormatError(f"The object is not CSV: {error}") from error
 
 
+def _rows(lines: Iterator[str]) -> Iterator[str]:
+    """Lines that a carriage return ends too, alone or before a line feed; quotes may hold either."""
+    for line in lines:
+        if "\r" in line:
+            yield from _ROW_PART.findall(line)
+        else:
+            yield line
+
+
 def _json_lines(lines: Iterator[str]) -> Iterator[JSON]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
+                yield json.loads(line, parse_constant=refuse_constant)
+            except (ValueError, RecursionError) as error:
                 raise ItemFormatError(f"Line {number} of the object is not JSON.") from error
 
 

@@ -15,7 +15,18 @@ from penstock.statemachines.values import JSON
 
 _BLANK: Final = " \t\n\r"
 _OF_NUMBERS: Final = "0123456789.eE+-"
-_DECODER: Final = json.JSONDecoder()
+
+
+def refuse_constant(name: str) -> JSON:
+    """`NaN` and `Infinity`, which Python reads and JSON does not have.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=refuse_constant)
 
 
 class NotIterableError(ValueError):

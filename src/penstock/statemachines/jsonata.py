@@ -3,7 +3,7 @@
 1. The package `jsonata-python` is known to this file and its neighbours `jsonata_...`
    only; nothing of it passes the boundary: JSON values go in and come out.
 2. Whatever fails, whatever the expression, is a `JsonataError` in AWS's words, or an `ExpressionSyntaxError`.
-3. No clock, no random numbers of its own; every limit is a count.
+3. No clock, no random numbers of its own; every limit is a count, but for that of `patterns`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ class _Bounded(Jsonata):  # type: ignore[misc]  # the package is not typed
         return super().apply_inner(proc, args, input, environment)
 
 
-def _compile_pattern(pattern: str, flags: RegexFlags) -> limits.Pattern:
-    wanted = re.IGNORECASE if flags.case_insensitive else 0
-    return limits.Pattern(pattern, wanted | (re.MULTILINE if flags.multiline else 0))
+def _compile_pattern(pattern: str, flags: RegexFlags) -> limits.Matcher:
+    return limits.Matcher(pattern, "i" * flags.case_insensitive + "m" * flags.multiline)
 
 
 def _guard(name: str, check: Callable[[list[object]], None]) -> Jsonata.JLambda:
@@ -157,6 +156,7 @@ class Expression:
             frame.bind(name, None)
         for name, value in bindings.items():
             frame.bind(name, Utils.NULL_VALUE if value is None else value)
+        limits.SEARCHES.begin()
         budget = limits.Budget()
         frame.set_evaluate_entry_callback(budget.enter)
         frame.set_evaluate_exit_callback(budget.leave)

@@ -1,6 +1,7 @@
-"""What a JSONata expression may cost: steps, depth, the size of texts and arrays, the shape of patterns.
+"""What a JSONata expression may cost: steps, depth, the size of texts and arrays, the time of its patterns.
 
-1. Every limit is a count, never a time: the same expression over the same data always ends the same way.
+1. Every limit but that of `patterns` is a count, never a time: the same expression over the same data always ends
+   the same way.
 2. A limit is checked before memory is taken without bounds, so that no expression takes the process down.
 """
 
@@ -8,10 +9,17 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
+from penstock.errors import PatternStoppedError
 from penstock.statemachines.jsonata_package import JException, Utils
+from penstock.statemachines.patterns import Allowance, Pattern
+
+if TYPE_CHECKING:
+    from regex import Match
 
 MAXIMUM_STEPS = 400_000
 """Evaluations of parts of one expression."""
@@ -23,9 +31,6 @@ _PYTHON_FRAMES = 12_000
 
 MAXIMUM_TEXT = 8_000_000
 """Characters of one text, and values in one result."""
-
-MAXIMUM_SEARCHED_TEXT = 100_000
-"""Characters of a text that a pattern with repetition within it is searched in."""
 
 Callback = Callable[..., None]
 
@@ -93,42 +98,72 @@ def check_array(length: int) -> None:
         raise too_much(f"an array would have more than {MAXIMUM_TEXT // 8} values")
 
 
-# A group that is repeated and has a repetition or a choice in it can take exponential time on a text that it does
-# not match: `(a+)+`, `(a|aa)*`.
-_NESTED_REPETITION = re.compile(
-    r"\((?:[^()\\]|\\.)*(?:[*+|]|\{\d+,\d*\})(?:[^()\\]|\\.)*\)\s*(?:[*+]|\{\d+,\d*\})"
-)
+class Searches(threading.local):
+    """The processor time that the evaluation which this thread is at has left for patterns."""
+
+    def __init__(self) -> None:
+        self.allowance = Allowance()
+
+    def begin(self) -> None:
+        """A new evaluation begins."""
+        self.allowance = Allowance()
 
 
-class Pattern:
-    """A compiled regular expression that is searched in texts of a bounded length only if it may explode.
+SEARCHES = Searches()
 
-    It has the methods of `re.Pattern` that the JSONata library calls.
-    """
 
-    def __init__(self, pattern: str, flags: int) -> None:
-        self._compiled = re.compile(pattern, flags)
-        self._explodes = _NESTED_REPETITION.search(pattern) is not None
-        self.pattern = pattern
+class Matcher:
+    """A regular expression of an expression, with the methods of `re.Pattern` that the library calls."""
 
-    def _check(self, text: str) -> None:
-        if self._explodes:
-            raise too_much(f"the pattern /{self.pattern}/ repeats a repetition, which can take forever")
-        if len(text) > MAXIMUM_SEARCHED_TEXT:
-            raise too_much(f"a pattern is searched in a text of more than {MAXIMUM_SEARCHED_TEXT} characters")
+    def __init__(self, pattern: str, flags: str) -> None:
+        self._pattern = Pattern(pattern, flags)
 
-    def search(self, string: str) -> re.Match[str] | None:
-        self._check(string)
-        return self._compiled.search(string)
+    def _matches(self, text: str, most: int | None = None) -> list[Match[str]]:
+        try:
+            return self._pattern.matches(text, SEARCHES.allowance, most=most)
+        except PatternStoppedError as error:
+            raise too_much(error.what) from error
 
-    def finditer(self, string: str) -> object:
-        self._check(string)
-        return self._compiled.finditer(string)
+    def search(self, string: str) -> Match[str] | None:
+        return next(iter(self._matches(string, 1)), None)
 
-    def sub(self, repl: str | Callable[[re.Match[str]], str], string: str, count: int = 0) -> str:
-        self._check(string)
-        return self._compiled.sub(repl, string, count=count)
+    def finditer(self, string: str) -> Iterator[Match[str]]:
+        return iter(self._matches(string))
+
+    def sub(self, repl: str | Callable[[Match[str]], str], string: str, count: int = 0) -> str:
+        """Replace the matches; in a text, `\\g<1>` is what the library makes of `$1`."""
+        parts: list[str] = []
+        at = 0
+        for match in self._matches(string, count or None):
+            parts += (
+                string[at : match.start()],
+                _expanded(match, repl) if isinstance(repl, str) else repl(match),
+            )
+            at = match.end()
+        return "".join((*parts, string[at:]))
 
     def split(self, string: str, maxsplit: int = 0) -> list[str]:
-        self._check(string)
-        return list(self._compiled.split(string, maxsplit=maxsplit))
+        """The texts between the matches, without what their groups hold."""
+        parts: list[str] = []
+        at = 0
+        for match in self._matches(string, maxsplit or None):
+            parts.append(string[at : match.start()])
+            at = match.end()
+        return [*parts, string[at:]]
+
+
+_GROUP_REFERENCE = re.compile(r"\\g<(\d+)>")
+
+
+def _expanded(match: Match[str], replacement: str) -> str:
+    """As JSONata has it: `$12` is the group 12, or the group 1 and a 2 if there are fewer; none is empty."""
+    groups = len(match.groups())
+
+    def text(reference: re.Match[str]) -> str:
+        digits = reference.group(1)
+        for length in range(len(str(groups)), 0, -1):
+            if int(digits[:length]) <= groups:
+                return (match.group(int(digits[:length])) or "") + digits[length:]
+        return digits[1:]
+
+    return _GROUP_REFERENCE.sub(text, replacement)

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -33,6 +32,8 @@ from penstock.statemachines.jsonpath_steps import (
     Wildcard,
 )
 from penstock.statemachines.jsonpath_syntax import parse_path
+from penstock.statemachines.patterns import Allowance
+from penstock.statemachines.values import shown
 
 __all__ = ["Path", "ReferencePath", "compile_path", "compile_reference_path"]
 
@@ -84,6 +85,7 @@ class Path:
 
         Raises:
             PathError: a definite path finds nothing, or the variable is not defined.
+            PatternStoppedError: a filter's regular expression takes too long.
         """
         value = document
         if self.root is Root.CONTEXT:
@@ -233,7 +235,8 @@ def _apply(step: Step, node: object, document: object, *, strict: bool) -> Itera
             yield from _containers(node)
         case Filter(condition=condition):
             candidates = node if isinstance(node, list) else [node] if isinstance(node, Mapping) else []
-            yield from (item for item in candidates if holds(condition, item, _relative_to(document)))
+            resolve, searches = _relative_to(document), Allowance()
+            yield from (item for item in candidates if holds(condition, item, resolve, searches))
 
 
 def _containers(node: object) -> Iterator[object]:
@@ -307,8 +310,7 @@ class ReferencePath:
             items = list(node)
             items[step.index] = self._put(whole, node[step.index], number + 1, value)
             return items
-        shown = json.dumps(whole, separators=(",", ":"), ensure_ascii=False)
-        raise PathError(f"Unable to apply ReferencePath {self.text} to input {shown}", at=self.text)
+        raise PathError(f"Unable to apply ReferencePath {self.text} to input {shown(whole)}", at=self.text)
 
 
 @lru_cache(maxsize=4096)

@@ -18,6 +18,7 @@ from penstock.statemachines.jsonpath_steps import (
     Operand,
     ParsedPath,
 )
+from penstock.statemachines.patterns import Allowance
 
 __all__ = ["Resolver", "function_value", "holds"]
 
@@ -25,19 +26,29 @@ _UNDEFINED = object()
 Resolver = Callable[[ParsedPath, object], "tuple[bool, object]"]
 
 
-def holds(condition: Condition, item: object, resolve: Resolver) -> bool:
-    """Whether a filter accepts `item`; `resolve` answers the paths in it with (found, value)."""
+def holds(condition: Condition, item: object, resolve: Resolver, searches: Allowance) -> bool:
+    """Whether a filter accepts `item`; `resolve` answers the paths in it with (found, value).
+
+    Args:
+        searches: what its regular expressions may take of the processor's time.
+
+    Raises:
+        PatternStoppedError: one of them takes longer.
+    """
     match condition:
         case Junction(operator="&&", parts=parts):
-            return all(holds(part, item, resolve) for part in parts)
+            return all(holds(part, item, resolve, searches) for part in parts)
         case Junction(parts=parts):
-            return any(holds(part, item, resolve) for part in parts)
+            return any(holds(part, item, resolve, searches) for part in parts)
         case Negation(part=part):
-            return not holds(part, item, resolve)
+            return not holds(part, item, resolve, searches)
         case Comparison(left=left, operator="") if left.path is not None:
             return resolve(left.path, item)[0]
         case Comparison(left=left, operator=operator, right=right):
-            return _compare(operator, _value(left, item, resolve), right, item, resolve)
+            value = _value(left, item, resolve)
+            if right.pattern is not None:
+                return operator == "=~" and isinstance(value, str) and right.pattern.covers(value, searches)
+            return _compare(operator, value, _value(right, item, resolve))
 
 
 def _value(operand: Operand, item: object, resolve: Resolver) -> object:
@@ -47,10 +58,7 @@ def _value(operand: Operand, item: object, resolve: Resolver) -> object:
     return value if found else _UNDEFINED
 
 
-def _compare(operator: str, left: object, right_side: Operand, item: object, resolve: Resolver) -> bool:
-    if right_side.pattern is not None:
-        return operator == "=~" and isinstance(left, str) and right_side.pattern.fullmatch(left) is not None
-    right = _value(right_side, item, resolve)
+def _compare(operator: str, left: object, right: object) -> bool:
     if operator in ("==", "==="):
         return _equal(left, right)
     if operator in ("!=", "!=="):

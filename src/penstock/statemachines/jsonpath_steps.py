@@ -5,9 +5,10 @@ Nothing is read or evaluated here: `jsonpath_syntax` reads, `jsonpath` and `json
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
+
+from penstock.statemachines.patterns import Pattern
 
 
 class Root(Enum):
@@ -124,7 +125,7 @@ class Operand:
 
     value: object = None
     path: ParsedPath | None = None
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from penstock.statemachines.jsonpath_steps import (
     Step,
     Wildcard,
 )
+from penstock.statemachines.patterns import Pattern
 
 __all__ = ["parse_path"]
 
@@ -312,7 +313,7 @@ class _Reader:
             self.blanks()
         return values
 
-    def regular_expression(self) -> re.Pattern[str]:
+    def regular_expression(self) -> Pattern:
         self.take("/")
         start = self.position
         while not self.at_end() and self.peek() != "/":
@@ -320,13 +321,11 @@ class _Reader:
         source = self.text[start : self.position]
         if not self.take("/"):
             raise self.error("the regular expression is not closed")
-        flags = 0
-        for letter in self.match(_WORD):
-            flag = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}.get(letter)
-            if flag is None:
+        flags = self.match(_WORD)
+        for letter in flags:
+            if letter not in "imsx":
                 raise self.error(f"there is no flag {letter!r} of regular expressions")
-            flags |= flag
         try:
-            return re.compile(source.replace("\\/", "/"), flags)
-        except (re.error, OverflowError) as problem:
-            raise self.error(f"the regular expression cannot be read: {problem}") from problem
+            return Pattern(source.replace("\\/", "/"), flags)
+        except ExpressionSyntaxError as problem:
+            raise self.error(problem.what) from problem

@@ -9,7 +9,7 @@ import re
 
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
 from penstock.statemachines.model import Scope, Setting
-from penstock.statemachines.values import JSON, compact
+from penstock.statemachines.values import JSON, shown
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -62,10 +62,10 @@ def _as_float(value: JSON) -> float | None:
 
 
 def _misfit(setting: Setting, value: JSON, kind: str) -> StateFailure:
-    shown = value if isinstance(value, str) else compact(value)
+    text = value if isinstance(value, str) else shown(value)
     if setting.path is None:
-        reason = f"The {setting.field} field cannot be parsed as {kind}: {shown}"
+        reason = f"The {setting.field} field cannot be parsed as {kind}: {text}"
         return evaluation_failure(reason, location=setting.field)
     return runtime_failure(
-        f'The {setting.field}Path field refers to value "{shown}" which is not a valid {kind}: {setting.path}'
+        f'The {setting.field}Path field refers to value "{text}" which is not a valid {kind}: {setting.path}'
     )

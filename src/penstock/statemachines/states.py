@@ -10,7 +10,7 @@ from penstock.statemachines.failures import StateFailure, evaluation_failure, ru
 from penstock.statemachines.model import Choice, Fail, Pass, Scope, Succeed, Wait
 from penstock.statemachines.timestamps import parse_timestamp
 from penstock.statemachines.transitions import end_badly, leave
-from penstock.statemachines.values import JSON, compact
+from penstock.statemachines.values import JSON, shown
 
 MAXIMUM_WAIT_SECONDS = 2_147_483_647
 """The longest wait that AWS accepts: the recorded bound lies between 24,855 and 24,856 days from now."""
@@ -50,7 +50,7 @@ def failure_of(state: Fail, value: JSON, scope: Scope) -> tuple[str | None, str 
 
 
 def _text(value: JSON) -> str | None:
-    return value if value is None or isinstance(value, str) else compact(value)
+    return value if value is None or isinstance(value, str) else shown(value)
 
 
 def run_choice(execution: Execution, branch: Branch, state: Choice) -> None:
@@ -160,4 +160,4 @@ def _malformed(state: Wait, field: str, reason: str) -> StateFailure:
 
 
 def _shown(value: JSON) -> str:
-    return value if isinstance(value, str) else compact(value)
+    return value if isinstance(value, str) else shown(value)

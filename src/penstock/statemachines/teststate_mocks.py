@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 from penstock.errors import StateTestError
 from penstock.statemachines.model import Task
+from penstock.statemachines.service_names import client_name
 from penstock.statemachines.values import JSON
 
 if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
-# botocore's names of services that Step Functions calls by other names.
-_SERVICES = {
-    "states": "stepfunctions",
-    "sfn": "stepfunctions",
-    "cloudwatchlogs": "logs",
-    "eventbridge": "events",
-}
 
 _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "string": (str, "a string"),
@@ -51,7 +44,7 @@ def check_result(state: Task, result: JSON, *, mode: str) -> None:
     if mode == "NONE" or not state.action or state.pattern != "request_response":
         return
     service = state.resource_type.removeprefix("aws-sdk:")
-    operation = _operation(_SERVICES.get(service, service), state.action)
+    operation = _operation(service, state.action)
     if operation is None or operation.output_shape is None:
         return
     skipped = {"Payload"} if (service, state.action) == ("lambda", "invoke") else set()
@@ -61,14 +54,16 @@ def check_result(state: Task, result: JSON, *, mode: str) -> None:
 @lru_cache(maxsize=64)
 def _operation(service: str, action: str) -> OperationModel | None:
     # Loaded only by who tests a state with a mock: the engine itself needs no models.
-    from botocore.exceptions import UnknownServiceError
     from botocore.loaders import Loader
     from botocore.model import OperationNotFoundError, ServiceModel
 
+    client = client_name(service)
+    if client is None:
+        return None
     try:
-        description = Loader().load_service_model(service, "service-2")
-        return ServiceModel(description, service).operation_model(action[:1].upper() + action[1:])
-    except (UnknownServiceError, OperationNotFoundError):
+        description = Loader().load_service_model(client, "service-2")
+        return ServiceModel(description, client).operation_model(action[:1].upper() + action[1:])
+    except OperationNotFoundError:
         return None
 
 

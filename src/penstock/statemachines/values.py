@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from penstock.errors import UnwritableValueError
+
 JSON: TypeAlias = object
 """A decoded JSON value: None, bool, int, float, str, list or dict with str keys."""
 
@@ -20,8 +22,24 @@ _encode = msgspec.json.Encoder().encode
 
 
 def compact(value: JSON) -> str:
-    """The value as JSON text without spaces, as Step Functions writes payloads."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """The value as JSON text without spaces, as Step Functions writes payloads.
+
+    Raises:
+        UnwritableValueError: it is nested deeper than JSON is written here (about 1,000 levels), or a number in it
+            has more than 4,300 digits.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (RecursionError, ValueError) as error:
+        raise UnwritableValueError("the value is nested too deeply, or a number in it is too long") from error
+
+
+def shown(value: JSON) -> str:
+    """The value as a message shows it: compact JSON text, or a word on why there is none."""
+    try:
+        return compact(value)
+    except UnwritableValueError as error:
+        return f"({error.what})"
 
 
 def size_bytes(value: JSON) -> int:
@@ -31,8 +49,8 @@ def size_bytes(value: JSON) -> int:
     except UnicodeEncodeError:
         # A lone surrogate, which JSON may escape (`"\\ud800"`) and UTF-8 cannot hold.
         return len(compact(value).encode(errors="surrogatepass"))
-    except RecursionError:
-        # Nested deeper than JSON is read anywhere: larger than any limit.
+    except (RecursionError, ValueError):
+        # Nested deeper than JSON is read anywhere, or a number of thousands of digits: larger than any limit.
         return sys.maxsize
 
 

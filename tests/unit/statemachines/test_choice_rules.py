@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.errors import DefinitionError
 from penstock.statemachines.choice_rules import COMPARISONS, TYPE_TESTS, parse_choice
@@ -130,3 +132,35 @@ def test_comparisons_never_raise(value: object, other: object) -> None:
         assert compare(value, other) in (True, False)
     for test in TYPE_TESTS.values():
         assert test(value) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "pattern", "expected"),
+    [
+        ("", "*", True),
+        ("", "", True),
+        ("ab", "a*b", True),
+        ("a", "a*a", False),
+        ("abab", "*ab", True),
+        ("abcb", "a*b*cb", True),
+        ("abc", "*b", False),
+        ("x\ny", "x*y", True),
+        ("a\\", "a\\\\", True),
+        ("a\\", "a\\", True),
+        ("a**", "a\\*\\*", True),
+        ("a" * 100_000, "*a*a*a*a*a*a*a*a*b", False),
+        ("a" * 100_000 + "b", "*a*a*a*a*a*a*a*a*b", True),
+    ],
+)
+def test_stars_match_any_text(value: str, pattern: str, expected: bool) -> None:
+    """However many stars there are, the time is that of reading the text: no choice is taken back."""
+    assert holds({"Variable": "$", "StringMatches": pattern}, value) is expected
+
+
+@given(st.text("ab*\\", max_size=8), st.text("ab", max_size=10))
+def test_stars_mean_what_a_regular_expression_says(pattern: str, value: str) -> None:
+    """The same texts match as with `.*` for each star."""
+    parts = re.findall(r"\\.|[^\\]|\\$", pattern)
+    source = "".join(".*" if part == "*" else re.escape(part[-1]) for part in parts)
+    expected = re.fullmatch(source, value, re.DOTALL) is not None
+    assert holds({"Variable": "$", "StringMatches": pattern}, value) is expected

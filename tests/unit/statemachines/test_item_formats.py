@@ -151,3 +151,47 @@ def test_the_rows_of_a_parquet_object_are_items() -> None:
     ]
     with pytest.raises(ItemFormatError, match="no Parquet"):
         list(decode_items({"InputType": "PARQUET"}, [b"a,b\n"]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("JSONL", "[" * 100_000 + "]" * 100_000),
+        ("JSONL", "1" * 5_000),
+        ("JSONL", "NaN"),
+        ("JSONL", "[Infinity]"),
+        ("JSON", "[NaN]"),
+        ("JSON", "[-Infinity]"),
+        ("JSON", "[" * 100_000 + "]" * 100_000),
+    ],
+)
+def test_what_json_does_not_have_is_refused(kind: str, text: str) -> None:
+    """Depth without end, numbers without end and NaN are errors of the format, nothing else."""
+    with pytest.raises(ItemFormatError, match="not JSON"):
+        decode({"InputType": kind}, text, piece=1_000)
+
+
+CSV: dict[str, object] = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1_000_000])
+def test_a_carriage_return_ends_a_row_too(piece: int) -> None:
+    """Alone or with a line feed; within quotes it is text."""
+    text = 'a,b\r1,2\r\n3,"x\ry\r\nz"\r\r5,6\n'
+    assert decode(CSV, text, piece) == [
+        {"a": "1", "b": "2"},
+        {"a": "3", "b": "x\ry\r\nz"},
+        {"a": "5", "b": "6"},
+    ]
+
+
+def test_a_csv_field_may_be_as_large_as_a_payload() -> None:
+    """Python's own limit is half of that."""
+    assert decode(CSV, f"a,b\n{'x' * 200_000},2\n", 50_000) == [{"a": "x" * 200_000, "b": "2"}]
+
+
+def test_csv_headers_have_a_limit() -> None:
+    """Developer Guide, "ItemReader (Map)": 10 KiB."""
+    assert decode(CSV, f"{'a' * 10_238},b\n1,2\n", 50_000) == [{"a" * 10_238: "1", "b": "2"}]
+    with pytest.raises(ItemFormatError, match="10 KiB"):
+        decode(CSV, f"{'a' * 10_239},b\n1,2\n", 50_000)

@@ -51,7 +51,7 @@ def _inventory_items(manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
         format_, schema = described["fileFormat"], described["fileSchema"]
         bucket = described["destinationBucket"].removeprefix("arn:aws:s3:::")
         keys = [str(file["key"]) for file in described["files"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ItemFormatError("The object is not the manifest of an S3 Inventory.") from error
     if format_ != "CSV":
         raise ItemFormatError(
@@ -59,8 +59,11 @@ def _inventory_items(manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
         )
     columns = [name.strip() for name in schema.split(",")]
     for key in keys:
-        for row in csv.reader(_lines(_plain(get(bucket, key)))):
-            yield dict(zip(columns, row, strict=False))
+        try:
+            for row in csv.reader(_lines(_plain(get(bucket, key)))):
+                yield dict(zip(columns, row, strict=False))
+        except csv.Error as error:
+            raise ItemFormatError(f"The object {key} of the S3 Inventory is not CSV: {error}") from error
 
 
 def _plain(pieces: Iterable[bytes]) -> Iterator[bytes]:

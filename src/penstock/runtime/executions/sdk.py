@@ -1,9 +1,10 @@
 """API calls of tasks through boto3's own models: the `aws-sdk` integrations and the optimized ones.
 
 Source: Step Functions, "Learning to use AWS service SDK integrations": the action is the API's name with a
-small first letter, parameters and answers are in PascalCase. Errors are those that were recorded on AWS:
-`aws-sdk` names them as the AWS SDK for Java 2 does (`DynamoDb.ResourceNotFoundException`), the optimized
-integrations as its first version (`DynamoDB.AmazonDynamoDBException`).
+small first letter, parameters and answers are in PascalCase; services have the names of the models' `serviceId`.
+Errors are those that were recorded on AWS: `aws-sdk` names them as the AWS SDK for Java 2 does
+(`DynamoDb.ResourceNotFoundException`), the optimized integrations as its first version
+(`DynamoDB.AmazonDynamoDBException`).
 """
 
 from __future__ import annotations
@@ -14,15 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Protocol, cast
 
+from penstock.statemachines.service_names import client_name
 from penstock.statemachines.values import JSON, compact
-
-CLIENT_NAMES: Final = {
-    "sfn": "stepfunctions",
-    "states": "stepfunctions",
-    "cloudwatchlogs": "logs",
-    "eventbridge": "events",
-    "eventbridgescheduler": "scheduler",
-}
 
 _OPTIMIZED: Final = {
     "dynamodb": ("DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException"),
@@ -102,9 +96,16 @@ def call_api(make_client: MakeClient, resource_type: str, action: str, parameter
 
 
 def client_of(make_client: MakeClient, resource_type: str) -> Client:
-    """The boto3 client of an integration."""
+    """The boto3 client of an integration.
+
+    Raises:
+        SdkRefusedError: there is no such service.
+    """
     service = resource_type.removeprefix("aws-sdk:")
-    return make_client(CLIENT_NAMES.get(service, service))
+    name = client_name(service)
+    if name is None:
+        raise SdkRefusedError("States.Runtime", f"{service} is no service that Step Functions can call")
+    return make_client(name)
 
 
 def sdk_metadata(request_id: str, *, status: int = 200) -> dict[str, JSON]:
@@ -176,6 +177,7 @@ def _to_boto(shape: _Shape | None, value: object, *, texts: bool) -> object:
     match shape.type_name, value:
         case "structure", Mapping():
             by_lower = {name.lower(): name for name in shape.members}
+            by_lower.setdefault("equalsvalue", by_lower.get("equals", "EqualsValue"))
             named = {by_lower.get(str(name).lower(), str(name)): part for name, part in value.items()}
             return {
                 name: _to_boto(shape.members.get(name), part, texts=texts) for name, part in named.items()
@@ -199,7 +201,7 @@ def _from_boto(shape: _Shape | None, value: object) -> JSON:
     match shape.type_name, value:
         case "structure", Mapping():
             return {
-                _pascal(str(name)): _from_boto(shape.members.get(str(name)), part)
+                _shown_name(str(name)): _from_boto(shape.members.get(str(name)), part)
                 for name, part in value.items()
             }
         case "list", list():
@@ -255,6 +257,11 @@ class _ServiceModel(Protocol):
 class _Meta(Protocol):
     @property
     def service_model(self) -> _ServiceModel: ...
+
+
+def _shown_name(name: str) -> str:
+    """ "API fields for equals will be referred to as EqualsValue" (Developer Guide)."""
+    return "EqualsValue" if name in ("Equals", "equals") else _pascal(name)
 
 
 def _pascal(name: str) -> str:
