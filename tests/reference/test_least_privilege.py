@@ -47,7 +47,7 @@ OPTIONS = {"group_by": "region", "sum": "amount"}
 
 
 def process_files(run: Embedded, folder: Path) -> None:
-    """Files that are good, packed, broken and gone; and the jobs API."""
+    """Files that are good, packed, broken and gone; a message that is none; and the jobs API."""
     for name, content in (
         ("rows.csv", b"region,amount\nnorth,1\nsouth,many\n"),
         ("rows.csv.gz", gzip.compress(b"region,amount\nnorth,1\n")),
@@ -56,6 +56,7 @@ def process_files(run: Embedded, folder: Path) -> None:
         source = folder / name
         source.write_bytes(content)
         run.upload_to_entry(source, options=OPTIONS)
+    run.queues.send("file-events", "no event of S3's")
     run.run_until_idle()
     _start_for_what_is_gone(run)
     for bucket in ("penstock-uploads", "penstock-results"):
