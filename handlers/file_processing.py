@@ -212,7 +212,7 @@ def _totals_of(s3: S3Port, asked: ChunkInput, reject: Reject) -> tuple[Totals, b
 
 def add_csv(s3: S3Port, chunk: ByteRange, report: Report, reject: Reject) -> tuple[Totals, bool]:
     """Add up the rows of a CSV chunk; return the totals, and whether quotes were seen."""
-    totals = Totals(report.grouping_places, report.measure_places)
+    totals = Totals(report.grouping_places, report.measure_places, lenient=report.chosen)
     columns, add = report.column_count, totals.add
     rows = CsvChunk(s3, chunk, columns=columns, reject=reject, fmt=report.csv)
     for batch in rows.batches():
@@ -232,7 +232,7 @@ def add_json_lines(s3: S3Port, chunk: ByteRange, report: Report, reject: Reject)
     names = sorted({name for columns in report.groupings for name in columns} | set(report.measures))
     place = {name: at for at, name in enumerate(names)}
     groupings = [tuple(place[name] for name in columns) for columns in report.groupings]
-    totals = Totals(groupings, [place[name] for name in report.measures])
+    totals = Totals(groupings, [place[name] for name in report.measures], lenient=report.chosen)
     values = JsonLinesChunk(s3, chunk, dict[str, Any], reject=reject, float_hook=Decimal)
     for value in values:
         try:

@@ -50,6 +50,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         groupings: each a tuple of columns; the empty one is the total over all rows.
         grouping_places, measure_places: where those columns stand in a row of a CSV file.
         column_count: how many columns a CSV file has.
+        chosen: nobody has asked for the measures; they are the columns whose first rows have numbers. A value that
+            is none counts as missing there, where in a column that was asked for it rejects its row.
     """
 
     file_format: FileFormat
@@ -58,6 +60,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     grouping_places: tuple[tuple[int, ...], ...] = ()
     measure_places: tuple[int, ...] = ()
     column_count: int = 0
+    chosen: bool = False
     csv: CsvFormat = CsvFormat()
 
 

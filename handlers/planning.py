@@ -71,8 +71,8 @@ def report_of(s3: S3Port, bucket: str, key: str, *, size_bytes: int, etag: str, 
     if size_bytes == 0:
         raise ChunkingError("the file is empty", at=at, fix="upload a file with a header and rows")
     fmt = CsvFormat(delimiter=_delimiter(options))
-    file_format = _format_of(key.removesuffix(".gz"), options)
-    if key.endswith(".gz"):
+    file_format = _format_of(key, options)
+    if is_gzip(key):
         sample, complete = unpacked_beginning(s3, bucket, key, etag, SAMPLE_BYTES)
         if not sample:
             raise ChunkingError("the file is empty", at=at, fix="upload a file with a header and rows")
@@ -97,7 +97,8 @@ def report_of(s3: S3Port, bucket: str, key: str, *, size_bytes: int, etag: str, 
     measures = _measures(options, columns, values, groupings)
     if file_format == "jsonl" and complete:
         _check_members(groupings, measures, columns, at)
-    report = Report(file_format=file_format, groupings=groupings, measures=measures, csv=fmt)
+    chosen = not options.sum and measures != FLIGHT_MEASURES
+    report = Report(file_format=file_format, groupings=groupings, measures=measures, csv=fmt, chosen=chosen)
     if file_format == "csv":
         report = _placed(report, columns, at)
     if len(msgspec.json.encode(report)) > REPORT_LIMIT_BYTES:
@@ -142,7 +143,7 @@ def plan_chunks(
     """Cut the file: by offset, or (gzip, quoted newlines) by reading it once."""
     chunk_bytes = max(1, int(float(options.chunk_mb) * 1024 * 1024))
     exactly = is_exact(options, report)
-    if key.endswith(".gz"):
+    if is_gzip(key):
         return split_gzip(
             s3,
             bucket,
@@ -263,9 +264,15 @@ def _sampled_objects(sample: bytes, at: str) -> tuple[list[str], list[list[str]]
     ]
 
 
+def is_gzip(key: str) -> bool:
+    """Whether a file is packed, by its name."""
+    return key.casefold().endswith(".gz")
+
+
 def _format_of(key: str, options: Options) -> FileFormat:
+    name = key.casefold().removesuffix(".gz")
     if options.format == "jsonl" or (
-        options.format == "auto" and key.endswith((".jsonl", ".ndjson", ".json"))
+        options.format == "auto" and name.endswith((".jsonl", ".ndjson", ".json"))
     ):
         return "jsonl"
     return "csv"

@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-MISSING: Final = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"})
+MISSING: Final = frozenset({"", "na", "n/a", "nan", "null", "none"})
+"""In any case of letters."""
 
 FINEST_GROUPS: Final = 50_000
 """How many groups of all columns together are held before they are added to the groupings."""
@@ -49,12 +50,16 @@ class Totals:
     Args:
         groupings: for each, the places of its columns in a row.
         measures: the places of the columns that are added up.
+        lenient: a value that is no number counts as missing, and its row counts.
     """
 
-    def __init__(self, groupings: Sequence[tuple[int, ...]], measures: Sequence[int]) -> None:
+    def __init__(
+        self, groupings: Sequence[tuple[int, ...]], measures: Sequence[int], *, lenient: bool = False
+    ) -> None:
         self.groupings = tuple(groupings)
         self.measures = tuple(measures)
         self.rows = 0
+        self._lenient = lenient
         self._groups: list[dict[Key, Group]] = [{} for _ in self.groupings]
         columns = sorted({place for places in self.groupings for place in places})
         self._finest: dict[Key, Group] = {}
@@ -94,7 +99,12 @@ class Totals:
         self.rows += 1
 
     def _number(self, text: str) -> Number | None:
-        number = number_of(text)
+        try:
+            number = number_of(text)
+        except BadValueError:
+            if not self._lenient:
+                raise
+            number = None
         if len(self._numbers) < 100_000:
             self._numbers[text] = number
         return number
@@ -143,7 +153,7 @@ def number_of(text: str) -> Number | None:
     Raises:
         BadValueError: it is neither.
     """
-    if text in MISSING:
+    if text.casefold() in MISSING:
         return None
     if len(text) > LONGEST_NUMBER or not text.isascii() or "_" in text:  # Python would read 1_000 as a number
         raise BadValueError(f"{text[:50]!r} is not a number that can be added up")

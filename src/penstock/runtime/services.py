@@ -266,5 +266,5 @@ def unanswered(service: str, operation: str, *, because: str | None = None) -> U
     return UnansweredOperationError(
         f"the embedded target does not answer {service}:{operation}{detail}",
         at=f"boto3 call {service}.{operation}",
-        fix="run this part against LocalStack (--target with an endpoint URL) or on aws; both answer it",
+        fix="deploy the pipeline to LocalStack (penstock localstack up, penstock deploy --endpoint-url) or to AWS",
     )

@@ -288,6 +288,32 @@ def test_groupings_of_one_file_name_are_refused(group_by: str) -> None:
         _report(b"a,b,a_b,x/y,x_y,v\n1,2,3,4,5,6\n", "f.csv", group_by=group_by)
 
 
+def test_a_column_that_nobody_asked_for_rejects_no_row(plan: Plan) -> None:
+    """A later value that is no number counts as missing; in a column that was asked for, it rejects its row."""
+    content = b"k,code,n\n" + b"a,1,1\n" * 5000 + b"b,x7,1\nb,n/a,2\n"
+    job = plan(content, group_by="k")
+    job.process()
+    assert job.merge().rejected == 0
+    assert job.result("by_k.csv") == [
+        "k,rows,count_code,sum_code,count_n,sum_n",
+        "a,5000,5000,5000,5000,5000",
+        "b,2,0,0,2,3",
+    ]
+    asked = plan(content, group_by="k", sum="code")
+    asked.process()
+    assert asked.merge().rejected == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "file_format"), [("F.CSV.GZ", "csv"), ("f.JSONL", "jsonl"), ("f.Json.gz", "jsonl")]
+)
+def test_endings_are_read_in_any_case(key: str, file_format: str) -> None:
+    """A file that was named elsewhere is what its ending says."""
+    content = b'{"k": 1}\n' if file_format == "jsonl" else b"k,v\na,1\n"
+    packed = gzip.compress(content) if key.casefold().endswith(".gz") else content
+    assert _report(packed, key).file_format == file_format
+
+
 def test_a_column_s_name_is_no_path() -> None:
     """Its slashes are not those of a key."""
     assert results_name(("x/../../etc",)) == "by_x_.._.._etc"
