@@ -14,6 +14,7 @@ imports     importing a project's own modules
 from penstock.handlers.http.routing import Cors
 from penstock.pipelines.http_api import HttpApi, HttpRoute, IamAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
     Access,
     Arn,
@@ -67,6 +68,7 @@ __all__ = [
     "LambdaAuthorizer",
     "Named",
     "Part",
+    "Pipe",
     "Pipeline",
     "Queue",
     "QueueMapping",

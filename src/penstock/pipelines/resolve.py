@@ -15,6 +15,7 @@ from pathlib import Path
 
 from penstock.errors import DeclarationError, DefinitionError
 from penstock.pipelines.graph import Graph
+from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
     Arn,
     Bucket,
@@ -122,6 +123,11 @@ def _(resource: EventBus, target: Target) -> str:
 def _(resource: EventRule, target: Target) -> str:
     bus = "" if resource.bus is None else f"{name_of(resource.bus, target)}/"
     return _regional("events", f"rule/{bus}{name_of(resource, target)}", target)
+
+
+@_arn.register(Pipe)
+def _(resource: Pipe, target: Target) -> str:
+    return _regional("pipes", f"pipe/{name_of(resource, target)}", target)
 
 
 @_arn.register(Topic)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
 
 from penstock.errors import UsageError
-from penstock.pipelines import Bucket, Pipeline, Table
+from penstock.pipelines import Bucket, Pipeline, Queue, Table
 from penstock.pipelines.iam import Policy
 from penstock.pipelines.imports import enter_project
 from penstock.pipelines.resolve import arn_of, name_of
@@ -51,10 +51,16 @@ from penstock.runtime.journal_events import (
     RunResumed,
     RunStarted,
 )
+from penstock.runtime.mappings.ports import RunsBatches
 from penstock.runtime.mappings.queue_mapping import QueueMapping as RunningQueueMapping
+from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
 from penstock.runtime.mappings.stream_mapping import StreamMapping as RunningStreamMapping
+from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.notifications import Notifications
+from penstock.runtime.pipes.settings import pipe_settings, queue_reader, stream_reader
+from penstock.runtime.pipes.worker import PipeWorker
+from penstock.runtime.pipes.worker import Ports as PipePorts
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.queues.service import SqsService
 from penstock.runtime.roles import authority_of
@@ -221,33 +227,65 @@ class Embedded:
         }
         self.router.services.update(services)
         self._stream_mappings = [
-            RunningStreamMapping(
-                one,
-                streams=self.streams,
-                functions=self.functions,
-                queues=self.queues,
-                scheduler=scheduler,
-                journal=self.journal,
-                ids=ids,
-                put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
-                guard=guard,
-            )
+            self._stream_mapping(one, self.functions, ids, guard)
             for one in settings.stream_mapping_settings(pipeline)
         ]
+        concurrency = VIRTUAL_CONCURRENCY if virtual else self.workers
         self._mappings = [
-            RunningQueueMapping(
-                one,
-                queues=self.queues,
-                functions=self.functions,
-                scheduler=scheduler,
-                journal=self.journal,
-                guard=guard,
-            )
-            for one in settings.mapping_settings(
-                pipeline, concurrency=VIRTUAL_CONCURRENCY if virtual else self.workers
-            )
+            self._queue_mapping(one, self.functions, guard)
+            for one in settings.mapping_settings(pipeline, concurrency=concurrency)
         ]
+        self._make_pipes(topics, ids, concurrency, guard)
         self._clients: dict[str, Client] = {}
+
+    def _make_pipes(self, topics: Topics, ids: Ids, concurrency: int, guard: Guard) -> None:
+        """A pipe reads as a mapping does, and gives its batches to a worker instead of a function."""
+        ports = PipePorts(
+            queues=self.queues,
+            streams=self.streams,
+            functions=self.functions,
+            executions=self.step_functions,
+            buses=self._buses,
+            topics=topics,
+            faults=self.faults,
+            scheduler=self.scheduler,
+            ids=ids,
+        )
+        for pipe, one in pipe_settings(self.pipeline):
+            worker = PipeWorker(one, ports)
+            if isinstance(pipe.source, Queue):
+                reader = queue_reader(pipe, pipe.source, concurrency=concurrency)
+                self._mappings.append(self._queue_mapping(reader, worker, guard))
+            else:
+                stream = stream_reader(pipe, self.pipeline)
+                self._stream_mappings.append(self._stream_mapping(stream, worker, ids, guard))
+
+    def _queue_mapping(
+        self, one: QueueMappingSettings, functions: RunsBatches, guard: Guard
+    ) -> RunningQueueMapping:
+        return RunningQueueMapping(
+            one,
+            queues=self.queues,
+            functions=functions,
+            scheduler=self.scheduler,
+            journal=self.journal,
+            guard=guard,
+        )
+
+    def _stream_mapping(
+        self, one: StreamMappingSettings, functions: RunsBatches, ids: Ids, guard: Guard
+    ) -> RunningStreamMapping:
+        return RunningStreamMapping(
+            one,
+            streams=self.streams,
+            functions=functions,
+            queues=self.queues,
+            scheduler=self.scheduler,
+            journal=self.journal,
+            ids=ids,
+            put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
+            guard=guard,
+        )
 
     def _make_invoker(self, *, virtual: bool) -> Invoker:
         enter_project(self.pipeline.root)

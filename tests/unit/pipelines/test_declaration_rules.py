@@ -29,6 +29,7 @@ from penstock.pipelines import (
     HttpRoute,
     Named,
     Part,
+    Pipe,
     Pipeline,
     Queue,
     QueueMapping,
@@ -209,6 +210,9 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     ],
     "PL801": lambda: [HttpApi("api", {"jobs": Function("f", "handlers.nowhere.handle")})],
     "PL802": lambda: [HttpApi("api", {"GET /": HttpRoute(Function("f", "json.dumps"), scopes=("read",))})],
+    "PL901": lambda: [Pipe("p", Queue("q"), to=Topic("t"), batch_size=11)],
+    "PL902": lambda: [Pipe("p", Queue("q"), to=Topic("t"), input_template="<body>")],
+    "PL903": lambda: [Pipe("p", Queue("q"), to=Stream("s"))],
     "PL803": lambda: [HttpApi("api", {"GET /": Function("f", on_message)})],
 }
 

@@ -12,6 +12,7 @@
     task_data    PL6xx  what their tasks hand to functions, and what comes back
     rules        PL7xx  EventBridge's rules, SNS's topics and subscriptions
     apis         PL8xx  HTTP APIs and their routes
+    pipes        PL9xx  EventBridge's pipes
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from penstock.pipelines.checks import (
     functions,
     mappings,
     names,
+    pipes,
     queues,
     rules,
     task_data,
@@ -45,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     *task_data.RULES,
     *rules.RULES,
     *apis.RULES,
+    *pipes.RULES,
 )
 
 

@@ -10,6 +10,7 @@ from penstock.handlers.spec import HandlerSpec, Source
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph, references
 from penstock.pipelines.imports import handler_of
+from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
     BucketNotification,
     EventRule,
@@ -186,6 +187,9 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     for subscription in graph.of(Subscription):
         if isinstance(subscription.to, Function) and subscription.to.name == function.name:
             yield subscription, (Source.SNS, Source.S3)
+    for pipe in graph.of(Pipe):
+        if any(isinstance(one, Function) and one.name == function.name for one in (pipe.enrichment, pipe.to)):
+            yield pipe, (Source.TASK,)
     for machine in graph.of(StateMachine):
         if any(graph.follow(reference.to) == function for reference in references(machine)):
             yield machine, (Source.TASK,)
@@ -203,6 +207,8 @@ def _invoking(part: Part) -> str:
         return f'the rule "{part.name}" has it as a target'
     if isinstance(part, Subscription):
         return f'it is subscribed to the topic "{part.topic.name}"'
+    if isinstance(part, Pipe):
+        return f'the pipe "{part.name}" gives it lists of records'
     if isinstance(part, StateMachine):
         return f'the state machine "{part.name}" runs it as a task'
     return "something else invokes it"

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph, references
+from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
     Bucket,
     EventBus,
@@ -155,6 +156,11 @@ _FORMS = (
         words="1 to 256 letters, digits, hyphens and underscores (a FIFO topic's name ends with .fifo)",
     ),
     _Form(
+        kind=Pipe,
+        pattern=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
+        words="1 to 64 letters, digits, dots, hyphens and underscores",
+    ),
+    _Form(
         kind=EventRule,
         pattern=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
         words="1 to 64 letters, digits, dots, hyphens and underscores",
@@ -210,6 +216,11 @@ _RANGES = (
     _Range(kind=StreamMapping, field="maximum_retry_attempts", low=0, high=10_000, also=-1),
     _Range(kind=StreamMapping, field="maximum_record_age_seconds", low=60, high=604_800, also=-1),
     _Range(kind=StreamMapping, field="tumbling_window_seconds", low=0, high=900),
+    _Range(kind=Pipe, field="batch_size", low=1, high=10_000),
+    _Range(kind=Pipe, field="batching_window_seconds", low=0, high=300),
+    _Range(kind=Pipe, field="parallelization_factor", low=1, high=10),
+    _Range(kind=Pipe, field="maximum_retry_attempts", low=0, high=10_000, also=-1),
+    _Range(kind=Pipe, field="maximum_record_age_seconds", low=60, high=604_800, also=-1),
 )
 
 

@@ -15,14 +15,16 @@ from penstock.pipelines.iam.functions import function_statements
 from penstock.pipelines.iam.machines import machine_statements
 from penstock.pipelines.iam.matching import Allowed, concrete
 from penstock.pipelines.iam.needs import Need
+from penstock.pipelines.iam.pipes import pipe_statements
 from penstock.pipelines.iam.rules import rule_statements
 from penstock.pipelines.iam.seen import NOTHING_SEEN, Seen, templated
 from penstock.pipelines.iam.statements import Statement, merged
 from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resolve import name_of
 from penstock.pipelines.resources import EventRule, Function, StateMachine
 
-HasRole = Function | StateMachine | EventRule
+HasRole = Function | StateMachine | EventRule | Pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Policy:
     roles: tuple[Role, ...]
 
 
-_KINDS: Final = {Function: "function", StateMachine: "state machine", EventRule: "rule"}
+_KINDS: Final = {Function: "function", StateMachine: "state machine", EventRule: "rule", Pipe: "pipe"}
 
 
 def caller_of(resource: HasRole) -> str:
@@ -84,6 +86,8 @@ def caller_of(resource: HasRole) -> str:
             return f"stateMachine/{name_of(resource)}"
         case EventRule():
             return f"rule/{name_of(resource)}"
+        case Pipe():
+            return f"pipe/{name_of(resource)}"
 
 
 def _declared(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, ...]:
@@ -94,6 +98,8 @@ def _declared(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, .
             return machine_statements(resource, graph, stage)
         case EventRule():
             return rule_statements(resource, stage)
+        case Pipe():
+            return pipe_statements(resource, graph, stage)
 
 
 def role_statements(

@@ -10,9 +10,11 @@ from penstock.errors import DeclarationError
 from penstock.pipelines.http_api import HttpApi
 from penstock.pipelines.iam import read_seen
 from penstock.pipelines.pipeline import Pipeline
+from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.plan.compute import add_alarms, add_function, add_machine
 from penstock.pipelines.plan.http import add_api
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
+from penstock.pipelines.plan.pipes import add_pipe
 from penstock.pipelines.plan.planning import Planning, code_key_parameter
 from penstock.pipelines.plan.storage import add_bucket, add_stream, add_table
 from penstock.pipelines.resources import (
@@ -48,6 +50,7 @@ _add.register(StateMachine, lambda resource, planning: add_machine(planning, res
 _add.register(EventBus, lambda resource, planning: add_bus(planning, resource))
 _add.register(EventRule, lambda resource, planning: add_rule(planning, resource))
 _add.register(HttpApi, lambda resource, planning: add_api(planning, resource))
+_add.register(Pipe, lambda resource, planning: add_pipe(planning, resource))
 _add.register(Topic, lambda resource, planning: add_topic(planning, resource))
 
 

@@ -97,6 +97,8 @@ class Letter:
         """Why it is here, as far as it says."""
         found = self.fields()["body"]
         context = found.get("requestContext") if isinstance(found, dict) else None
+        if isinstance(found, dict) and _is_of_a_pipe(found):
+            return str(found["context"]["condition"])
         if isinstance(context, dict):
             return f"{context.get('condition')} after {context.get('approximateInvokeCount')} invocations"
         if "Reason" in self.attributes:
@@ -173,12 +175,20 @@ def _letter(queue: str, message: Mapping[str, Any]) -> Letter:
     )
 
 
+def _is_of_a_pipe(document: Mapping[str, Any]) -> bool:
+    """Whether a pipe tells of records that it has given up."""
+    context = document.get("context")
+    return isinstance(context, dict) and "partnerResourceArn" in context and "condition" in context
+
+
 def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str]) -> Origin | None:
     try:
         document = json.loads(body)
     except ValueError:
         document = None
-    if isinstance(document, dict) and isinstance(document.get("requestContext"), dict):
+    if isinstance(document, dict) and (
+        isinstance(document.get("requestContext"), dict) or _is_of_a_pipe(document)
+    ):
         info = document.get("KinesisBatchInfo") or document.get("DDBStreamBatchInfo")
         if isinstance(info, dict):
             return FromStream(

@@ -17,10 +17,10 @@ import msgspec
 
 from penstock.pipelines.iam.functions import QUEUE_ACTIONS
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
-from penstock.runtime.functions import Functions
 from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Attribute, BatchDelivered, BatchSettled
+from penstock.runtime.mappings.ports import RunsBatches
 from penstock.runtime.mappings.responses import failed_identifiers
 from penstock.runtime.queues.messages import Message, md5_of_text
 from penstock.runtime.queues.queues import Queues
@@ -59,7 +59,7 @@ class QueueMapping:
         settings: QueueMappingSettings,
         *,
         queues: Queues,
-        functions: Functions,
+        functions: RunsBatches,
         scheduler: Scheduler,
         journal: Journal,
         guard: Guard = EVERYTHING_ALLOWED,

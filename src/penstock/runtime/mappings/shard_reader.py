@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.runtime.functions import THROTTLED, Functions
+from penstock.runtime.functions import THROTTLED
 from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
@@ -34,6 +34,7 @@ from penstock.runtime.journal_events import (
     WindowAdvanced,
 )
 from penstock.runtime.mappings.lanes import Batch, Lane, halves, lane_of
+from penstock.runtime.mappings.ports import RunsBatches
 from penstock.runtime.mappings.responses import failed_identifiers
 from penstock.runtime.mappings.stream_failures import Condition, FailureDestination, GivenUp
 from penstock.runtime.mappings.stream_records import (
@@ -61,7 +62,7 @@ class ReaderPorts:
     """What a reader works with."""
 
     streams: Streams
-    functions: Functions
+    functions: RunsBatches
     scheduler: Scheduler
     journal: Journal
     destination: FailureDestination

@@ -55,6 +55,7 @@ class FailureDestination:
     queue: str | None
     bucket: str | None
     mapping_id: str
+    pipe_arn: str | None = None
     queues: Queues
     put_object: PutObject
     ids: Ids
@@ -68,6 +69,12 @@ class FailureDestination:
             nobody is told, as on Lambda.
         """
         document = failure_document(given_up, stream=stream, function_arn=function_arn, now=now)
+        if self.pipe_arn is not None:
+            # The guide shows no example of what a pipe tells; these members are those that it was seen to send.
+            del document["requestContext"]
+            document.pop("responseContext", None)
+            context = {"partnerResourceArn": self.pipe_arn, "condition": given_up.condition}
+            document = {"context": context, **document}
         function = function_arn.rpartition(":")[2]
         if self.queue is not None:
             need = ("sqs:SendMessage", self.queues.find(self.queue).settings.arn)

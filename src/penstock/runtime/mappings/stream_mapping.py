@@ -14,10 +14,10 @@ import hashlib
 
 from penstock.pipelines.iam.functions import STREAM_ACTIONS, TABLE_STREAM_ACTIONS
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
-from penstock.runtime.functions import Functions
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Checkpointed, Event, WindowAdvanced
+from penstock.runtime.mappings.ports import RunsBatches
 from penstock.runtime.mappings.queue_mapping import refused_to_poll
 from penstock.runtime.mappings.shard_reader import ReaderPorts, ShardReader
 from penstock.runtime.mappings.stream_failures import FailureDestination, PutObject
@@ -41,7 +41,7 @@ class StreamMapping:
         settings: StreamMappingSettings,
         *,
         streams: Streams,
-        functions: Functions,
+        functions: RunsBatches,
         queues: Queues,
         scheduler: Scheduler,
         journal: Journal,
@@ -63,6 +63,7 @@ class StreamMapping:
                 queue=settings.on_failure_queue,
                 bucket=settings.on_failure_bucket,
                 mapping_id=mapping_id(settings.name),
+                pipe_arn=settings.pipe_arn,
                 queues=queues,
                 put_object=put_object,
                 ids=ids,

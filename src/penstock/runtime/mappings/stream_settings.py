@@ -20,6 +20,7 @@ class StreamMappingSettings:
         starting_timestamp: epoch seconds, with `AT_TIMESTAMP`.
         wanted: filter criteria; None lets everything through. What is filtered out counts as done.
         on_failure_queue, on_failure_bucket: at most one is set.
+        pipe_arn: of the pipe that reads, if it is none of Lambda's mappings.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StreamMappingSettings:
     on_failure_queue: str | None = None
     on_failure_bucket: str | None = None
     wanted: Wanted | None = None
+    pipe_arn: str | None = None
 
     @property
     def windowed(self) -> bool:

@@ -25,6 +25,7 @@ from penstock.pipelines import (
     Key,
     Named,
     Part,
+    Pipe,
     Pipeline,
     Queue,
     QueueMapping,
@@ -39,6 +40,7 @@ from penstock.pipelines import (
     Topic,
     Url,
     http_api,
+    pipes,
     resources,
 )
 from penstock.pipelines.http_api import HttpRoute, IamAuthorizer, JwtAuthorizer, LambdaAuthorizer
@@ -57,6 +59,7 @@ QUEUE, OTHER_QUEUE = (
     Queue("one", visibility_timeout_seconds=600),
     Queue("two", visibility_timeout_seconds=600),
 )
+OTHER_STREAM = Stream("copies")
 LINE = Queue("line.fifo", fifo=True)
 STREAM, TABLE = Stream("clicks"), Table("items", partition_key="id", stream_view_type="NEW_IMAGE")
 FUNCTION, OTHER_FUNCTION = Function("work", HANDLER), Function("rest", HANDLER)
@@ -295,6 +298,47 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "filter_criteria": {"filter_criteria": ({"data": {"a": [1]}},)},
         },
     ),
+    Pipe: (
+        {"name": "tried", "source": STREAM, "to": FUNCTION},
+        {
+            "name": {"name": "other"},
+            "source": {"source": QUEUE},
+            "to": {"to": OTHER_FUNCTION},
+            "enrichment": {"enrichment": OTHER_FUNCTION},
+            "batch_size": {"batch_size": 5},
+            "batching_window_seconds": {"batching_window_seconds": 5},
+            "filter_criteria": {"filter_criteria": ({"data": {"a": [1]}},)},
+            "starting_position": {"starting_position": "LATEST"},
+            "starting_timestamp": (AT, AT | {"starting_timestamp": 2.0}),
+            "parallelization_factor": {"parallelization_factor": 2},
+            "maximum_retry_attempts": {"maximum_retry_attempts": 2},
+            "maximum_record_age_seconds": {"maximum_record_age_seconds": 60},
+            "automatic_bisect": {"automatic_bisect": True},
+            "dead_letter_queue": {"dead_letter_queue": QUEUE},
+            "enrichment_template": (
+                {"enrichment": OTHER_FUNCTION},
+                {"enrichment": OTHER_FUNCTION, "enrichment_template": "<$.data>"},
+            ),
+            "input_template": {"input_template": "<$.data>"},
+            "invocation": {"invocation": "FIRE_AND_FORGET"},
+            "message_group_id": (
+                {"to": LINE, "batch_size": 10, "message_group_id": "a"},
+                {"to": LINE, "batch_size": 10, "message_group_id": "b"},
+            ),
+            "partition_key": (
+                {"to": OTHER_STREAM, "partition_key": "a"},
+                {"to": OTHER_STREAM, "partition_key": "b"},
+            ),
+            "detail_type": (
+                {"to": BUS, "batch_size": 10},
+                {"to": BUS, "batch_size": 10, "detail_type": "Click"},
+            ),
+            "event_source": (
+                {"to": BUS, "batch_size": 10},
+                {"to": BUS, "batch_size": 10, "event_source": "shop"},
+            ),
+        },
+    ),
     HttpApi: (
         {"name": "tried", "routes": {"GET /": FUNCTION}},
         {
@@ -366,7 +410,7 @@ def kinds() -> list[type]:
     """Every dataclass of a declaration."""
     return [
         one
-        for module in (resources, http_api)
+        for module in (resources, http_api, pipes)
         for one in vars(module).values()
         if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__module__ == module.__name__
         if one not in (Part, Resource)
