@@ -12,7 +12,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from penstock.handlers import DynamoDBChange, on_dynamodb_change, on_kinesis_record
-from penstock.pipelines import Bucket, Function, Part, Pipeline, Queue, Stream, StreamMapping, Table
+from penstock.pipelines import (
+    Bucket,
+    Function,
+    Part,
+    Pipeline,
+    Queue,
+    Stream,
+    StreamMapping,
+    Subscription,
+    Table,
+    Topic,
+)
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal_events import RecordsDiscarded, RecordsPut
@@ -77,6 +88,19 @@ def test_records_reach_the_function_in_order(tmp_path: Path) -> None:
         put(run, 4)
         run.run_until_idle()
     assert SEEN == [1, 2, 3, 4]
+
+
+def test_a_topic_is_told_of_what_was_given_up(tmp_path: Path) -> None:
+    """Lambda, "Retain discarded batch records": the metadata, to everybody who is subscribed."""
+    failures, readers = Topic("failures"), Queue("readers")
+    mapping = StreamMapping(STREAM, CLICKS, maximum_retry_attempts=0, on_failure=failures)
+    subscription = Subscription(failures, to=readers, raw_message_delivery=True)
+    with running(tmp_path, mapping, subscription) as run:
+        put(run, 1, bad=1)
+        run.run_until_idle()
+        (message,) = run.queues.find("readers").messages.values()
+    assert json.loads(message.body)["KinesisBatchInfo"]["batchSize"] == 1
+    assert "payload" not in json.loads(message.body)
 
 
 def test_a_poison_record_is_told_of_and_the_others_go_on(tmp_path: Path) -> None:

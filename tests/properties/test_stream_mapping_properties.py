@@ -120,6 +120,7 @@ class Bench:
             journal=self.journal,
             ids=ids,
             put_object=lambda bucket, key, content: None,
+            publish=lambda arn, message: None,
         )
         self.events: list[Event] = list(past)
         self.journal.subscribe(self.events.append)

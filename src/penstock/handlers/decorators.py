@@ -48,6 +48,7 @@ _NAMES = {
     Source.EVENTBRIDGE: "on_event",
     Source.SCHEDULE: "on_schedule",
     Source.TASK: "on_task",
+    Source.LOGS: "on_log_event",
 }
 
 
@@ -169,6 +170,9 @@ on_event: EventDecorator = _decorator(Source.EVENTBRIDGE)
 
 on_schedule: EventDecorator = _decorator(Source.SCHEDULE)
 """The function is given a scheduled event's detail, decoded; or an `EventBridgeEvent[T]`."""
+
+on_log_event: EventDecorator = _decorator(Source.LOGS)
+"""The function is given a log event's message, decoded; or a `LogEvent[T]`."""
 
 on_task: EventDecorator = _decorator(Source.TASK)
 """The function is a Task of a state machine: it is given the task's input, and its result is the output."""

@@ -29,6 +29,7 @@ from penstock.handlers.records import (
     DynamoDBChange,
     EventBridgeEvent,
     KinesisRecord,
+    LogEvent,
     S3Upload,
     SNSMessage,
     SQSMessage,
@@ -60,7 +61,8 @@ def _wrapped(annotation: object, wrapper: type) -> tuple[bool, object]:
 
 def _refuse_others(annotation: object, wrapper: type, at: str) -> None:
     """A record of another source can never be what this source sends."""
-    for other in (S3Upload, SQSMessage, KinesisRecord, DynamoDBChange, SNSMessage, EventBridgeEvent):
+    others = (S3Upload, SQSMessage, KinesisRecord, DynamoDBChange, SNSMessage, EventBridgeEvent, LogEvent)
+    for other in others:
         if other is not wrapper and (annotation is other or get_origin(annotation) is other):
             raise HandlerError(
                 f"{other.__name__} does not come from this source",
@@ -119,6 +121,9 @@ def _attribute(value: object) -> str | bytes:
 
 
 def _kinesis(annotation: object, at: str) -> Open:
+    of_logs, payload = _wrapped(annotation, LogEvent)
+    if of_logs:
+        return _logs_in_kinesis(payload, at)
     wrapped, payload = _wrapped(annotation, KinesisRecord)
     if not wrapped:
         _refuse_others(annotation, KinesisRecord, at)
@@ -137,6 +142,21 @@ def _kinesis(annotation: object, at: str) -> Open:
         if data and data[0] in _PACKED:
             return [decode(part.data) for part in _parts(record)]
         return [decode_text(data)]
+
+    return opened
+
+
+def _logs_in_kinesis(payload: object, at: str) -> Open:
+    """Log events that a subscription has put into a stream: each is a payload of its own."""
+    from penstock.handlers import log_events  # for these handlers only
+
+    check_payload_type(payload, at=at)
+    decode = text_decoder(payload)
+
+    def opened(record: Record) -> list[object]:
+        packed = _base64(_text(_part(record, "kinesis"), "data"), "kinesis.data")
+        found = log_events.events_in(packed, "kinesis.data")
+        return [log_events.log_event(one, decode(log_events.message_of(one))) for one in found]
 
     return opened
 
@@ -272,6 +292,25 @@ def _bus_event(record: Record, detail: object) -> EventBridgeEvent[object]:
     )
 
 
+def _logs(annotation: object, at: str) -> Open:
+    from penstock.handlers import log_events
+
+    wrapped, payload = _wrapped(annotation, LogEvent)
+    if not wrapped:
+        _refuse_others(annotation, LogEvent, at)
+    check_payload_type(payload, at=at)
+    decode = text_decoder(payload)
+
+    def opened(event: Record) -> list[object]:
+        found = log_events.events_of_function(event)
+        decoded = [decode(log_events.message_of(one)) for one in found]
+        if not wrapped:
+            return decoded
+        return [log_events.log_event(one, message) for one, message in zip(found, decoded, strict=True)]
+
+    return opened
+
+
 def _task(annotation: object, at: str) -> Open:
     check_payload_type(annotation, at=at)
     decode = value_decoder(annotation)
@@ -287,6 +326,7 @@ _OPENERS: Mapping[Source, Callable[[object, str], Open]] = {
     Source.EVENTBRIDGE: _event,
     Source.SCHEDULE: _event,
     Source.TASK: _task,
+    Source.LOGS: _logs,
 }
 
 

@@ -5,6 +5,7 @@ Only values are here. `S3Upload` is complete by itself; the others bear the payl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -74,6 +75,22 @@ class KinesisRecord(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     arrived_at: float
     shard_id: str
     stream_arn: str
+
+
+class LogEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One line of a log, from a subscription of CloudWatch Logs; `message` is decoded.
+
+    Attributes:
+        at: in epoch seconds.
+        fields: what a filter pattern with fields took out of the line.
+    """
+
+    message: T
+    id: str
+    at: float
+    log_group: str
+    log_stream: str
+    fields: Mapping[str, str] = {}
 
 
 class DynamoDBChange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ class Source(Enum):
     SCHEDULE = "scheduler"
     TASK = "states"
     HTTP_AUTHORIZATION = "execute-api"
+    LOGS = "logs"
 
 
 class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):

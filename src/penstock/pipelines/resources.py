@@ -381,7 +381,7 @@ class StreamMapping(Part):
     bisect_batch_on_function_error: bool = False
     report_batch_item_failures: bool = True
     tumbling_window_seconds: int | None = None
-    on_failure: Queue | Bucket | Named | None = None
+    on_failure: Queue | Bucket | Topic | Named | None = None
     filter_criteria: Sequence[Mapping[str, object]] = field(default=(), hash=False)
 
 

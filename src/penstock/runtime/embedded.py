@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from penstock.errors import UsageError
 from penstock.pipelines import Bucket, Pipeline, Queue, Table
@@ -82,6 +82,7 @@ from penstock.runtime.streams.service import KinesisService
 from penstock.runtime.streams.streams import Streams
 from penstock.runtime.streams.table_changes import TableChanges
 from penstock.runtime.streams.table_service import TableStreamsService
+from penstock.runtime.streams.time_to_live import TimeToLive
 from penstock.runtime.topics.service import SnsService
 from penstock.runtime.topics.topics import Topics
 from penstock.runtime.workers.inline import InlineInvoker
@@ -171,7 +172,12 @@ class Embedded:
         )
         self.streams = Streams(settings.stream_settings(pipeline), scheduler=scheduler, journal=self.journal)
         table_streams = tuple(settings.table_stream_settings(pipeline))
-        self._table_changes = TableChanges(table_streams, streams=self.streams, scheduler=scheduler)
+        self._table_changes = TableChanges(
+            table_streams,
+            streams=self.streams,
+            scheduler=scheduler,
+            time_to_live=TimeToLive(settings.time_to_live_settings(pipeline), scheduler, self._expire),
+        )
         self._notifications = Notifications(
             settings.notification_rules(pipeline), queues=self.queues, functions=self.functions
         )
@@ -206,7 +212,7 @@ class Embedded:
             deliveries=self._deliveries,
         )
         self.functions.buses = self._buses
-        topics = Topics(
+        self._topics = topics = Topics(
             topics=settings.topic_settings(pipeline),
             subscriptions=settings.subscription_settings(pipeline),
             scheduler=scheduler,
@@ -285,6 +291,7 @@ class Embedded:
             ids=ids,
             put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
             guard=guard,
+            publish=self._topics.publish_text,
         )
 
     def _make_invoker(self, *, virtual: bool) -> Invoker:
@@ -547,6 +554,12 @@ class Embedded:
         return found
 
     # --- Ports --------------------------------------------------------------------------------------------
+
+    def _expire(self, table: str, key: Mapping[str, Mapping[str, object]]) -> None:
+        """Delete an item whose time has passed, as DynamoDB does by itself."""
+        client: Any = self._client("dynamodb")
+        with self._table_changes.expiring():
+            client.delete_item(TableName=table, Key=key)
 
     def _answer(self, call: Call) -> dict[str, object]:
         return self.router.answer(call)

@@ -145,7 +145,8 @@ class Scheduler:
             self._run(self._ready.popleft())
             if done():
                 return
-        self._collect_due(jump=not self._ready)
+        # Once a run is idle, time stands still: what waits in the background must not come at once.
+        self._collect_due(jump=not (self._ready or self.idle))
         if self._virtual is None and not done() and not self.idle:
             self._poll(0.0 if self._ready else self._until_next_timer())
 

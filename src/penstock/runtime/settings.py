@@ -48,6 +48,7 @@ from penstock.runtime.notifications import NotificationRule
 from penstock.runtime.queues.queue import QueueSettings
 from penstock.runtime.streams.streams import StreamSettings
 from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
+from penstock.runtime.streams.time_to_live import TimeToLiveSettings
 from penstock.runtime.topics.topics import SubscriptionSettings, TopicSettings
 from penstock.statemachines import load_definition
 
@@ -158,6 +159,18 @@ def table_stream_settings(pipeline: Pipeline) -> Iterator[TableStreamSettings]:
             )
 
 
+def time_to_live_settings(pipeline: Pipeline) -> Iterator[TimeToLiveSettings]:
+    """Every table of the pipeline whose items expire."""
+    for table in pipeline.of(Table):
+        if table.time_to_live_attribute is not None:
+            keys = (table.partition_key, *([] if table.sort_key is None else [table.sort_key]))
+            yield TimeToLiveSettings(
+                table=name_of(table),
+                attribute=table.time_to_live_attribute,
+                keys=tuple(key if isinstance(key, str) else key.name for key in keys),
+            )
+
+
 def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSettings]:
     """Every stream mapping of the pipeline."""
     for mapping in pipeline.of(StreamMapping):
@@ -178,6 +191,7 @@ def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSetting
             tumbling_window_seconds=mapping.tumbling_window_seconds,
             on_failure_queue=name_of(target) if isinstance(target, Queue) else None,
             on_failure_bucket=name_of(target) if isinstance(target, Bucket) else None,
+            on_failure_topic=arn_of(target) if isinstance(target, Topic) else None,
             wanted=_wanted(
                 mapping.filter_criteria, "kinesis" if isinstance(mapping.stream, Stream) else "dynamodb"
             ),

@@ -72,6 +72,7 @@ class StreamScenario:
             journal=self.world.journal,
             ids=self.world.ids,
             put_object=self.world.put_object,
+            publish=lambda arn, message: None,
         )
         self.world.replay()
         for event in self.world.past:

@@ -58,6 +58,18 @@ def test_a_turn_is_followed_by_the_hook() -> None:
     assert len(turns) == 3
 
 
+def test_time_stands_still_once_a_run_is_idle() -> None:
+    """What waits in the background does not come because something else was done just now."""
+    clock, done = VirtualClock(), list[str]()
+    scheduler = Scheduler(clock)
+    scheduler.call_at(VIRTUAL_START + 3600, lambda: done.append("background"), background=True)
+    scheduler.call_soon(lambda: done.append("now"))
+    scheduler.run_until_idle()
+    assert (done, clock.now()) == (["now"], VIRTUAL_START)
+    scheduler.run_for(3600)
+    assert done == ["now", "background"]
+
+
 def test_files_are_watched_in_real_time() -> None:
     """A run is not idle while something outside was announced; a virtual clock cannot wait for it."""
     scheduler = Scheduler(RealClock())

@@ -35,6 +35,7 @@ _DECORATOR = {
     Source.SCHEDULE: "on_schedule",
     Source.TASK: "on_task",
     Source.HTTP_AUTHORIZATION: "on_http_authorization",
+    Source.LOGS: "on_log_event",
 }
 
 
@@ -225,6 +226,7 @@ def _told(spec: HandlerSpec) -> str:
         Source.SCHEDULE: "scheduled events",
         Source.TASK: "a state machine's task input",
         Source.HTTP_AUTHORIZATION: "questions of an API's authorizer",
+        Source.LOGS: "log events",
     }[spec.source]
 
 

@@ -9,7 +9,7 @@ from penstock.errors import EventPatternError
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.filter_criteria import FilterCriteria, FilterSource
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import Bucket, Queue, QueueMapping, StreamMapping, Table
+from penstock.pipelines.resources import Bucket, Queue, QueueMapping, StreamMapping, Table, Topic
 
 
 def _fifo_batches(graph: Graph) -> Iterator[Finding]:
@@ -85,13 +85,13 @@ def _failure_destinations(graph: Graph) -> Iterator[Finding]:
         if mapping.on_failure is None:
             continue
         resource = graph.follow(mapping.on_failure)
-        fifo = isinstance(resource, Queue) and resource.fifo
-        if resource is not None and (fifo or not isinstance(resource, Queue | Bucket)):
-            kind = "FIFO queue" if fifo else type(resource).__name__
+        fifo = isinstance(resource, Queue | Topic) and resource.fifo
+        if resource is not None and (fifo or not isinstance(resource, Queue | Bucket | Topic)):
+            kind = f"{'FIFO ' if fifo else ''}{type(resource).__name__.lower()}"
             yield Finding(
                 what=f'failures cannot go to "{resource.name}", a {kind}',
                 part=mapping,
-                fix="name a standard queue or a bucket",
+                fix="name a standard queue, a standard topic or a bucket",
             )
 
 

@@ -8,6 +8,7 @@ from penstock.errors import DeclarationError
 from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.iam.statements import arn_text
+from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.plan.credentials import refuse_credentials
 from penstock.pipelines.plan.planning import (
     Planning,
@@ -32,6 +33,7 @@ from penstock.pipelines.resources import (
     Stream,
     StreamMapping,
     Subscription,
+    Topic,
     Url,
     Value,
 )
@@ -178,7 +180,8 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
         properties["TumblingWindowInSeconds"] = mapping.tumbling_window_seconds
     to = None if mapping.on_failure is None else planning.graph.follow(mapping.on_failure)
     if to is not None:
-        properties["DestinationConfig"] = {"OnFailure": {"Destination": attribute(logical_id(to))}}
+        arn = {"Ref": logical_id(to)} if isinstance(to, Topic) else attribute(logical_id(to))
+        properties["DestinationConfig"] = {"OnFailure": {"Destination": arn}}
     _filters(properties, mapping)
     properties["Tags"] = planning.tags()
     planning.add(name, "AWS::Lambda::EventSourceMapping", properties)
@@ -264,7 +267,11 @@ def add_alarms(planning: Planning) -> None:
     owners += [one.dead_letter_queue for one in graph.of(Function)]
     failures = [one.on_failure for one in graph.of(Function)]
     failed_batches = [one.on_failure for one in graph.of(StreamMapping)]
-    dead = [graph.follow(one) for one in (*owners, *failures, *failed_batches) if one is not None]
+    undelivered = [target.dead_letter_queue for rule in graph.of(EventRule) for target in rule.targets]
+    undelivered += [one.dead_letter_queue for one in graph.of(Subscription)]
+    undelivered += [one.dead_letter_queue for one in graph.of(Pipe)]
+    letters = (*owners, *failures, *failed_batches, *undelivered)
+    dead = [graph.follow(one) for one in letters if one is not None]
     for queue in graph.of(Queue):
         if queue in dead:
             _alarm(

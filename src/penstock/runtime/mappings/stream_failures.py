@@ -1,7 +1,7 @@
 """What becomes of records that a stream mapping gives up: their metadata goes to the on-failure destination.
 
 Source: Lambda, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda" (and the page
-for DynamoDB). A queue is sent the metadata alone; an object in a bucket has the whole event as well.
+for DynamoDB). A queue and a topic get the metadata alone; an object in a bucket has the whole event as well.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from penstock.runtime.streams.streams import StreamSettings
 from penstock.runtime.timestamps import milliseconds_text, seconds_text
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "Expired"]
+
+Publish = Callable[[str, str], object]
+"""Publishes to a topic: ARN, message."""
 
 PutObject = Callable[[str, str, bytes], object]
 """Puts an object: bucket, key, content."""
@@ -46,7 +49,7 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureDestination:
-    """Where a mapping's discarded records are told of: a queue or a bucket, by name.
+    """Where a mapping's discarded records are told of: a queue or a bucket by name, or a topic by its ARN.
 
     Attributes:
         mapping_id: the mapping's UUID, which begins the keys of the objects.
@@ -54,10 +57,12 @@ class FailureDestination:
 
     queue: str | None
     bucket: str | None
+    topic: str | None = None
     mapping_id: str
     pipe_arn: str | None = None
     queues: Queues
     put_object: PutObject
+    publish: Publish
     ids: Ids
     guard: Guard = EVERYTHING_ALLOWED
 
@@ -81,6 +86,10 @@ class FailureDestination:
             if self.guard.refusal(function, "sqs", "SendMessage", need) is not None:
                 return None
             self.queues.send(self.queue, json.dumps(document), sender=function_arn)
+        elif self.topic is not None:
+            if self.guard.refusal(function, "sns", "Publish", ("sns:Publish", self.topic)) is not None:
+                return None
+            self.publish(self.topic, json.dumps(document))
         elif self.bucket is not None:
             key = self._key(given_up.shard, now)
             arn = f"arn:aws:s3:::{self.bucket}"
@@ -90,7 +99,7 @@ class FailureDestination:
             event = event_payload(given_up.records, stream, given_up.shard)
             document["payload"] = json.loads(event)
             self.put_object(self.bucket, key, json.dumps(document).encode())
-        return self.queue or self.bucket
+        return self.queue or self.bucket or (self.topic and self.topic.rpartition(":")[2])
 
     def _key(self, shard: str, now: float) -> str:
         moment = dt.datetime.fromtimestamp(now, dt.UTC)

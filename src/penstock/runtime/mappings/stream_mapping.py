@@ -20,7 +20,7 @@ from penstock.runtime.journal_events import Checkpointed, Event, WindowAdvanced
 from penstock.runtime.mappings.ports import RunsBatches
 from penstock.runtime.mappings.queue_mapping import refused_to_poll
 from penstock.runtime.mappings.shard_reader import ReaderPorts, ShardReader
-from penstock.runtime.mappings.stream_failures import FailureDestination, PutObject
+from penstock.runtime.mappings.stream_failures import FailureDestination, Publish, PutObject
 from penstock.runtime.mappings.stream_records import Window
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.queues.queues import Queues
@@ -34,6 +34,7 @@ class StreamMapping:
 
     Args:
         put_object: puts the documents of an on-failure bucket.
+        publish: publishes those of an on-failure topic.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class StreamMapping:
         journal: Journal,
         ids: Ids,
         put_object: PutObject,
+        publish: Publish,
         guard: Guard = EVERYTHING_ALLOWED,
     ) -> None:
         self.settings = settings
@@ -62,10 +64,12 @@ class StreamMapping:
             destination=FailureDestination(
                 queue=settings.on_failure_queue,
                 bucket=settings.on_failure_bucket,
+                topic=settings.on_failure_topic,
                 mapping_id=mapping_id(settings.name),
                 pipe_arn=settings.pipe_arn,
                 queues=queues,
                 put_object=put_object,
+                publish=publish,
                 ids=ids,
                 guard=guard,
             ),

@@ -19,7 +19,7 @@ class StreamMappingSettings:
     Attributes:
         starting_timestamp: epoch seconds, with `AT_TIMESTAMP`.
         wanted: filter criteria; None lets everything through. What is filtered out counts as done.
-        on_failure_queue, on_failure_bucket: at most one is set.
+        on_failure_queue, on_failure_bucket, on_failure_topic: at most one is set, by name (a topic by its ARN).
         pipe_arn: of the pipe that reads, if it is none of Lambda's mappings.
     """
 
@@ -38,6 +38,7 @@ class StreamMappingSettings:
     tumbling_window_seconds: int | None = None
     on_failure_queue: str | None = None
     on_failure_bucket: str | None = None
+    on_failure_topic: str | None = None
     wanted: Wanted | None = None
     pipe_arn: str | None = None
 

@@ -6,19 +6,22 @@ that changes nothing has no record.
 1. moto tells a table's shard of every write; the shard that is put in its place keeps old and new item until the
    call has succeeded. What a failed transaction wrote is forgotten with it.
 2. A table has one shard here, so all its changes are in order; AWS promises that for each item only.
+3. Tables whose items expire are watched, too, whether they have a stream or not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, Self, cast
 
 from penstock.runtime.aws_calls import REGION
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.streams.streams import NewRecord, Streams
+from penstock.runtime.streams.time_to_live import TimeToLive
 
 if TYPE_CHECKING:
     from moto.dynamodb.models.table import StreamShard
@@ -60,9 +63,7 @@ class _ChangeCollector:
 
     def add(self, old: _MotoItem | None, new: _MotoItem | None) -> None:
         """moto wrote an item: `old` is what it was, `new` what it is; None where there is none."""
-        images = [
-            None if one is None else json.loads(json.dumps(one.to_json()["Attributes"])) for one in (old, new)
-        ]
+        images = [None if one is None else _image_of(one) for one in (old, new)]
         if images[0] != images[1]:
             self.pending.append((self.table, images[0], images[1]))
 
@@ -70,27 +71,43 @@ class _ChangeCollector:
         return self
 
 
+def _image_of(item: _MotoItem) -> Item:
+    found: Item = json.loads(json.dumps(item.to_json()["Attributes"]))
+    return found
+
+
 class TableChanges:
     """Collects the changes of the tables that have a stream, and puts them into it."""
 
     def __init__(
-        self, settings: Iterable[TableStreamSettings], *, streams: Streams, scheduler: Scheduler
+        self,
+        settings: Iterable[TableStreamSettings],
+        *,
+        streams: Streams,
+        scheduler: Scheduler,
+        time_to_live: TimeToLive,
     ) -> None:
         self._settings = {one.table: one for one in settings}
+        self._time_to_live = time_to_live
+        self._expiring = False
         self._streams = streams
         self._scheduler = scheduler
         self._pending: list[tuple[str, Item | None, Item | None]] = []
 
     def attach(self) -> None:
         """Have moto's tables tell of their changes from now on; they exist already."""
-        if not self._settings:
+        watched = dict.fromkeys((*self._settings, *self._time_to_live.tables))
+        if not watched:
             return
         from moto.dynamodb.models import dynamodb_backends
 
         tables = dynamodb_backends["123456789012"][REGION].tables
-        for name in self._settings:
+        for name in watched:
             tables[name].stream_shard = cast("StreamShard", _ChangeCollector(name, self._pending))
             tables[name].latest_stream_label = STREAM_LABEL
+        for name in self._time_to_live.tables:
+            for item in tables[name].all_items():
+                self._time_to_live.changed(name, None, _image_of(item))
 
     def forget(self) -> None:
         """The call that made the pending changes has failed."""
@@ -101,7 +118,18 @@ class TableChanges:
         changes = self._pending[:]
         self._pending.clear()
         for table, old, new in changes:
-            self._put(self._settings[table], old, new)
+            if table in self._settings:
+                self._put(self._settings[table], old, new)
+            self._time_to_live.changed(table, old, new)
+
+    @contextmanager
+    def expiring(self) -> Iterator[None]:
+        """What is deleted meanwhile has expired: its records say that the service did it."""
+        self._expiring = True
+        try:
+            yield
+        finally:
+            self._expiring = False
 
     def _put(self, settings: TableStreamSettings, old: Item | None, new: Item | None) -> None:
         stream = self._streams.find(settings.stream)
@@ -109,7 +137,7 @@ class TableChanges:
         number = shard.sequence_number(shard.end)
         item = new if new is not None else old or {}
         keys = {name: item[name] for name in settings.keys}
-        record = {
+        record: dict[str, object] = {
             "eventID": hashlib.md5(number.encode(), usedforsecurity=False).hexdigest(),
             "eventName": "INSERT" if old is None else "REMOVE" if new is None else "MODIFY",
             "eventVersion": "1.1",
@@ -125,6 +153,8 @@ class TableChanges:
             },
             "eventSourceARN": settings.arn,
         }
+        if self._expiring:
+            record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
         data = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
         self._streams.put(settings.stream, [NewRecord(data, json.dumps(keys, sort_keys=True))])
 

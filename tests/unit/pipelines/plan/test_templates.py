@@ -73,7 +73,9 @@ def everything() -> Pipeline:
                 inbox, worker, batch_size=5, maximum_concurrency=2, filter_criteria=({"body": {"a": [1]}},)
             ),
             StreamMapping(clicks, worker, on_failure=dead, bisect_batch_on_function_error=True),
-            StreamMapping(items, worker, tumbling_window_seconds=60, maximum_retry_attempts=2),
+            StreamMapping(
+                items, worker, tumbling_window_seconds=60, maximum_retry_attempts=2, on_failure=topic
+            ),
             Subscription(topic, to=inbox, raw_message_delivery=True, filter_policy={"kind": ["a"]}),
             Subscription(topic, to=worker),
             EventRule("on-thing", bus=bus, pattern={"source": ["x"]}, to=(inbox, worker, machine)),
