@@ -16,7 +16,8 @@
     │   ├── IntrinsicError      an intrinsic function refuses its arguments
     │   ├── JsonataError        a JSONata expression fails, returns nothing or runs away
     │   ├── UnwritableValueError   a value is nested too deeply to be written as JSON
-    │   └── PatternStoppedError   a regular expression takes too long to search
+    │   ├── PatternStoppedError   a regular expression takes too long to search
+    │   └── ExecutionInputError   an execution's input is larger than a payload may be
     ├── StateTestError          a state cannot be tested like this (TestState refuses the request)
     ├── ItemFormatError         the items of a Distributed Map are not in the format that its reader names
     ├── EventError              an event is not what its source sends
@@ -117,7 +118,7 @@ class PathError(EvaluationError):
 
     Args:
         what: the reason in the words of AWS's JSONPath library: `No results for path: $['a']`.
-        out_of_bounds: the path leads to an index beyond the end of an array that is there.
+        out_of_bounds: the path ends with an index beyond the end of an array that is there.
     """
 
     def __init__(self, what: str, *, at: str | None = None, out_of_bounds: bool = False) -> None:
@@ -158,6 +159,10 @@ class UnwritableValueError(EvaluationError):
 
 class PatternStoppedError(EvaluationError):
     """A regular expression takes longer to search than its evaluation may."""
+
+
+class ExecutionInputError(EvaluationError):
+    """An execution's input is larger than a payload may be, or nested too deeply: it is not started."""
 
 
 class StateTestError(PenstockError):

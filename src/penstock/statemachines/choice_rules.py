@@ -119,18 +119,18 @@ def parse_choice(fields: Fields) -> ChoiceRule:
     Raises:
         DefinitionError: the rule has no known operator.
     """
-    condition = _jsonata_condition(fields) if fields.jsonata else _condition(fields)
+    place = f"Choices[{fields.pointer.rpartition('/')[2]}]"
+    condition = _jsonata_condition(fields, place) if fields.jsonata else _condition(fields)
     return ChoiceRule(
         condition=condition,
         next=fields.required_text("Next"),
-        output=fields.template("Output") if fields.jsonata else None,
-        assign=fields.template("Assign"),
+        output=fields.template("Output", field=f"{place}/Output") if fields.jsonata else None,
+        assign=fields.template("Assign", field=f"{place}/Assign"),
     )
 
 
-def _jsonata_condition(fields: Fields) -> Condition:
-    number = fields.pointer.rpartition("/")[2]
-    evaluate = fields.template("Condition", field=f"Choices[{number}]/Condition", expected="boolean")
+def _jsonata_condition(fields: Fields, place: str) -> Condition:
+    evaluate = fields.template("Condition", field=f"{place}/Condition", expected="boolean")
     if evaluate is None or not isinstance(fields.value("Condition"), str | bool):
         raise fields.fault("a JSONata rule has a Condition", fix='add "Condition": "{% ... %}"')
     holds = evaluate

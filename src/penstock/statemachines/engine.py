@@ -14,7 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from penstock.errors import ExecutionInputError
 from penstock.statemachines import fan_out, map_run, redrive, states, tasks
+from penstock.statemachines.dataflow import MAXIMUM_PAYLOAD_BYTES
 from penstock.statemachines.execution import (
     HISTORY_FULL_ERROR,
     Branch,
@@ -24,7 +26,7 @@ from penstock.statemachines.execution import (
     TimerPurpose,
     Turn,
 )
-from penstock.statemachines.failures import StateFailure
+from penstock.statemachines.failures import TIMEOUT, StateFailure
 from penstock.statemachines.model import (
     Choice,
     Fail,
@@ -59,7 +61,7 @@ from penstock.statemachines.protocol import (
 )
 from penstock.statemachines.tasks import Attempt
 from penstock.statemachines.transitions import enter, fail, stop
-from penstock.statemachines.values import JSON
+from penstock.statemachines.values import JSON, size_bytes
 
 MAXIMUM_EXPRESS_SECONDS = 300
 """Quotas: "Maximum execution time" of an Express workflow is five minutes."""
@@ -93,7 +95,16 @@ def start(
 
     Returns:
         The execution and the first commands; the runner carries them out and comes back with `advance`.
+
+    Raises:
+        ExecutionInputError: the input is larger than 256 KiB; `StartExecution` refuses it with
+            `InvalidExecutionInput`.
     """
+    if size_bytes(value) > MAXIMUM_PAYLOAD_BYTES:
+        raise ExecutionInputError(
+            f"the execution's input is larger than {MAXIMUM_PAYLOAD_BYTES} bytes, or nested too deeply",
+            fix="hand over the place of the data in S3 instead of the data",
+        )
     execution = Execution(
         machine,
         machine.flow,
@@ -185,7 +196,8 @@ def _run(execution: Execution, answer: Callable[[Execution, _H], None] | None, h
     except HistoryFull:
         error, cause = HISTORY_FULL_ERROR
         stop(execution, execution.branch)
-        _finish(execution, Status.FAILED, None, error=error, cause=cause)
+        last = len(execution.history)
+        _finish(execution, Status.FAILED, None, error=error, cause=cause, previous=last)
 
 
 # --- Turns ------------------------------------------------------------------------------------------------
@@ -271,7 +283,9 @@ def _finish(
         execution.cancel_timer(timer_id)
     execution.status = status
     execution.output, execution.error, execution.cause = output, error, cause
-    execution.append(_LAST_EVENTS[status], previous, _end_details(status, output, error, cause))
+    # `DescribeExecution` gives no error of an execution that has timed out; its last event does.
+    recorded = TIMEOUT if status is Status.TIMED_OUT else error
+    execution.append(_LAST_EVENTS[status], previous, _end_details(status, output, recorded, cause))
     execution.commands.append(
         Finished(status=status.value, output=output, error=error, cause=cause, at=execution.now)
     )

@@ -107,6 +107,9 @@ def path_or_intrinsic(text: str, field: str) -> Evaluate:
         try:
             return find(document, scope.context, scope.variables)
         except PathError as error:
+            if error.out_of_bounds and field.endswith(".$"):
+                # As measured on AWS: in a payload template, and there alone, an index past the end gives null.
+                return None
             searched = scope.context if text.startswith("$$") else document
             raise runtime_failure(
                 f"The JSONPath '{text}' specified for the field '{field}' could not be found in the input "

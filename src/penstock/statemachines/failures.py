@@ -25,8 +25,9 @@ INTRINSIC = "States.IntrinsicFailure"
 # Developer Guide, "Handling errors": `States.Runtime` always fails the execution.
 UNCATCHABLE = frozenset({RUNTIME})
 # "States.TaskFailed ... matches any known error name except for States.Timeout." The guide also says that
-# States.ALL cannot catch States.DataLimitExceeded; histories recorded on AWS show that it does.
-NOT_IN_TASK_FAILED = frozenset({RUNTIME, TIMEOUT})
+# States.ALL cannot catch States.DataLimitExceeded; histories recorded on AWS show that it does. A heartbeat that
+# fails to come is a States.Timeout.
+NOT_IN_TASK_FAILED = frozenset({RUNTIME, TIMEOUT, HEARTBEAT_TIMEOUT})
 
 
 class StateFailure(Exception):

@@ -144,7 +144,9 @@ class Path:
                         raise _not_an_array(step, value)
                     if not -len(value) <= index < len(value):
                         raise PathError(
-                            f"No results for path: {self._prefix(last + 1)}", at=self.text, out_of_bounds=True
+                            f"No results for path: {self._prefix(last + 1)}",
+                            at=self.text,
+                            out_of_bounds=number == last,
                         )
                     value = value[index]
                 case Properties(names=names):

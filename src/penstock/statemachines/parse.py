@@ -44,6 +44,8 @@ def parse_machine(definition: Mapping[str, JSON]) -> Machine:
 
 def parse_flow(fields: Fields, flows: dict[str, Flow]) -> Flow:
     """Compile `StartAt` and `States`; the processors of Distributed Maps are added to `flows`."""
+    # What a Map or Parallel state says of its own language is not said of the states in it: theirs is the machine's.
+    fields.jsonata = fields.whole_jsonata
     states = fields.object("States")
     if states is None or not states.members:
         raise fields.fault("States is missing or empty", fix='give "States" at least one state')
@@ -188,13 +190,14 @@ def _retrier(fields: Fields) -> model.Retrier:
 
 def _catcher(fields: Fields) -> model.Catcher:
     jsonata = fields.jsonata
+    place = f"Catch[{fields.pointer.rpartition('/')[2]}]"
     return model.Catcher(
         error_equals=fields.texts("ErrorEquals"),
         next=fields.required_text("Next"),
         result_path=None if jsonata else fields.reference_path("ResultPath"),
         discards_result=not jsonata and "ResultPath" in fields and fields.value("ResultPath") is None,
-        output=fields.template("Output") if jsonata else None,
-        assign=fields.template("Assign"),
+        output=fields.template("Output", field=f"{place}/Output") if jsonata else None,
+        assign=fields.template("Assign", field=f"{place}/Assign"),
     )
 
 

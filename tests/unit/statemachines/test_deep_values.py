@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from penstock.errors import DefinitionError, UnwritableValueError
+from penstock.errors import DefinitionError, ExecutionInputError, UnwritableValueError
 from penstock.statemachines import load_definition
 from penstock.statemachines.values import compact, shown, size_bytes
 from penstock.testing.machines import run_machine
@@ -32,7 +32,15 @@ def test_what_cannot_be_written() -> None:
         assert size_bytes(value) > 262_144
 
 
-@pytest.mark.parametrize("value", [DEEP, LONG, nested(700)], ids=["deep", "long", "rather deep"])
+@pytest.mark.parametrize("value", [DEEP, LONG], ids=["deep", "long"])
+def test_such_an_input_is_refused(value: object) -> None:
+    """As one that is too large."""
+    machine = load_definition({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    with pytest.raises(ExecutionInputError):
+        run_machine(machine, {"a": value})
+
+
+@pytest.mark.parametrize("depth", [100, 400, 700, 900])
 @pytest.mark.parametrize(
     "fields",
     [
@@ -51,11 +59,11 @@ def test_what_cannot_be_written() -> None:
         {"QueryLanguage": "JSONata", "Output": "{% $states.input.a = $states.input.b %}"},
     ],
 )
-def test_a_state_over_deep_data_ends(fields: dict[str, object], value: object) -> None:
+def test_a_state_over_deep_data_ends(fields: dict[str, object], depth: int) -> None:
     """Whatever it does with its input, the execution comes to an end, and its history can be shown."""
     state = {"Type": "Pass", "End": True, **fields}
     machine = load_definition({"StartAt": "A", "States": {"A": state}})
-    run = run_machine(machine, {"a": value, "b": [[value]]})
+    run = run_machine(machine, {"a": nested(depth), "b": [[nested(depth)]]})
     assert run.status in ("SUCCEEDED", "FAILED")
 
 

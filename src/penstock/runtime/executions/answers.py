@@ -37,7 +37,7 @@ def decoded(text: str) -> JSON:
     """
     try:
         value: JSON = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ServiceError(
             "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'"
         ) from None

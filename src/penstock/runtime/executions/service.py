@@ -41,7 +41,7 @@ from penstock.statemachines import (
     TaskSucceeded,
     as_api,
 )
-from penstock.statemachines.values import JSON, compact
+from penstock.statemachines.values import JSON, compact, size_bytes
 
 MAXIMUM_INPUT_BYTES: Final = 256 * 1024
 
@@ -84,9 +84,12 @@ class StepFunctions:
         """Start an execution, or find the one that this would be.
 
         Raises:
-            ServiceError: `StateMachineDoesNotExist`, `InvalidName`, `ExecutionAlreadyExists`.
+            ServiceError: `StateMachineDoesNotExist`, `InvalidExecutionInput`, `InvalidName` or
+                `ExecutionAlreadyExists`.
         """
         settings = self._machine(arn)
+        if size_bytes(value) > MAXIMUM_INPUT_BYTES:
+            raise ServiceError("InvalidExecutionInput", "Input is too long: 262144 bytes are allowed")
         if name is not None and _NAME.match(name) is None:
             raise ServiceError("InvalidName", f"Invalid Name: '{name}'")
         name = name or self._ids.uuid()

@@ -90,7 +90,7 @@ def _flows(flow: FlowNode) -> Iterator[FlowNode]:
     yield flow
     for state in flow.states.values():
         for pointer, members in inner_flows(state):
-            yield from _flows(FlowNode(members, pointer, state.jsonata, state))
+            yield from _flows(FlowNode(members, pointer, flow.jsonata, state))
 
 
 def inner_flows(state: StateNode) -> Iterator[tuple[str, Members]]:
