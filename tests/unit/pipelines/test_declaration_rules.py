@@ -27,6 +27,7 @@ from penstock.pipelines import (
     Function,
     HttpApi,
     HttpRoute,
+    Key,
     Named,
     Part,
     Pipe,
@@ -138,6 +139,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL105": lambda: [Bucket("Upper_Case")],
     "PL106": lambda: [Queue("no spaces")],
     "PL107": lambda: [Queue("q", visibility_timeout_seconds=50_000)],
+    "PL108": lambda: [Table("tab", partition_key="id", sort_key=Key("id", "N"))],
     "PL201": lambda: [Queue("q", fifo=True)],
     "PL202": lambda: [Queue("q", content_based_deduplication=True)],
     "PL203": lambda: [Queue("q", dead_letter_queue=fifo)],
@@ -253,6 +255,25 @@ def test_all_problems_are_found_at_once() -> None:
         [Bucket("Upper_Case"), Queue("q", fifo=True), Queue("r", content_based_deduplication=True)]
     )
     assert [problem.rule for problem in found] == ["PL105", "PL201", "PL202"]
+
+
+def test_a_notification_names_an_event() -> None:
+    """S3 refuses one without."""
+    found = refused([BucketNotification(bucket, to=queue, events=())])
+    assert [problem.rule for problem in found] == ["PL401"]
+
+
+def test_a_point_in_time_is_given() -> None:
+    """AT_TIMESTAMP alone says nothing."""
+    found = refused([streamed(starting_position="AT_TIMESTAMP")])
+    assert [problem.rule for problem in found] == ["PL306"]
+    Pipeline("sound", parts=[streamed(starting_position="AT_TIMESTAMP", starting_timestamp=1.5)])
+
+
+def test_a_part_of_a_second_of_a_batching_window_counts() -> None:
+    """The visibility timeout covers it."""
+    short = Queue("q", visibility_timeout_seconds=6)
+    assert [one.rule for one in refused([mapped(short, batching_window_seconds=0.5)])] == ["PL208"]
 
 
 def test_a_sound_declaration_is_a_value() -> None:

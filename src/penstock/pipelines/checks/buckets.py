@@ -1,4 +1,4 @@
-"""PL4xx: bucket notifications, and buckets that would trigger themselves."""
+"""PL4xx: bucket notifications."""
 
 from __future__ import annotations
 
@@ -6,18 +6,9 @@ from collections.abc import Iterator
 from itertools import combinations, product
 
 from penstock.pipelines.checks.rule import Finding, Rule
-from penstock.pipelines.graph import Graph, references
-from penstock.pipelines.resources import (
-    Access,
-    BucketNotification,
-    Entry,
-    Function,
-    Queue,
-    QueueMapping,
-    Resource,
-    Results,
-    StateMachine,
-)
+from penstock.pipelines.checks.triggers import share_prefix, share_suffix, triggering_themselves
+from penstock.pipelines.graph import Graph
+from penstock.pipelines.resources import BucketNotification, Entry, Queue, Results
 
 EVENT_NAMES = frozenset(
     [
@@ -55,6 +46,12 @@ EVENT_NAMES = frozenset(
 
 def _event_names(graph: Graph) -> Iterator[Finding]:
     for notification in graph.of(BucketNotification):
+        if not notification.events:
+            yield Finding(
+                what=f'the notification of "{notification.bucket.name}" names no event',
+                part=notification,
+                fix='leave events out, which is ("s3:ObjectCreated:*",), or name some',
+            )
         for event in notification.events:
             if event not in EVENT_NAMES:
                 yield Finding(
@@ -86,9 +83,7 @@ def _overlapping(graph: Graph) -> Iterator[Finding]:
 
 def _overlap(first: BucketNotification, second: BucketNotification) -> bool:
     events = any(_same_event(one, other) for one, other in product(first.events, second.events))
-    return (
-        events and _share_prefix(first.prefix, second.prefix) and _share_suffix(first.suffix, second.suffix)
-    )
+    return events and share_prefix(first.prefix, second.prefix) and share_suffix(first.suffix, second.suffix)
 
 
 def _same_event(first: str, second: str) -> bool:
@@ -97,79 +92,10 @@ def _same_event(first: str, second: str) -> bool:
     ).startswith(first.removesuffix("*"))
 
 
-def _share_prefix(first: str, second: str) -> bool:
-    return first.startswith(second) or second.startswith(first)
-
-
-def _share_suffix(first: str, second: str) -> bool:
-    return first.endswith(second) or second.endswith(first)
-
-
-def _triggering_themselves(graph: Graph) -> Iterator[Finding]:
-    for notification in graph.of(BucketNotification):
-        if not any(event.startswith("s3:ObjectCreated:") for event in notification.events):
-            continue
-        for writer in _set_off_by(notification, graph):
-            if (prefix := _written(writer, notification, graph)) is None:
-                continue
-            where = f'under "{prefix}"' if prefix else "anywhere"
-            yield Finding(
-                what=(
-                    f'"{notification.bucket.name}" would trigger itself: its notification sets off '
-                    f'"{writer.name}", which may write {where} in it'
-                ),
-                part=notification,
-                within=f'{type(writer).__name__}("{writer.name}") at {writer.declared_at}',
-                fix=(
-                    "if it only reads the bucket, say calls=(reads(...),); if it writes, give "
-                    f'writes(...) and the notification ("{notification.prefix}") prefixes that do not meet'
-                ),
-            )
-
-
-def _set_off_by(notification: BucketNotification, graph: Graph) -> tuple[Resource, ...]:
-    """Every function and state machine that may run because of the notification."""
-    waiting: list[Resource] = [notification.to]
-    found: list[Resource] = []
-    while waiting:
-        resource = waiting.pop()
-        if resource in found:
-            continue
-        found.append(resource)
-        if isinstance(resource, Queue):
-            waiting.extend(
-                mapping.function for mapping in graph.of(QueueMapping) if mapping.queue == resource
-            )
-        elif isinstance(resource, Function | StateMachine):
-            pointed = (graph.follow(reference.to) for reference in references(resource))
-            waiting.extend(item for item in pointed if isinstance(item, Function | StateMachine | Queue))
-    return tuple(resource for resource in found if isinstance(resource, Function | StateMachine))
-
-
-def _written(writer: Resource, notification: BucketNotification, graph: Graph) -> str | None:
-    """The prefix under which `writer` may write an object that is announced; None if it may not.
-
-    A bucket that stands among a function's variables may be written to anywhere, unless `calls` says
-    what the function does with it.
-    """
-    if not isinstance(writer, Function):
-        return None
-    declared = [
-        call
-        for call in writer.calls
-        if isinstance(call, Access) and graph.follow(call.resource) == notification.bucket
-    ]
-    for access in declared:
-        if access.write and _share_prefix(access.prefix, notification.prefix):
-            return access.prefix
-    pointed = (graph.follow(reference.to) for reference in references(writer))
-    return "" if not declared and notification.bucket in pointed else None
-
-
 def _ends(graph: Graph) -> Iterator[Finding]:
     for results in graph.of(Results):
         for notification in graph.of(BucketNotification):
-            if results.bucket == notification.bucket and _share_prefix(
+            if results.bucket == notification.bucket and share_prefix(
                 results.key_prefix, notification.prefix
             ):
                 yield Finding(
@@ -214,9 +140,9 @@ RULES = (
     ),
     Rule(
         id="PL404",
-        title="a bucket does not trigger itself",
+        title="a bucket does not trigger itself, nor over another one",
         source="https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html",
-        check=_triggering_themselves,
+        check=triggering_themselves,
     ),
     Rule(
         id="PL405",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from penstock.errors import DefinitionError
+from penstock.errors import DefinitionError, PenstockError
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.resolve import definition, document, substituted_names
@@ -57,7 +57,7 @@ def _unused_substitutions(graph: Graph) -> Iterator[Finding]:
 def _undeclared_resources(graph: Graph) -> Iterator[Finding]:
     functions = {function.name for function in graph.of(Function)}
     machines = {machine.name for machine in graph.of(StateMachine)}
-    for machine, _ in _documents(graph):
+    for machine in readable_machines(graph):
         for pointer, state in states(definition(machine, graph)):
             kind, name = resource_named_by(state)
             if name and name not in (functions if kind is Function else machines):
@@ -113,8 +113,13 @@ def _short(value: object, form: re.Pattern[str]) -> str | None:
 
 
 def readable_machines(graph: Graph) -> Iterator[StateMachine]:
-    """Every machine whose definition can be read and filled in."""
-    return (machine for machine, _ in _documents(graph))
+    """Every machine whose definition can be read and filled in; PL601, PL101 and PL104 tell of the others."""
+    for machine in graph.of(StateMachine):
+        try:
+            definition(machine, graph)
+        except PenstockError:
+            continue
+        yield machine
 
 
 def _documents(graph: Graph) -> Iterator[tuple[StateMachine, Mapping[str, object]]]:

@@ -78,6 +78,12 @@ def _starting_positions(graph: Graph) -> Iterator[Finding]:
                 part=mapping,
                 fix='starting_position="TRIM_HORIZON" or "LATEST"; AT_TIMESTAMP is for Kinesis',
             )
+        elif mapping.starting_position == "AT_TIMESTAMP" and mapping.starting_timestamp is None:
+            yield Finding(
+                what=f'the stream "{mapping.stream.name}" is read from a point in time that is not given',
+                part=mapping,
+                fix="starting_timestamp=... in epoch seconds",
+            )
 
 
 def _failure_destinations(graph: Graph) -> Iterator[Finding]:
@@ -173,8 +179,8 @@ RULES = (
     ),
     Rule(
         id="PL306",
-        title="a table's stream is read from its horizon or from now",
-        source=f"{_LAMBDA}/dg/services-ddb-params.html",
+        title="a table's stream is read from its horizon or from now, any stream from a time that is given",
+        source=f"{_LAMBDA}/dg/services-ddb-params.html and {_LAMBDA}/dg/services-kinesis-parameters.html",
         check=_starting_positions,
     ),
     Rule(

@@ -15,6 +15,7 @@ from penstock.pipelines.resources import (
     EventBus,
     EventRule,
     Function,
+    Key,
     Named,
     Part,
     Queue,
@@ -239,6 +240,20 @@ def _numbers(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _keys(graph: Graph) -> Iterator[Finding]:
+    for table in graph.of(Table):
+        if table.sort_key is not None and _attribute(table.partition_key) == _attribute(table.sort_key):
+            yield Finding(
+                what=f'"{_attribute(table.sort_key)}" is both the partition key and the sort key of "{table.name}"',
+                part=table,
+                fix="two different attributes, or no sort_key",
+            )
+
+
+def _attribute(key: str | Key) -> str:
+    return key if isinstance(key, str) else key.name
+
+
 def _shown(part: Part) -> str:
     name = getattr(part, "name", None)
     return f"{type(part).__name__}({name!r})" if name else type(part).__name__
@@ -295,5 +310,11 @@ RULES = (
         title="a number is inside the range that AWS takes",
         source="the API references of SQS, Kinesis and Lambda, at the parameter of the same name",
         check=_numbers,
+    ),
+    Rule(
+        id="PL108",
+        title="the two keys of a table are two attributes",
+        source="https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html (KeySchema)",
+        check=_keys,
     ),
 )

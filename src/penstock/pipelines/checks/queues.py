@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
@@ -122,7 +123,7 @@ def _no_fifo(target: Resource | Named | None, part: Part, what: str, graph: Grap
 def _visibility(graph: Graph) -> Iterator[Finding]:
     for mapping in graph.of(QueueMapping):
         queue, function = mapping.queue, mapping.function
-        needed = 6 * function.timeout_seconds + int(mapping.batching_window_seconds)
+        needed = 6 * function.timeout_seconds + ceil(mapping.batching_window_seconds)
         if queue.visibility_timeout_seconds < needed:
             window = " plus the batching window" if mapping.batching_window_seconds else ""
             yield Finding(
