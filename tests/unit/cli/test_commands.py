@@ -177,7 +177,7 @@ def test_check_looks_at_the_definitions_of_a_project(tmp_path: Path, monkeypatch
     assert "at: statemachines/m.asl.yaml:3:19  /States/A/Next" in result.output
     assert "SM501 warning: nothing that comes here" in result.output
     assert "PL607" not in result.output
-    assert result.output.endswith("2 problems\n")
+    assert result.output.endswith("3 problems\n")
     assert "PL607 SM102" in penstock("check", "one").output
 
 
