@@ -49,7 +49,7 @@ def differences(deployed: Mapping[str, object], planned: Mapping[str, object]) -
     Resources, parameters and outputs that only one has are one line each.
     """
     lines: list[str] = []
-    for section in ("Parameters", "Resources", "Outputs"):
+    for section in ("Parameters", "Conditions", "Resources", "Outputs"):
         old, new = _section(deployed, section), _section(planned, section)
         for name in [*old, *(name for name in new if name not in old)]:
             kind = (new.get(name) or old.get(name) or {}).get("Type", "") if section == "Resources" else ""

@@ -38,6 +38,9 @@ from penstock.pipelines.resources import (
     Value,
 )
 
+ALARMS_ARE_TOLD = "AlarmsAreTold"
+"""The condition that there is a topic for alarms."""
+
 
 def add_function(planning: Planning, function: Function) -> None:
     """A function and everything that stands and falls with it. The parameters say where its code is."""
@@ -308,6 +311,9 @@ def _alarm(
             "ComparisonOperator": "GreaterThanThreshold",
             "Threshold": threshold,
             "TreatMissingData": "notBreaching",
+            "AlarmActions": {
+                "Fn::If": [ALARMS_ARE_TOLD, [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]
+            },
             "Tags": planning.tags(),
         },
     )

@@ -11,7 +11,7 @@ from penstock.pipelines.http_api import HttpApi
 from penstock.pipelines.iam import read_seen
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.pipes import Pipe
-from penstock.pipelines.plan.compute import add_alarms, add_function, add_machine
+from penstock.pipelines.plan.compute import ALARMS_ARE_TOLD, add_alarms, add_function, add_machine
 from penstock.pipelines.plan.http import add_api
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
 from penstock.pipelines.plan.pipes import add_pipe
@@ -73,16 +73,21 @@ def plan(pipeline: Pipeline, *, stage: str = "") -> dict[str, object]:
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Pipeline {pipeline.name}",
     }
-    parameters = _parameters(pipeline)
+    has_alarms = any(one["Type"] == "AWS::CloudWatch::Alarm" for one in planning.resources.values())
+    parameters = _parameters(pipeline, has_alarms=has_alarms)
     if parameters:
         template["Parameters"] = parameters
+    if has_alarms:
+        template["Conditions"] = {
+            ALARMS_ARE_TOLD: {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopicArn"}, ""]}]}
+        }
     template["Resources"] = planning.resources
     if planning.outputs:
         template["Outputs"] = planning.outputs
     return template
 
 
-def _parameters(pipeline: Pipeline) -> dict[str, object]:
+def _parameters(pipeline: Pipeline, *, has_alarms: bool) -> dict[str, object]:
     """Only the parameters that the template uses."""
     found: dict[str, object] = {}
     if pipeline.of(Bucket):
@@ -109,6 +114,12 @@ def _parameters(pipeline: Pipeline) -> dict[str, object]:
         found["LogRetentionDays"] = {"Type": "Number", "Default": 30}
     if pipeline.of(StreamMapping):
         found["IteratorAgeMilliseconds"] = {"Type": "Number", "Default": 60_000}
+    if has_alarms:
+        found["AlarmTopicArn"] = {
+            "Type": "String",
+            "Default": "",
+            "Description": "An SNS topic that is told of alarms; empty for none.",
+        }
     return found
 
 

@@ -273,6 +273,21 @@ def test_every_queue_of_failures_has_an_alarm() -> None:
     assert "PoisonDeparturesQueueDepthAlarm" in found
     assert "CountDeparturesFunctionIteratorAgeAlarm" in found
     assert "DelayAlertsQueueDepthAlarm" not in found
+    dead, lost, inbox = Queue("dead"), Queue("lost"), Queue("inbox")
+    rule = EventRule("on-thing", pattern={"source": ["x"]}, to=(RuleTarget(inbox, dead_letter_queue=dead),))
+    undelivered = Pipeline(
+        "undelivered", parts=(rule, Subscription(Topic("news"), to=inbox, dead_letter_queue=lost))
+    )
+    assert {"DeadQueueDepthAlarm", "LostQueueDepthAlarm"} <= set(resources(undelivered))
+
+
+def test_alarms_are_told_if_there_is_a_topic() -> None:
+    """A parameter names it; without alarms there is neither parameter nor condition."""
+    template: Any = plan(stream_analytics)
+    alarm = template["Resources"]["PoisonDeparturesQueueDepthAlarm"]["Properties"]
+    assert alarm["AlarmActions"]["Fn::If"][:2] == ["AlarmsAreTold", [{"Ref": "AlarmTopicArn"}]]
+    assert template["Parameters"]["AlarmTopicArn"]["Default"] == ""
+    assert "Conditions" not in plan(Pipeline("plain", parts=(Queue("jobs"),)))
 
 
 def test_everything_that_can_have_tags_has_them() -> None:
