@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from penstock.errors import DeclarationError, DefinitionError, PenstockError, RuleError, UsageError
 
 if TYPE_CHECKING:
+    from penstock.pipelines.resources import Place
     from penstock.statemachines.checks import Problem
 
 
@@ -18,7 +19,7 @@ def check_all(name: str | None, start: Path) -> Sequence[PenstockError]:
     Raises:
         UsageError: there is no project, or no such pipeline.
     """
-    from penstock.pipelines.load import find_project, load_pipeline, pipeline_files, pipelines_in
+    from penstock.pipelines.load import find_project, load_pipeline, pipeline_files, pipelines_in, same_name
 
     project = find_project(start)
     found: list[PenstockError] = []
@@ -28,11 +29,18 @@ def check_all(name: str | None, start: Path) -> Sequence[PenstockError]:
         except DeclarationError as error:
             found += error.problems or (error,)
         return found
+    names: dict[str, list[Place]] = {}
     for path in pipeline_files(project):
         try:
-            list(pipelines_in(path, project))
+            declared = pipelines_in(path, project)
         except DeclarationError as error:
             found += error.problems or (error,)
+            continue
+        for unsound in declared.unsound:
+            found += unsound.error.problems or (unsound.error,)
+        for pipeline, places in declared.names().items():
+            names.setdefault(pipeline, []).extend(places)
+    found += [same_name(pipeline, places) for pipeline, places in names.items() if len(places) > 1]
     files = sorted((project / "statemachines").glob("*.asl.*"))
     # A definition's own problems are told of with line and column; its pipeline need not tell of them again.
     found = [one for one in found if not _is_about_a_file(one, [path.name for path in files])]

@@ -73,6 +73,12 @@ def import_module(name: str, *, root: Path) -> ModuleType:
             at=str(root),
             fix=f"it would be {'/'.join(name.split('.'))}.py in that folder",
         ) from error
+    except SystemExit as error:
+        raise DeclarationError(
+            f'"{name}" ends the program while it is imported, with exit code {error.code!r}',
+            at=_raised_at(error),
+            fix='leave sys.exit(), exit() and argparse out of it, or put them under `if __name__ == "__main__":`',
+        ) from error
     except Exception as error:
         raise DeclarationError(
             f'"{name}" cannot be imported: {type(error).__name__}: {error}', at=_raised_at(error)

@@ -1,9 +1,15 @@
-"""A pipeline: its parts, where a file enters, what comes out; checked when it is made."""
+"""A pipeline: its parts, where a file enters, what comes out; checked when it is made.
+
+An unsound declaration raises where it stands. Whoever wants to see all of a file's declarations reads it inside of
+`collecting`, where it is put on a list instead.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -49,26 +55,33 @@ class Pipeline(Part):
     graph: Graph = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        mistyped = [
-            problem_of(one, "PL100") for one in findings_of(self) if "." not in one.what.partition(" is ")[0]
-        ]
+        graph, error = self._unfolded()
+        if error is not None:
+            collected = _COLLECTED.get()
+            if collected is None:
+                raise error
+            collected.append(Unsound(self, error))
+        object.__setattr__(self, "root", graph.root)
+        object.__setattr__(self, "graph", graph)
+
+    def _unfolded(self) -> tuple[Graph, DeclarationError | None]:
+        """The graph of the parts, and what is wrong with it."""
+        folder = _project_folder(self.declared_at.file)
+        mistyped = [problem_of(one, "PL100") for one in findings_of(self, deep=False)]
         if mistyped:
-            raise self._refused(mistyped)
+            return Graph(folder, (), ()), self._refusal(mistyped)
         ends = [end for end in (self.entry, self.feed, self.results) if end is not None]
-        graph = unfold([*self.parts, *ends], root=_project_folder(self.declared_at.file) / self.root)
+        graph = unfold([*self.parts, *ends], root=folder / self.root)
         if re.fullmatch(r"[a-z][a-z0-9-]{0,62}", self.name) is None:
-            raise DeclarationError(
+            return graph, DeclarationError(
                 f'"{self.name}" is no name for a pipeline',
                 at=str(self.declared_at),
                 fix="lower-case letters, digits and hyphens, beginning with a letter",
             )
         found = problems(graph)
-        if found:
-            raise self._refused(found)
-        object.__setattr__(self, "root", graph.root)
-        object.__setattr__(self, "graph", graph)
+        return graph, self._refusal(found) if found else None
 
-    def _refused(self, problems: Sequence[RuleError]) -> DeclarationError:
+    def _refusal(self, problems: Sequence[RuleError]) -> DeclarationError:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         return DeclarationError(
             f'pipeline "{self.name}" does not hold together: {count}',
@@ -84,6 +97,28 @@ class Pipeline(Part):
     def of(self, kind: type[Kind]) -> tuple[Kind, ...]:
         """Every part of one kind: `pipeline.of(Queue)`, `pipeline.of(QueueMapping)`."""
         return self.graph.of(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsound:
+    """A pipeline that does not hold together, and why."""
+
+    pipeline: Pipeline
+    error: DeclarationError
+
+
+_COLLECTED: ContextVar[list[Unsound] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Unsound]]:
+    """Let unsound pipelines be made, and list them; nobody else may be given one."""
+    found: list[Unsound] = []
+    token = _COLLECTED.set(found)
+    try:
+        yield found
+    finally:
+        _COLLECTED.reset(token)
 
 
 def _project_folder(file: str) -> Path:

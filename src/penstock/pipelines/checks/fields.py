@@ -10,11 +10,17 @@ from penstock.pipelines.graph import Graph
 from penstock.pipelines.resources import Function, Part
 
 
-def findings_of(part: Part) -> Iterator[Finding]:
-    """What is wrong with the types of one part's own fields."""
+def findings_of(part: Part, *, deep: bool = True) -> Iterator[Finding]:
+    """What is wrong with the types of one part's own fields.
+
+    Args:
+        deep: look also into the values that stand in them.
+    """
     name = getattr(part, "name", None)
     shown = f"{type(part).__name__}({name!r})" if isinstance(name, str) else type(part).__name__
     for misfit in misfits(part):
+        if not deep and "." in misfit.path:
+            continue
         if isinstance(part, Function) and misfit.path == "handler":
             yield _handler(part, misfit.value)
         else:
