@@ -28,6 +28,7 @@ from penstock.pipelines import (
     writes,
 )
 from penstock.pipelines.iam import Policy, policy_of
+from penstock.pipelines.pipes import Pipe, PipeTarget
 from penstock.pipelines.resources import Value
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.embedded import Embedded
@@ -438,3 +439,40 @@ def test_a_rule_starts_a_machine_with_its_own_role(embedded: StartPipeline) -> N
             assert summary.executions == {"SUCCEEDED": 1}
     assert not summary.executions
     assert [key[:2] for key in summary.denied] == [("rule/every", "states:StartExecution")]
+
+
+@on_task
+def enrich(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"n": 1} for _ in records]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        Queue("target"),
+        Stream("target"),
+        EventBus("target"),
+        Topic("target"),
+        Function("target", enrich),
+        StateMachine("target", PASS, kind="EXPRESS"),
+    ],
+    ids=lambda target: type(target).__name__,
+)
+def test_a_pipe_works_with_its_own_role(target: PipeTarget, embedded: StartPipeline) -> None:
+    """Each action of it matters, of a stream's two the one that is used."""
+    key = "1" if isinstance(target, Stream) else None
+    pipe = Pipe("copies", QUEUE, to=target, enrichment=Function("enrich", enrich), partition_key=key)
+    pipeline = Pipeline("test", parts=(pipe,))
+    policy = policy_of(pipeline)
+    (role,) = (one for one in policy.roles if one.owner == "pipe copies")
+    actions = {one.action for one in role.grants} - {"kinesis:PutRecords"}
+    if isinstance(target, Function):
+        actions.discard("lambda:InvokeFunction")  # twice: of the enrichment and of the target
+    for action in ("", *sorted(actions)):
+        with embedded(pipeline, policy=without(policy, role.owner, action) if action else policy) as run:
+            run.queues.send("orders", "1")
+            run.run_until_idle()
+            summary = summarize(read_journal(run.folder.journal))
+            left = len(run.queues.find("orders").messages) + len(run.queues.find("dead").messages)
+        assert [denied[:2] for denied in summary.denied] == ([("pipe/copies", action)] if action else [])
+        assert left == (1 if action else 0)

@@ -256,6 +256,7 @@ class Embedded:
             faults=self.faults,
             scheduler=self.scheduler,
             ids=ids,
+            guard=guard,
         )
         for pipe, one in pipe_settings(self.pipeline):
             worker = PipeWorker(one, ports)

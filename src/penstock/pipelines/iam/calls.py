@@ -56,6 +56,17 @@ def needs_of(service: str, operation: str, parameters: Parameters) -> tuple[Need
     return (Need(action, ANY if operation in found.on_all else found.resource(parameters)),)
 
 
+def has_table(service: str) -> bool:
+    """Whether boto3's service has a table here."""
+    return service in _SERVICES
+
+
+def knows_no_resource(service: str, operation: str) -> bool:
+    """Whether AWS wants `*` as the resource of an operation, whatever it is called with."""
+    found = _SERVICES.get(service)
+    return found is None or operation in found.on_all
+
+
 def _of_another_service(service: str, operation: str, parameters: Parameters) -> tuple[Need, ...]:
     if (service, operation) in _FOR_EVERYBODY:
         return ()

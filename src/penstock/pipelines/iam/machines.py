@@ -7,25 +7,16 @@ Source: Step Functions, "IAM policies for integrated services", "IAM policies fo
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
+from penstock.pipelines.iam.needs import Need
+from penstock.pipelines.iam.s3_needs import bucket_arn, object_arn
+from penstock.pipelines.iam.seen import templated
 from penstock.pipelines.iam.statements import Statement, arn_text, because, execution_arn_text
-from penstock.pipelines.resolve import SUBSTITUTION, document
-from penstock.pipelines.resources import (
-    Arn,
-    Bucket,
-    EventBus,
-    Function,
-    Queue,
-    Resource,
-    StateMachine,
-    Table,
-    Topic,
-    Url,
-)
+from penstock.pipelines.iam.tasks import OPEN, Definition, definition_of, task_needs
+from penstock.pipelines.resolve import document
+from penstock.pipelines.resources import StateMachine
 
 _LOG_DELIVERY = (
     "logs:CreateLogDelivery",
@@ -38,20 +29,8 @@ _LOG_DELIVERY = (
     "logs:UpdateLogDelivery",
 )
 
-_CALLS: Mapping[str, tuple[str, str, type[Resource]]] = {
-    "lambda:invoke": ("lambda:InvokeFunction", "FunctionName", Function),
-    "sqs:sendMessage": ("sqs:SendMessage", "QueueUrl", Queue),
-    "sns:publish": ("sns:Publish", "TopicArn", Topic),
-    "dynamodb:getItem": ("dynamodb:GetItem", "TableName", Table),
-    "dynamodb:putItem": ("dynamodb:PutItem", "TableName", Table),
-    "dynamodb:updateItem": ("dynamodb:UpdateItem", "TableName", Table),
-    "dynamodb:deleteItem": ("dynamodb:DeleteItem", "TableName", Table),
-    "states:startExecution": ("states:StartExecution", "StateMachineArn", StateMachine),
-    "events:putEvents": ("events:PutEvents", "", EventBus),
-    "aws-sdk:s3:getObject": ("s3:GetObject", "Bucket", Bucket),
-    "aws-sdk:s3:putObject": ("s3:PutObject", "Bucket", Bucket),
-}
-"""Integration -> the action, the argument that names the resource, the resource's kind."""
+_WRITING = ("AbortMultipartUpload", "GetObject", "ListMultipartUploadParts", "PutObject")
+"""What a `ResultWriter` does to the objects under its prefix."""
 
 
 def machine_statements(machine: StateMachine, graph: Graph, stage: str = "") -> tuple[Statement, ...]:
@@ -67,13 +46,15 @@ def _statements(machine: StateMachine, graph: Graph, stage: str) -> Iterator[Sta
     # Log delivery knows no ARN (Step Functions, "Logging using CloudWatch Logs").
     yield Statement(_LOG_DELIVERY, ("*",), "its log")
     yield Statement(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",), "its traces")
+    told = definition_of(machine, graph)
     definition = machine.declared_at if isinstance(machine.definition, Mapping) else machine.definition
     for name, state in _states(document(machine, graph.root)):
         why = f"state {name}, {definition}"
         if state.get("Type") == "Task":
-            yield from because(why, _task(name, state, machine, graph, stage))
+            needs = task_needs(name, state, told)
+            yield from because(why, _written(needs, graph, stage))
         elif state.get("Type") == "Map":
-            yield from because(why, _map(state, machine, graph, stage))
+            yield from because(why, _map(state, told, stage))
 
 
 def _states(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
@@ -91,29 +72,16 @@ def _states(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
             yield from _states(item)
 
 
-def _task(
-    name: str, state: Mapping[str, object], machine: StateMachine, graph: Graph, stage: str
-) -> Iterator[Statement]:
-    resource = str(state.get("Resource", ""))
-    whole = _substituted(resource, machine, graph)
-    if isinstance(whole, Function):
-        yield Statement(("lambda:InvokeFunction",), (arn_text(whole, stage),))
-        return
-    integration = re.sub(r"\.(waitForTaskToken|sync(:2)?)$", "", resource.partition(":states:::")[2])
-    rule = _CALLS.get(integration)
-    if rule is None or ".sync" in resource:
-        raise DeclarationError(
-            f'the role of "{machine.name}" cannot be planned: no rule for {resource}',
-            at=f"{machine.declared_at}  /States/{name}/Resource",
-            fix=f"call it from a function, or take one of {', '.join(sorted(_CALLS))}",
-        )
-    action, argument, kind = rule
-    found = _named(state, argument, kind, machine, graph)
-    ending = "/*" if kind is Bucket else ""
-    yield Statement((action,), tuple(f"{arn_text(one, stage)}{ending}" for one in found))
+def _written(needs: Iterable[Need], graph: Graph, stage: str) -> Iterator[Statement]:
+    """Needs of the embedded target as statements of a stage, those of one action together."""
+    resources: dict[str, dict[str, None]] = {}
+    for action, resource in needs:
+        resources.setdefault(action, {})[templated(resource, graph, stage)] = None
+    return (Statement((action,), tuple(found)) for action, found in resources.items())
 
 
-def _map(state: Mapping[str, object], machine: StateMachine, graph: Graph, stage: str) -> Iterator[Statement]:
+def _map(state: Mapping[str, object], told: Definition, stage: str) -> Iterator[Statement]:
+    machine, graph = told.machine, told.graph
     processor = state.get("ItemProcessor")
     config = processor.get("ProcessorConfig") if isinstance(processor, Mapping) else None
     if not isinstance(config, Mapping) or config.get("Mode") != "DISTRIBUTED":
@@ -122,46 +90,33 @@ def _map(state: Mapping[str, object], machine: StateMachine, graph: Graph, stage
     yield Statement(
         ("states:DescribeExecution", "states:StopExecution"), (execution_arn_text(machine, stage),)
     )
-    for field, actions in (
-        ("ItemReader", ("s3:GetObject",)),
-        (
-            "ResultWriter",
-            ("s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"),
-        ),
-    ):
+    for field, needs in (("ItemReader", _reader_needs), ("ResultWriter", _writer_needs)):
         part = state.get(field)
-        if not isinstance(part, Mapping) or "Resource" not in part:
-            continue
-        arns = tuple(arn_text(one, stage) for one in _named(part, "Bucket", Bucket, machine, graph))
-        if str(part["Resource"]).endswith(":listObjectsV2"):
-            yield Statement(("s3:ListBucket",), arns)
-        else:
-            yield Statement(actions, tuple(f"{arn}/*" for arn in arns))
+        if isinstance(part, Mapping) and "Resource" in part:
+            found = (one for need in needs(part, told) for one in told.closed(need))
+            yield from _written(found, graph, stage)
 
 
-def _named(
-    state: Mapping[str, object], argument: str, kind: type[Resource], machine: StateMachine, graph: Graph
-) -> tuple[Resource, ...]:
-    """What an argument names; every resource of the kind if only the input knows."""
-    arguments = state.get("Parameters", state.get("Arguments"))
-    text = arguments.get(argument) if isinstance(arguments, Mapping) else None
-    found = _substituted(text, machine, graph) if isinstance(text, str) else None
-    if isinstance(found, kind):
-        return (found,)
-    every = tuple(one for one in graph.resources if isinstance(one, kind))
-    if not every:
-        raise DeclarationError(
-            f'the role of "{machine.name}" cannot be planned: the pipeline has no {kind.__name__}',
-            at=str(machine.declared_at),
-            fix=f"declare the {kind.__name__} and write it as a substitution",
-        )
-    return every
+def _reader_needs(part: Mapping[str, object], told: Definition) -> Iterator[Need]:
+    """Step Functions, "ItemReader (Map)": one object; what a manifest names; the objects under a prefix."""
+    given = told.arguments(part)
+    bucket, prefix = given.get("Bucket", OPEN), given.get("Prefix", "")
+    config = part.get("ReaderConfig")
+    config = config if isinstance(config, Mapping) else {}
+    if str(part["Resource"]).endswith(":listObjectsV2"):
+        yield Need("s3:ListBucket", bucket_arn(bucket))
+        if config.get("Transformation") == "LOAD_AND_FLATTEN":
+            yield Need("s3:GetObject", object_arn(bucket, f"{str(prefix).removesuffix(OPEN)}*"))
+    elif config.get("InputType") == "MANIFEST" or "ManifestType" in config:
+        yield Need("s3:GetObject", object_arn(bucket, "*"))
+    else:
+        yield Need("s3:GetObject", object_arn(bucket, given.get("Key", OPEN)))
 
 
-def _substituted(text: str, machine: StateMachine, graph: Graph) -> Resource | None:
-    """The resource that `${Name}` stands for, if the whole text is one."""
-    found = SUBSTITUTION.fullmatch(text)
-    value = machine.substitutions.get(found.group(1)) if found is not None else None
-    if value is None or isinstance(value, str):
-        return None
-    return graph.follow(value.resource if isinstance(value, Arn | Url) else value)
+def _writer_needs(part: Mapping[str, object], told: Definition) -> Iterator[Need]:
+    """Step Functions, "ResultWriter (Map)": everything is under the prefix."""
+    given = told.arguments(part)
+    prefix = str(given.get("Prefix", "")).strip("/")
+    key = "*" if prefix in ("", OPEN) else f"{prefix}/*"
+    for action in _WRITING:
+        yield Need(f"s3:{action}", object_arn(given.get("Bucket", OPEN), key))

@@ -115,6 +115,7 @@ S3: Final = ServiceNeeds(
         "SelectObjectContent": "GetObject",
         "UploadPart": "PutObject",
     },
+    on_all=frozenset({"ListBuckets"}),
     special={
         "CopyObject": _copy,
         "CreateMultipartUpload": _put,

@@ -192,10 +192,7 @@ SERVICES: Final[Mapping[str, ServiceNeeds]] = {
         },
     ),
     "logs": ServiceNeeds("logs", _log_stream, on_all=frozenset({"DescribeLogGroups"})),
-    "cloudwatch": ServiceNeeds(
-        "cloudwatch",
-        lambda parameters: ANY,
-    ),
+    "cloudwatch": ServiceNeeds("cloudwatch", lambda parameters: ANY),
     "xray": ServiceNeeds("xray", lambda parameters: ANY),
 }
 """By boto3's name of the service."""

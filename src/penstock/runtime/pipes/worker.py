@@ -18,11 +18,12 @@ EventBridge Pipes error handling and troubleshooting", "Event enrichment in Amaz
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from penstock.pipelines.input_transformers import MISSING, PipeInput, parse_json_path
+from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.delivery.faults import Faults
 from penstock.runtime.delivery.targets import is_worth_trying_again, json_of
 from penstock.runtime.events.buses import Buses, NewEvent
@@ -44,6 +45,17 @@ RUN_SECONDS: Final = 300.0
 
 Done = Callable[[InvocationOutcome], None]
 Kind = Literal["queue", "stream", "event bus", "function", "state machine", "topic"]
+
+
+_CALLS: Final[Mapping[Kind, tuple[str, str, str]]] = {
+    "queue": ("sqs", "SendMessage", "SendMessage"),
+    "stream": ("kinesis", "PutRecord", "PutRecord"),
+    "event bus": ("events", "PutEvents", "PutEvents"),
+    "function": ("lambda", "Invoke", "InvokeFunction"),
+    "state machine": ("stepfunctions", "StartExecution", "StartExecution"),
+    "topic": ("sns", "Publish", "Publish"),
+}
+"""What a pipe calls: service, operation and action."""
 
 
 class RunsExecutions(Protocol):
@@ -100,6 +112,7 @@ class Ports:
     faults: Faults
     scheduler: Scheduler
     ids: Ids
+    guard: Guard = EVERYTHING_ALLOWED
 
 
 @dataclass(slots=True)
@@ -175,7 +188,7 @@ class PipeWorker:
                 batch.fail(execution.error or execution.status.value, execution.cause or "")
 
         try:
-            self._reach(end)
+            self._reach(end, waits=True)
             if end.kind == "function":
                 self._ports.functions.run(end.name, body.encode(), function_ended, source=self._sender)
             else:
@@ -266,8 +279,16 @@ class PipeWorker:
 
     # --- Trouble ------------------------------------------------------------------------------------------
 
-    def _reach(self, end: End) -> None:
+    def _reach(self, end: End, *, waits: bool = False) -> None:
+        """Raise what a service would that cannot be reached, or that the pipe's role does not allow."""
         self._ports.faults.check(end.name.rpartition(":")[2])
+        service, operation, action = _CALLS[end.kind]
+        if end.kind == "state machine" and waits:
+            operation = action = "StartSyncExecution"
+        need = (f"{'states' if service == 'stepfunctions' else service}:{action}", end.arn)
+        refused = self._ports.guard.refusal(self._sender, service, operation, need)
+        if refused is not None:
+            raise refused
 
     def _refused(self, batch: _Batch, error: ServiceError) -> None:
         """Something did not take the batch: it goes through the pipe again later, or has failed."""
