@@ -45,11 +45,12 @@ def environment_python(folder: Path) -> Path:
 
 
 def is_ready(folder: Path, requirements: Sequence[str], python: Python) -> bool:
-    """Whether the environment is finished, with these requirements and this Python."""
+    """Whether the environment is finished, with these requirements and this Python, which is still there."""
     try:
-        return (folder / _STAMP).read_text() == _stamp(requirements, python)
+        made = (folder / _STAMP).read_text() == _stamp(requirements, python)
     except OSError:
         return False
+    return made and environment_python(folder).exists()
 
 
 def make_environment(folder: Path, requirements: Sequence[str], python: Python) -> bool:
@@ -77,7 +78,8 @@ def _make(folder: Path, requirements: Sequence[str], python: Python) -> bool:
         "--quiet",
         "--disable-pip-version-check",
     ]
-    _run([*pip, "install", "--no-input", "--constraint", LOCK, *requirements], folder)
+    # Half of the time would go into compiling modules of which few are ever imported.
+    _run([*pip, "install", "--no-compile", "--no-input", "--constraint", LOCK, *requirements], folder)
     (folder / _STAMP).write_text(_stamp(requirements, python))
     return True
 

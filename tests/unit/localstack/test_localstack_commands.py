@@ -66,6 +66,30 @@ def test_an_installation_that_fails_is_made_again(tmp_path: Path) -> None:
     assert not is_ready(tmp_path / "environment", LOCALSTACK, python)
 
 
+INSTALLER = """#!/bin/sh
+case "$3" in
+  venv) mkdir -p "$4/bin" && ln -s "$0" "$4/bin/python" ;;
+  *) echo "$@" >> "$INSTALLED" ;;
+esac
+"""
+
+
+def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not again while it is whole; again when its Python is gone, or other things are asked for."""
+    monkeypatch.setenv("INSTALLED", str(tmp_path / "installed"))
+    script = tmp_path / "python"
+    script.write_text(INSTALLER)
+    script.chmod(0o755)
+    python, folder = Python(path=script, version="3.13.0"), tmp_path / "environment"
+    assert make_environment(folder, LOCALSTACK, python)
+    assert f"--constraint {LOCK} {' '.join(LOCALSTACK)}" in (tmp_path / "installed").read_text()
+    assert not make_environment(folder, LOCALSTACK, python)
+    (folder / "bin" / "python").unlink()
+    assert make_environment(folder, LOCALSTACK, python)
+    assert make_environment(folder, FUNCTIONS, python)
+    assert len((tmp_path / "installed").read_text().splitlines()) == 3
+
+
 def test_everything_that_is_asked_for_is_pinned() -> None:
     """Each requirement stands in the lock file; the evaluator has the version that it has here."""
     pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", LOCK.read_text(), re.MULTILINE))
