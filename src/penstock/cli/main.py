@@ -6,6 +6,8 @@ was interrupted.
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +28,7 @@ class PlainErrors(click.Group):
     """Shows an error of penstock's own as what, where and fix, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
+        _prepare_output()
         try:
             return super().invoke(ctx)
         except PenstockError as error:
@@ -34,6 +37,17 @@ class PlainErrors(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(130)
+
+
+def _prepare_output() -> None:
+    """Output goes anywhere: to nobody (`>&-`), and to a terminal that cannot show every character."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # for as long as the process lives
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @click.group(cls=PlainErrors, context_settings=CONTEXT)

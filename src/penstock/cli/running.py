@@ -240,7 +240,12 @@ def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]
     for key in run.s3.store.keys(bucket):
         if not key.startswith(results.key_prefix):
             continue
-        target = output / pipeline.name / run.folder.run_id / key.removeprefix(results.key_prefix)
+        folder = output / pipeline.name / run.folder.run_id
+        target = folder / key.removeprefix(results.key_prefix)
+        if ".." in target.relative_to(folder).parts:
+            raise UsageError(
+                "a result's key leads out of its folder", at=key, fix="give the object another key"
+            )
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -281,3 +282,23 @@ def test_a_finished_run_that_is_resumed_ends_at_once(state: Path, orders: Path) 
     assert second["resumptions"] == 1
     for fact in ("succeeded", "chunks", "invocations", "dead_letters", "results"):
         assert second[fact] == first[fact]
+
+
+@pytest.mark.parametrize("redirected", [">&-", "2>&-", "| cat"])
+def test_output_that_goes_nowhere_fails_nothing(state: Path, tmp_path: Path, redirected: str) -> None:
+    """Closed output, and a terminal that cannot show what a row has."""
+    path = tmp_path / "rows.csv"
+    path.write_text("k,v\nnaïve,x\nb,2\n", encoding="utf-8")
+    folders = f"--state {state} --output {tmp_path / 'results'} --clock virtual --option sum=v"
+    command = (
+        f"{sys.executable} -m penstock.cli.main run file-processing --input {path} {folders} {redirected}"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, "Traceback" in done.stderr + done.stdout) == (0, False), done.stderr
