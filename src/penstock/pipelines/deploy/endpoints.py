@@ -3,8 +3,8 @@
 Measured on LocalStack 4.14: it reads `ToleratedFailurePercentage` as a float only, and knows neither `ItemBatcher`
 nor `InputType: JSONL` nor EXPRESS children of a Distributed Map. It computes the Parameters of a ResultWriter from
 the Map's results where AWS takes the state's input, and writes no results there, only a manifest. It makes no HTTP
-APIs. Its stream mappings read a shard once at a time; without penstock's plugin they know no windows and split no
-batches.
+APIs and no pipes. Its stream mappings read a shard once at a time; without penstock's plugin they know no windows and
+split no batches.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object
 def _passed_over(entry: Mapping[str, object], *, with_plugin: bool) -> Iterator[str]:
     """What LocalStack takes of a resource without doing anything with it."""
     properties = cast("Mapping[str, object]", entry["Properties"])
+    if entry["Type"] == "AWS::Pipes::Pipe":
+        yield "not made, for LocalStack's open edition has no pipes; penstock run has"
     if entry["Type"] == "AWS::ApiGatewayV2::Api":
         yield "not made, for LocalStack's open edition has no HTTP APIs; penstock serve has"
     if entry["Type"] != "AWS::Lambda::EventSourceMapping":

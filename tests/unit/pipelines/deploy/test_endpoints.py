@@ -11,7 +11,17 @@ import pytest
 from botocore.stub import Stubber
 
 from penstock.errors import TargetError
-from penstock.pipelines import Bucket, Function, HttpApi, Pipeline, StateMachine, Stream, StreamMapping
+from penstock.pipelines import (
+    Bucket,
+    Function,
+    HttpApi,
+    Pipe,
+    Pipeline,
+    Queue,
+    StateMachine,
+    Stream,
+    StreamMapping,
+)
 from penstock.pipelines.deploy import Request, planned_for
 from penstock.pipelines.deploy.endpoints import for_localstack, remove_leftovers
 from penstock.pipelines.plan import plan
@@ -117,10 +127,12 @@ def test_what_localstack_passes_over_is_said() -> None:
     assert for_localstack(template, with_plugin=True)[1] == notes[2:]
 
 
-def test_an_http_api_is_not_made() -> None:
-    """LocalStack says that it made it; penstock says that it did not."""
+def test_apis_and_pipes_are_not_made() -> None:
+    """LocalStack says that it made them; penstock says that it did not."""
     api = Pipeline("apis", parts=(HttpApi("jobs", {"$default": Function("work", "json.dumps")}),))
     assert for_localstack(plan(api))[1][0].startswith("JobsHttpApi: not made")
+    pipe = Pipeline("pipes", parts=(Pipe("carry", Queue("from-here"), to=Queue("to-there")),))
+    assert for_localstack(plan(pipe))[1][0].startswith("CarryPipe: not made")
 
 
 def test_elsewhere_the_template_is_the_plan() -> None:
