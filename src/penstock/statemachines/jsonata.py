@@ -8,14 +8,20 @@
 
 from __future__ import annotations
 
+import base64
+import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import add, mul, sub, truediv
 
 from penstock.errors import ExpressionSyntaxError, JsonataError
 from penstock.statemachines import jsonata_limits as limits
 from penstock.statemachines.jsonata_functions import step_functions
+from penstock.statemachines.jsonata_messages import code_of, failure_message, fill
 from penstock.statemachines.jsonata_package import JException, Jsonata, RegexFlags, Utils
+from penstock.statemachines.jsonata_text import string
 from penstock.statemachines.model import Ports
 from penstock.statemachines.values import JSON
 
@@ -23,6 +29,8 @@ __all__ = ["Expression", "compile_expression"]
 
 # `$eval` does not exist in Step Functions ("Use $parse in place of it").
 _ABSENT = ("eval",)
+
+_LARGEST = sys.float_info.max
 
 
 class _Bounded(Jsonata):  # type: ignore[misc]  # the package is not typed
@@ -41,15 +49,64 @@ class _Bounded(Jsonata):  # type: ignore[misc]  # the package is not typed
     def apply_inner(self, proc: object, args: object, input: object, environment: object) -> object:
         if proc is not None and not self.is_function_like(proc):
             raise JException("T1006", 0)
-        return super().apply_inner(proc, args, input, environment)
+        try:
+            return super().apply_inner(proc, args, input, environment)
+        except JException as error:
+            if error.error == "T0410" and error.extra is None:
+                _locate(error, proc, args)
+            raise
+
+    def evaluate_numeric_expression(self, lhs: object, rhs: object, op: str | None) -> object:
+        """JavaScript's arithmetic: what is too large, and what is divided by zero, is infinite or no number."""
+        if not (_is_number(lhs) and _is_number(rhs)):
+            return super().evaluate_numeric_expression(lhs, rhs, op)
+        left, right = float(lhs), float(rhs)  # type: ignore[arg-type]  # numbers, as was just asked
+        if right == 0 and op in ("/", "%"):
+            infinite = op == "/" and left != 0
+            return math.copysign(math.inf, left) * math.copysign(1, right) if infinite else math.nan
+        try:
+            result = {"+": add, "-": sub, "*": mul, "/": truediv, "%": math.fmod}[str(op)](left, right)
+        except OverflowError:
+            result = math.inf
+        return int(result) if result.is_integer() else result
+
+    def evaluate_string_concat(self, lhs: object, rhs: object) -> str:
+        return (string(lhs) or "") + (string(rhs) or "")
 
 
 def _compile_pattern(pattern: str, flags: RegexFlags) -> limits.Matcher:
     return limits.Matcher(pattern, "i" * flags.case_insensitive + "m" * flags.multiline)
 
 
-def _guard(name: str, check: Callable[[list[object]], None]) -> Jsonata.JLambda:
-    """A built-in function that is asked first whether its result would be too large."""
+def _locate(error: JException, proc: object, arguments: object) -> None:
+    """Say which argument of which function does not match, as jsonata-js does; the library's own count is off."""
+    error.extra = "located"
+    signature = getattr(proc, "signature", None)
+    if error.current is not None and signature is not None and isinstance(arguments, list):
+        given = "".join(signature.get_symbol(argument) for argument in arguments)
+        expected, good_to = "", 0
+        for parameter in signature._params:
+            expected += parameter.regex
+            found = re.match(expected, given)
+            if found is None:
+                break
+            good_to = found.end()
+        error.current = good_to + 1
+    elif error.current is None:
+        error.current = 1
+    if error.expected is None:
+        error.expected = getattr(proc, "function_name", None) or getattr(proc, "token", None)
+
+
+def _is_number(value: object) -> bool:
+    """A finite number; what is not finite is refused by the library itself (`D1001`)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
+
+
+def _guard(
+    name: str, check: Callable[[list[object]], None], call: Callable[..., object] | None = None
+) -> Jsonata.JLambda:
+    """A built-in function that is asked first whether it may be called so, or is called in another's place."""
     built_in = Jsonata.static_frame.lookup(name)
 
     class Guarded(Jsonata.JFunction):  # type: ignore[misc]  # the package is not typed
@@ -62,9 +119,47 @@ def _guard(name: str, check: Callable[[list[object]], None]) -> Jsonata.JLambda:
 
         def call(self, given: object, arguments: list[object] | None) -> object:
             check(list(arguments or []))
-            return built_in.call(given, arguments)
+            try:
+                if call is not None:
+                    return call(*(arguments or []))
+                return built_in.call(given, arguments)
+            except (ValueError, OverflowError, TypeError, JException) as error:
+                raise _named(name, error, list(arguments or [])) from error
 
     return Guarded()
+
+
+def _named(function: str, error: Exception, arguments: list[object]) -> Exception:
+    """JSONata's code of what the library leaves to Python's own exceptions, or words with another code."""
+    named: Exception = error
+    match function, error:
+        case "number", ValueError():
+            named = JException("D3030", -1, *arguments[:1])
+        case "toMillis", ValueError() if "isoformat" in str(error):
+            named = JException("D3110", -1, *arguments[:1])
+        case "power", OverflowError():
+            named = JException("D3061", -1, *arguments[:2])
+        case "sort", TypeError() if len(arguments) == 1:
+            named = JException("D3070", -1)
+        case "formatNumber", JException(error="D3085") if not re.search(r"[0-9#.,]", str(arguments[1])):
+            # jsonata-js goes on to its next rule, and reports the last one that is broken.
+            named = JException("D3086", -1)
+    return named
+
+
+def _base64decode(text: str | None = None) -> str | None:
+    """As Java's decoder, which takes nothing but the alphabet; the padding may be missing.
+
+    Raises:
+        ValueError: there is something else, or the bytes are not UTF-8.
+    """
+    if text is None:
+        return None
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+
+
+def _unchecked(_arguments: list[object]) -> None:
+    """Nothing is too large for this function."""
 
 
 def _check_pad(arguments: list[object]) -> None:
@@ -94,14 +189,22 @@ def _check_string(arguments: list[object]) -> None:
 
 
 _GUARDED = {
-    name: _guard(name, check)
-    for name, check in {
-        "pad": _check_pad,
-        "join": _check_join,
-        "replace": _check_replace,
-        "split": _check_split,
-        "string": _check_string,
-    }.items()
+    **{
+        name: _guard(name, check)
+        for name, check in {
+            "pad": _check_pad,
+            "join": _check_join,
+            "replace": _check_replace,
+            "split": _check_split,
+            "number": _unchecked,
+            "toMillis": _unchecked,
+            "power": _unchecked,
+            "sort": _unchecked,
+            "formatNumber": _unchecked,
+        }.items()
+    },
+    "base64decode": _guard("base64decode", _unchecked, _base64decode),
+    "string": _guard("string", _check_string, string),
 }
 
 
@@ -119,7 +222,7 @@ def _count(value: object) -> int:
             limits.check_array(len(found))
             waiting.extend(found)
         if count + len(waiting) > limits.MAXIMUM_TEXT // 8:
-            raise limits.too_much("a value is too large")
+            raise limits.too_large()
     return count
 
 
@@ -177,41 +280,11 @@ class Expression:
 # What the library raises: its own exception, Python's where it forgets to check, and its parser's.
 _FAILURES = (RuntimeError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
-_CODE = re.compile(r"[DSTU]\d{4}")
-
-# JSONata's codes for what the library reports by Python's own exceptions.
-_CODES = {
-    "could not convert string to float": "D3030",
-    "float division by zero": "D1001",
-    "Numerical result out of range": "D3061",
-    "Invalid isoformat string": "D3110",
-    "Second argument of replace": "D3010",
-    "both integer and fractional": "D3085",
-    "invalid grouping in picture": "D3086",
-    "In a decimal digit pattern": "D3131",
-    "as a sequence starting with": "D3130",
-    "The 'name' modifier": "D3133",
-    "missing specifiers required": "D3136",
-    "codec can't": "D3140",
-    "Type parameters can only": "S0401",
-    "Choice groups containing": "S0402",
-    "unknown type to match": "T0410",
-    "not supported between instances": "T0410",
-}
-
-
-def _code_of(error: Exception) -> str:
-    code = str(getattr(error, "error", "") or "")
-    if _CODE.fullmatch(code):
-        return code
-    if isinstance(error, RecursionError):
-        return "D1011"
-    return next((code for words, code in _CODES.items() if words in str(error)), "")
-
 
 def _failed(error: Exception) -> JsonataError:
-    code = _code_of(error)
-    return JsonataError(code, f"threw an error during evaluation. {f'{code}: ' if code else ''}{error}")
+    if isinstance(error, RecursionError):
+        error = limits.too_deep()
+    return JsonataError(*failure_message(error))
 
 
 @lru_cache(maxsize=4096)
@@ -228,8 +301,9 @@ def compile_expression(text: str) -> Expression:
         with limits.deep_stack():
             compiled = _Bounded(text, _compile_pattern)
     except _FAILURES as error:
-        code = _code_of(error) or "S0201"
-        raise ExpressionSyntaxError(f"the JSONata expression cannot be read: {code}: {error}") from error
+        code = code_of(error) or "S0201"
+        reason = fill(code, error)
+        raise ExpressionSyntaxError(f"the JSONata expression cannot be read: {code}: {reason}") from error
     compiled.set_output_convert_nulls(False)
     compiled.set_validate_input(False)
     return Expression(text, compiled)
@@ -242,6 +316,8 @@ def _plain(value: object) -> JSON:
     if isinstance(value, bool | str | int):
         return value
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if isinstance(value, list):
         return [_plain(item) for item in value]

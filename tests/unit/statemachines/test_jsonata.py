@@ -66,9 +66,15 @@ def test_random_numbers_are_the_executions_own() -> None:
         ("$number('a')", "D3030", "D3030"),
         ("$eval('1')", "T1006", "non-function"),
         ("$undefinedFunction()", "T1006", "non-function"),
-        ("$partition([1], 0)", "T0410", "$partition"),
-        ("$hash('a', 'CRC')", "T0410", "MD5"),
-        ("$parse('{')", "T0410", "not JSON"),
+        (
+            "$partition([1], -1)",
+            "T0410",
+            'Argument 2 of function "partition" does not match function signature',
+        ),
+        ("$hash('a', 'CRC')", "T0410", 'Argument 2 of function "hash"'),
+        ("$parse('{')", "T0410", 'Argument 1 of function "parse"'),
+        ("$parse('[NaN]')", "T0410", 'Argument 1 of function "parse"'),
+        ("$uuid(1)", "T0410", 'Argument 1 of function "uuid"'),
         ("$error('boom')", "D3137", "boom"),
     ],
 )
