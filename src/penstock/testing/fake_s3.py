@@ -60,7 +60,10 @@ class FakeS3:
         self.calls.append("list_objects_v2")
         keys = sorted(key for bucket, key in self.objects if bucket == Bucket and key.startswith(Prefix))
         begin = int(options.get("ContinuationToken", 0))
-        page = [{"Key": key, "Size": len(self.objects[Bucket, key])} for key in keys[begin : begin + 2]]
+        page = [
+            {"Key": key, "Size": len(content := self.objects[Bucket, key]), "ETag": _etag(content)}
+            for key in keys[begin : begin + 2]
+        ]
         answer: dict[str, Any] = {"Contents": page} if page else {}
         if begin + 2 < len(keys):
             answer["NextContinuationToken"] = str(begin + 2)

@@ -1,13 +1,10 @@
-"""Manifests, results written once, Parquet row groups, and errors of chunking."""
+"""Manifests, results written once, and errors of chunking."""
 
 from __future__ import annotations
 
 import gzip
-import io
 
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 
 from penstock.errors import ChunkingError
 from penstock.handlers.chunking import (
@@ -17,10 +14,8 @@ from penstock.handlers.chunking import (
     existing_results,
     plan_byte_ranges,
     plan_csv_exactly,
-    plan_row_groups,
     read_header,
     read_manifest,
-    read_row_groups,
     result_key,
     split_gzip,
     write_manifest,
@@ -193,33 +188,6 @@ def test_gzip_of_several_members() -> None:
     s3.objects["b", "k"] = gzip.compress(b"one\n") + gzip.compress(b"two\n")
     (piece,) = split_gzip(s3, "b", "k", piece_bytes=100, to_bucket="b", to_prefix="p/")
     assert s3.objects["b", piece.key] == b"one\ntwo\n"
-
-
-def test_parquet_row_groups_are_each_in_one_chunk() -> None:
-    """Planned from the footer, read group by group."""
-    sink = io.BytesIO()
-    parquet.write_table(pa.table({"n": list(range(95))}), sink, row_group_size=10)
-    s3 = FakeS3()
-    s3.objects["b", "k"] = sink.getvalue()
-    chunks = list(plan_row_groups(s3, "b", "k", chunk_rows=25))
-    assert [(chunk.first, chunk.stop, chunk.rows) for chunk in chunks] == [
-        (0, 3, 30),
-        (3, 6, 30),
-        (6, 9, 30),
-        (9, 10, 5),
-    ]
-    values = [
-        row for chunk in chunks for table in read_row_groups(s3, chunk) for row in table["n"].to_pylist()
-    ]
-    assert values == list(range(95))
-
-
-def test_what_is_no_parquet_is_refused() -> None:
-    """The error names the object."""
-    s3 = FakeS3()
-    s3.objects["b", "k"] = b"no parquet at all, but long enough to have a footer"
-    with pytest.raises(ChunkingError, match="not Parquet"):
-        list(plan_row_groups(s3, "b", "k", chunk_rows=1))
 
 
 @pytest.mark.parametrize("chunk_bytes", [0, -1])

@@ -17,6 +17,7 @@ class CsvLines:
 
     Args:
         on_oversized: told of a line over the limit, and whether it stands in the middle of a row.
+        begins: `first` begins the object; a byte order mark there is no part of its first row.
 
     Attributes:
         row: the lines of the present row so far.
@@ -32,6 +33,7 @@ class CsvLines:
         *,
         quote: str,
         on_oversized: Callable[[Oversized, bool], None],
+        begins: bool,
     ) -> None:
         self._rest = rest
         self._quote = quote.encode()
@@ -43,7 +45,7 @@ class CsvLines:
         self.dirty = False
         self.ended = False
         self.saw_quotes = False
-        self._open(first)
+        self._open(first, begins=begins)
 
     def begin_row(self) -> None:
         """The row before is done with."""
@@ -75,9 +77,9 @@ class CsvLines:
         self.ended = bool(self.row)
         raise StopIteration
 
-    def _open(self, block: Block) -> None:
+    def _open(self, block: Block, *, begins: bool = False) -> None:
         content = block.content
-        begin = len(BOM) if block.offset == 0 and content.startswith(BOM) else 0
+        begin = len(BOM) if begins and content.startswith(BOM) else 0
         if not self.row:
             self._offset = self.row_offset = block.offset + begin
         try:

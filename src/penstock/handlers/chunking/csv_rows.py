@@ -94,7 +94,7 @@ class CsvChunk:
                 continue
             rows = self._quickly(block)
             if rows is None:
-                yield self._carefully(CsvLines(block, blocks, quote=quote, on_oversized=self._skip))
+                yield self._carefully(self._lines(block, blocks))
                 return
             yield rows
 
@@ -111,7 +111,7 @@ class CsvChunk:
 
     def _quickly(self, block: Block) -> Iterator[list[str]] | None:
         """The rows of a block that the csv module cannot stumble over; None if this is none."""
-        text = _clean_text(block, self._fmt.quote)
+        text = _clean_text(block, self._fmt.quote, begins=self._begins(block))
         if text is None:
             return None
         reader = csv.reader(
@@ -123,6 +123,15 @@ class CsvChunk:
             self._header_ahead = False
             next(reader, None)
         return reader
+
+    def _begins(self, block: Block) -> bool:
+        """Whether a block begins the object, and not only a piece that was unpacked of it."""
+        return block.offset == self._chunk.base == 0
+
+    def _lines(self, first: Block, rest: Iterator[Block | Oversized]) -> CsvLines:
+        return CsvLines(
+            first, rest, quote=self._fmt.quote, on_oversized=self._skip, begins=self._begins(first)
+        )
 
     def _carefully(self, lines: CsvLines) -> Iterator[list[str]]:
         """From a block that is not clean to the chunk's end, row by row."""
@@ -192,8 +201,12 @@ class _NumberedLines:
         return self._block.offset + begin, content[begin:end]
 
 
-def _clean_text(block: Block, quote: str) -> str | None:
-    """A block's text, if it has no quotes, NULs or lone carriage returns, and is UTF-8."""
+def _clean_text(block: Block, quote: str, *, begins: bool) -> str | None:
+    """A block's text, if it has no quotes, NULs or lone carriage returns, and is UTF-8.
+
+    Args:
+        begins: the block begins the object; a byte order mark there is no part of the text.
+    """
     content = block.content
     if quote.encode() in content or b"\0" in content:
         return None
@@ -203,7 +216,7 @@ def _clean_text(block: Block, quote: str) -> str | None:
         text = content.decode()
     except UnicodeDecodeError:
         return None
-    return text.removeprefix("\ufeff") if block.offset == 0 else text
+    return text.removeprefix("\ufeff") if begins else text
 
 
 def _unusable(row: list[str]) -> str | None:

@@ -69,7 +69,7 @@ class JsonLinesChunk(Generic[T]):
         decode = self._decode
         for line in block.content.split(b"\n"):
             self._last = (offset, line)
-            if offset == 0:
+            if offset == self._chunk.base == 0:
                 line = line.removeprefix(BOM)
             offset += len(self._last[1]) + 1
             if not line or line.isspace():

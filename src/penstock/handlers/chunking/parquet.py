@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import ChunkingError
-from penstock.handlers.chunking.plan import RowGroups
-from penstock.handlers.chunking.s3_port import S3Port
+from penstock.handlers.chunking.plan import RowGroups, check_positive
+from penstock.handlers.chunking.s3_port import S3Port, changed, open_body
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,54 +19,94 @@ def plan_row_groups(s3: S3Port, bucket: str, key: str, *, chunk_rows: int) -> It
     """Cut a Parquet object into runs of row groups with at least `chunk_rows` rows each, but for the last.
 
     Raises:
-        ChunkingError: the object is not Parquet, or pyarrow is not installed.
+        ChunkingError: the object is not Parquet, pyarrow is not installed, or `chunk_rows` is not positive.
     """
-    metadata = _open(s3, bucket, key).metadata
+    check_positive("chunk_rows", chunk_rows)
+    source = _RangedFile(s3, bucket, key)
+    metadata = _open(source).metadata
     index, first, rows = 0, 0, 0
+
+    def together(stop: int) -> RowGroups:
+        return RowGroups(
+            index=index, bucket=bucket, key=key, first=first, stop=stop, rows=rows, etag=source.etag
+        )
+
     for group in range(metadata.num_row_groups):
         rows += metadata.row_group(group).num_rows
         if rows >= chunk_rows:
-            yield RowGroups(index=index, bucket=bucket, key=key, first=first, stop=group + 1, rows=rows)
+            yield together(group + 1)
             index, first, rows = index + 1, group + 1, 0
     if rows:
-        yield RowGroups(
-            index=index, bucket=bucket, key=key, first=first, stop=metadata.num_row_groups, rows=rows
-        )
+        yield together(metadata.num_row_groups)
 
 
 def read_row_groups(s3: S3Port, chunk: RowGroups) -> Iterator[pa.Table]:
     """Read a chunk, one row group at a time.
 
     Raises:
-        ChunkingError: the object is not Parquet, or pyarrow is not installed.
+        ChunkingError: the object is not Parquet, is damaged, or has changed since it was planned; pyarrow is not
+            installed.
     """
-    file = _open(s3, chunk.bucket, chunk.key)
-    for group in range(chunk.first, chunk.stop):
-        yield file.read_row_group(group)
+    source = _RangedFile(s3, chunk.bucket, chunk.key, etag=chunk.etag)
+    file = _open(source)
+    metadata = file.metadata
+    groups = range(chunk.first, chunk.stop)
+    there = chunk.stop <= metadata.num_row_groups
+    if not there or sum(metadata.row_group(group).num_rows for group in groups) != chunk.rows:
+        raise changed(source.at, "it has other row groups")
+    for group in groups:
+        with _refusing(source.at, f"row group {group} cannot be read"):
+            table = file.read_row_group(group)
+        yield table
 
 
-def _open(s3: S3Port, bucket: str, key: str) -> Any:  # pyarrow has no types
-    at = f"s3://{bucket}/{key}"
+def _open(source: _RangedFile) -> Any:  # pyarrow has no types
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         raise ChunkingError(
-            "reading Parquet needs pyarrow", at=at, fix="pip install 'penstock[parquet]'"
+            "reading Parquet needs pyarrow", at=source.at, fix="pip install 'penstock[parquet]'"
         ) from error
+    with _refusing(source.at, "the object is not Parquet"):
+        return parquet.ParquetFile(io.BufferedReader(source, 1 << 16))
+
+
+@contextmanager
+def _refusing(at: str, what: str) -> Iterator[None]:
+    """Say where the bytes are that pyarrow cannot read. (Its own I/O errors are bare OSErrors.)"""
+    import pyarrow
+
     try:
-        return parquet.ParquetFile(io.BufferedReader(_RangedFile(s3, bucket, key), 1 << 16))
-    except pyarrow.ArrowInvalid as error:
-        raise ChunkingError(f"the object is not Parquet: {error}", at=at) from error
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and type(error) is not OSError:
+            raise  # of the connection, and not of the content
+        raise ChunkingError(
+            f"{what}: {error}",
+            at=at,
+            fix="write the file again; pyarrow.parquet.read_table shows whether it is whole",
+        ) from error
 
 
 class _RangedFile(io.RawIOBase):
-    """An S3 object as a file that can be sought; every read is one ranged request."""
+    """An S3 object as a file that can be sought; every read is one ranged request.
 
-    def __init__(self, s3: S3Port, bucket: str, key: str) -> None:
+    Args:
+        etag: of the object as it was planned; empty: as it is now. Every read is of that object.
+
+    Raises:
+        ChunkingError: the object has changed.
+    """
+
+    def __init__(self, s3: S3Port, bucket: str, key: str, *, etag: str = "") -> None:
+        self.at = f"s3://{bucket}/{key}"
         self._s3 = s3
-        self._where = {"Bucket": bucket, "Key": key}
-        self._size = int(s3.head_object(**self._where)["ContentLength"])
+        self._where = (bucket, key)
+        head = s3.head_object(Bucket=bucket, Key=key)
+        self.etag = str(head.get("ETag", ""))
+        if etag not in ("", self.etag):
+            raise changed(self.at, "it has another ETag")
+        self._size = int(head["ContentLength"])
         self._position = 0
 
     def seekable(self) -> bool:
@@ -87,8 +128,8 @@ class _RangedFile(io.RawIOBase):
         if wanted <= 0:
             return 0
         stop = self._position + wanted
-        body = self._s3.get_object(**self._where, Range=f"bytes={self._position}-{stop - 1}")["Body"]
-        content: bytes = body.read()
+        span = f"bytes={self._position}-{stop - 1}"
+        content = open_body(self._s3, *self._where, etag=self.etag, Range=span).read()
         buffer[: len(content)] = content
         self._position += len(content)
         return len(content)

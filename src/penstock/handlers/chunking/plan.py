@@ -46,16 +46,25 @@ class RecordRun(msgspec.Struct, frozen=True, kw_only=True, tag="records"):
 
 
 class KeySet(msgspec.Struct, frozen=True, kw_only=True, tag="keys"):
-    """Whole objects, `size_bytes` together."""
+    """Whole objects, `size_bytes` together.
+
+    Attributes:
+        etags: of the objects that were planned, in the order of the keys: what `IfMatch` of `GetObject` takes.
+    """
 
     index: int
     bucket: str
     keys: tuple[str, ...]
     size_bytes: int
+    etags: tuple[str, ...] = ()
 
 
 class RowGroups(msgspec.Struct, frozen=True, kw_only=True, tag="row_groups"):
-    """Row groups `first` to `stop` - 1 of a Parquet object, with `rows` rows."""
+    """Row groups `first` to `stop` - 1 of a Parquet object, with `rows` rows.
+
+    Attributes:
+        etag: of the object that was planned; reading another one is an error.
+    """
 
     index: int
     bucket: str
@@ -63,6 +72,7 @@ class RowGroups(msgspec.Struct, frozen=True, kw_only=True, tag="row_groups"):
     first: int
     stop: int
     rows: int
+    etag: str = ""
 
 
 Chunk = ByteRange | RecordRun | KeySet | RowGroups
@@ -79,7 +89,7 @@ def plan_byte_ranges(
     Raises:
         ChunkingError: `chunk_bytes` is not positive.
     """
-    _check_positive("chunk_bytes", chunk_bytes)
+    check_positive("chunk_bytes", chunk_bytes)
     for index, start in enumerate(range(0, size_bytes, chunk_bytes)):
         stop = min(start + chunk_bytes, size_bytes)
         yield ByteRange(
@@ -93,7 +103,7 @@ def plan_records(*, records: int, chunk_records: int) -> Iterator[RecordRun]:
     Raises:
         ChunkingError: `chunk_records` is not positive.
     """
-    _check_positive("chunk_records", chunk_records)
+    check_positive("chunk_records", chunk_records)
     for index, first in enumerate(range(0, records, chunk_records)):
         yield RecordRun(index=index, first=first, count=min(chunk_records, records - first))
 
@@ -106,31 +116,44 @@ def plan_keys(
     Raises:
         ChunkingError: a limit is not positive.
     """
-    _check_positive("chunk_bytes", chunk_bytes)
-    _check_positive("chunk_keys", chunk_keys)
-    index, keys, size = 0, list[str](), 0
-    for key, size_bytes in _listed(s3, bucket, prefix):
-        if keys and (size + size_bytes > chunk_bytes or len(keys) == chunk_keys):
-            yield KeySet(index=index, bucket=bucket, keys=tuple(keys), size_bytes=size)
-            index, keys, size = index + 1, [], 0
-        keys.append(key)
+    check_positive("chunk_bytes", chunk_bytes)
+    check_positive("chunk_keys", chunk_keys)
+    index, size = 0, 0
+    found: list[tuple[str, str]] = []
+
+    def together() -> KeySet:
+        keys, etags = zip(*found, strict=True)
+        return KeySet(index=index, bucket=bucket, keys=keys, size_bytes=size, etags=etags)
+
+    for key, etag, size_bytes in _listed(s3, bucket, prefix):
+        if found and (size + size_bytes > chunk_bytes or len(found) == chunk_keys):
+            yield together()
+            index, size = index + 1, 0
+            found.clear()
+        found.append((key, etag))
         size += size_bytes
-    if keys:
-        yield KeySet(index=index, bucket=bucket, keys=tuple(keys), size_bytes=size)
+    if found:
+        yield together()
 
 
-def _listed(s3: S3Port, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+def _listed(s3: S3Port, bucket: str, prefix: str) -> Iterator[tuple[str, str, int]]:
+    """The key, the ETag and the size of every object."""
     more: dict[str, str] = {}
     while True:
         answer = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
         for found in answer.get("Contents", ()):
-            yield str(found["Key"]), int(found["Size"])
+            yield str(found["Key"]), str(found.get("ETag", "")), int(found["Size"])
         token = answer.get("NextContinuationToken")
         if token is None:
             return
         more = {"ContinuationToken": str(token)}
 
 
-def _check_positive(name: str, value: int) -> None:
+def check_positive(name: str, value: int) -> None:
+    """Refuse a limit of nothing.
+
+    Raises:
+        ChunkingError: it is not positive.
+    """
     if value <= 0:
         raise ChunkingError(f"{name} is {value}", fix="give a positive number")

@@ -66,14 +66,19 @@ def open_body(s3: S3Port, bucket: str, key: str, *, etag: str = "", **options: A
         answer = s3.get_object(Bucket=bucket, Key=key, **options)
     except Exception as error:
         if error_code(error) in ("PreconditionFailed", "412", "NoSuchKey", "404", "InvalidRange"):
-            raise ChunkingError(
-                f"the object has changed since it was planned ({error_code(error)})",
-                at=f"s3://{bucket}/{key}",
-                fix="leave an object alone while it is processed; upload it again to start anew",
-            ) from error
+            raise changed(f"s3://{bucket}/{key}", error_code(error)) from error
         raise
     body: Body = answer["Body"]
     return body
+
+
+def changed(at: str, how: str) -> ChunkingError:
+    """An object is not the one that was planned."""
+    return ChunkingError(
+        f"the object has changed since it was planned ({how})",
+        at=at,
+        fix="leave an object alone while it is processed; upload it again to start anew",
+    )
 
 
 class MultipartWriter:
