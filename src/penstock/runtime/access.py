@@ -54,7 +54,7 @@ class Authority:
 
     def check(self, caller: str, operation: str, needs: Iterable[Need]) -> None:
         """Raise `AccessDeniedError` for the first need that the caller's role does not allow."""
-        principal = self.principals.get(caller) or _nobody(caller)
+        principal = self.principals.get(caller) or nobody(caller)
         for need in needs:
             if not principal.allows(need):
                 raise denial(principal.user, operation, need)
@@ -106,7 +106,8 @@ class Guard:
 EVERYTHING_ALLOWED: Final = Guard()
 
 
-def _nobody(caller: str) -> Principal:
+def nobody(caller: str) -> Principal:
+    """The role of a caller that has none: it allows nothing."""
     return Principal(user=f"arn:aws:sts::123456789012:assumed-role/{caller}", allowed={})
 
 

@@ -19,6 +19,7 @@ from penstock.pipelines.iam.needs import (
     regional,
     texts,
 )
+from penstock.pipelines.resolve import EMBEDDED
 
 # --- SQS, SNS, EventBridge --------------------------------------------------------------------------------
 
@@ -26,7 +27,9 @@ from penstock.pipelines.iam.needs import (
 def _queue(parameters: Parameters) -> str:
     url = parameters.get("QueueUrl")
     if isinstance(url, str):
-        return arn("sqs", url.rstrip("/").rpartition("/")[2])
+        *before, queue = url.rstrip("/").split("/")
+        account = before[-1] if before and before[-1].isdecimal() else EMBEDDED.account_id
+        return f"arn:aws:sqs:{EMBEDDED.region}:{account}:{queue}"
     name = parameters.get("QueueName") or parameters.get("SourceArn")
     if not isinstance(name, str):
         return ANY

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from penstock.errors import StateFolderError, TargetError, UnansweredOperationError
-from penstock.runtime.access import Principal
+from penstock.runtime.access import Principal, nobody
 from penstock.runtime.aws_calls import REGION
 from penstock.runtime.invocation import (
     FunctionError,
@@ -218,7 +218,7 @@ class PoolInvoker:
             project=str(self._project),
             store=str(self._store),
             log=str(self._logs / f"{invocation.function}.log"),
-            principal=None if self._principals is None else self._principals[invocation.function],
+            principal=self._principal(invocation.function),
         )
         send_with_descriptor(control, order, theirs.fileno())
         theirs.close()
@@ -226,6 +226,11 @@ class PoolInvoker:
         state.environments[environment.number] = environment
         self._scheduler.watch(ours.fileno(), lambda: self._hear(environment))
         return environment
+
+    def _principal(self, function: str) -> Principal | None:
+        if self._principals is None:
+            return None
+        return self._principals.get(function) or nobody(function)
 
     def _make_room(self) -> None:
         """Let an idle environment go when there are many: memory is bounded as well as processors."""

@@ -56,6 +56,12 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
         [("s3:GetObject", "arn:aws:s3:us-east-1:123456789012:accesspoint/mine/object/a")],
     ),
     ("sqs", "SendMessageBatch", {"QueueUrl": URL}, [("sqs:SendMessage", REGIONAL.format("sqs", "orders"))]),
+    (
+        "sqs",
+        "ReceiveMessage",
+        {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/999999999999/theirs"},
+        [("sqs:ReceiveMessage", "arn:aws:sqs:us-east-1:999999999999:theirs")],
+    ),
     ("sqs", "GetQueueUrl", {"QueueName": "orders"}, [("sqs:GetQueueUrl", REGIONAL.format("sqs", "orders"))]),
     (
         "sns",
