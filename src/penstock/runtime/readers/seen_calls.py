@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from penstock.pipelines.iam import Need, Seen, kept
+from penstock.pipelines.iam.needs import arn
 from penstock.runtime.journal import read_journal
-from penstock.runtime.journal_events import CallMade, Event
+from penstock.runtime.journal_events import CallMade, Event, InvocationStarted, MapRunStarted
 from penstock.runtime.runs import find_runs
 
 _ABSENT: Final = ("NoSuchKey", "404")
+_EXECUTION: Final = ":states:"
+"""Of the ARN that is the source of an invocation, if an execution is."""
 
 
 def seen_calls(events: Iterable[Event], run: str) -> Seen:
@@ -22,21 +25,34 @@ def seen_calls(events: Iterable[Event], run: str) -> Seen:
     """
     needs: dict[str, set[Need]] = {}
     for event in events:
-        if isinstance(event, CallMade) and event.function:
-            found = needs.setdefault(event.function, set())
-            found.update(Need(*one) for one in event.needs)
-            if event.error in _ABSENT or event.denied is not None:
-                found.update(_to_be_told(event))
+        match event:
+            case CallMade(function=caller) if caller:
+                needs.setdefault(caller, set()).update(_needs_of_call(event))
+            case InvocationStarted(source=source) if _EXECUTION in source:
+                need = Need("lambda:InvokeFunction", arn("lambda", f"function:{event.function}"))
+                needs.setdefault(f"stateMachine/{_machine(source)}", set()).add(need)
+            case MapRunStarted(execution=execution):
+                name = _machine(execution)
+                need = Need("states:StartExecution", arn("states", f"stateMachine:{name}"))
+                needs.setdefault(f"stateMachine/{name}", set()).add(need)
+            case _:
+                pass
     return Seen({caller: dict.fromkeys(kept(found), run) for caller, found in sorted(needs.items())})
 
 
-def _to_be_told(event: CallMade) -> Iterator[Need]:
-    """S3, "GetObject": that an object does not exist is told to those only who may list its bucket."""
+def _needs_of_call(event: CallMade) -> Iterator[Need]:
     for action, resource in event.needs:
+        yield Need(action, resource)
         if action == "s3:GetObject" and event.error in _ABSENT:
+            # S3, "GetObject": that an object does not exist is told to those only who may list its bucket.
             yield Need("s3:ListBucket", resource.partition("/")[0])
     if event.denied is not None:
         yield Need(*event.denied)
+
+
+def _machine(execution: str) -> str:
+    """The machine of an execution, or of a child of its Map: `...:execution:flow:1`, `...:execution:flow/Map:1`."""
+    return execution.split(":")[6].partition("/")[0]
 
 
 def seen_in_runs(base: Path, pipeline: str) -> tuple[Seen, tuple[str, ...]]:
