@@ -29,6 +29,7 @@ from penstock.runtime.queues.queue import QueueSettings
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.streams.streams import NewRecord, Streams, StreamSettings
+from tests.properties.sometimes import Sometimes
 
 ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/source"
 
@@ -87,7 +88,16 @@ class PlannedInvoker:
 class Bench:
     """A stream, a mapping and a function; `again` makes them anew from the journal."""
 
-    def __init__(self, plan: Plan, options: StreamMappingSettings, path: Path, shards: int = 1) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        options: StreamMappingSettings,
+        path: Path,
+        shards: int = 1,
+        retention_hours: int = 24,
+    ) -> None:
+        self.objects: list[bytes] = []
+        self.published: list[str] = []
         past = tuple(read_journal(path)) if path.exists() else ()
         clock = VirtualClock()
         if past:
@@ -97,7 +107,7 @@ class Bench:
         ids = Ids(0, resumed_at=len(past))
         failed = QueueSettings(name="failed", arn="arn:failed", url="https://failed")
         self.queues = Queues([failed], scheduler=scheduler, journal=self.journal, ids=ids)
-        source = StreamSettings(name="source", arn=ARN, shard_count=shards)
+        source = StreamSettings(name="source", arn=ARN, shard_count=shards, retention_hours=retention_hours)
         self.streams = Streams([source], scheduler=scheduler, journal=self.journal)
         self.functions = Functions(
             [
@@ -119,8 +129,8 @@ class Bench:
             scheduler=scheduler,
             journal=self.journal,
             ids=ids,
-            put_object=lambda bucket, key, content: None,
-            publish=lambda arn, message: None,
+            put_object=lambda bucket, key, content: self.objects.append(content),
+            publish=lambda arn, message: self.published.append(message),
         )
         self.events: list[Event] = list(past)
         self.journal.subscribe(self.events.append)
@@ -269,3 +279,75 @@ def test_nothing_is_lost_and_keys_keep_their_order(
         assert first_done == sorted(first_done)
     for shard in bench.streams.find("source").shards.values():
         assert bench.mapping.checkpoint(shard.id) == shard.end
+
+
+ROUTES = ("queue", "bucket", "topic", "nowhere")
+
+
+def test_every_rare_path_was_reached(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Bisecting, each reason to give up, expiry, each route of dead letters; on none of them anything is lost."""
+    sometimes = Sometimes()
+
+    @given(
+        failures=st.dictionaries(st.integers(0, 19), st.integers(1, 60), max_size=4),
+        pauses=st.lists(st.sampled_from([0, 1, 100, 4000]), min_size=4, max_size=4),
+        route=st.sampled_from(ROUTES),
+        retries=st.sampled_from([-1, 0, 2]),
+        age=st.sampled_from([-1, 60, 3600]),
+        bisect=st.booleans(),
+        size=st.integers(1, 6),
+    )
+    @settings(max_examples=150, deadline=None)
+    def play(
+        failures: dict[int, int],
+        pauses: list[int],
+        route: str,
+        retries: int,
+        age: int,
+        bisect: bool,
+        size: int,
+    ) -> None:
+        options = StreamMappingSettings(
+            name="source->work",
+            stream="source",
+            function="work",
+            batch_size=size,
+            maximum_retry_attempts=retries,
+            maximum_record_age_seconds=age,
+            bisect_batch_on_function_error=bisect,
+            on_failure_queue="failed" if route == "queue" else None,
+            on_failure_bucket="failed" if route == "bucket" else None,
+            on_failure_topic="arn:failed" if route == "topic" else None,
+        )
+        plan = Plan(dict(failures), report=False)
+        bench = Bench(plan, options, tmp_path_factory.mktemp("run") / "journal", retention_hours=1)
+        bench.mapping.start()
+        for number, pause in enumerate(pauses):
+            bench.put(range(5 * number, 5 * number + 5), keys=1)
+            bench.scheduler.run_for(pause)
+        bench.scheduler.run_until_idle()
+        discarded = [one for one in bench.events if isinstance(one, RecordsDiscarded)]
+        told = [one for one in discarded if one.condition != "Expired"]
+        sometimes.reach("bisected", any(isinstance(one, BatchBisected) for one in bench.events))
+        for one in discarded:
+            sometimes.reach(one.condition)
+        sometimes.reach(f"told to a {route}", told)
+        letters = {
+            "queue": len(bench.queues.find("failed").messages),
+            "bucket": len(bench.objects),
+            "topic": len(bench.published),
+        }
+        wanted = dict.fromkeys(letters, 0)
+        if route in letters:
+            wanted[route] = len(told)
+        assert letters == wanted
+        assert set(plan.done) | bench.discarded() == set(range(20))
+
+    play()
+    sometimes.check(
+        "bisected",
+        "RetryAttemptsExhausted",
+        "RecordAgeExceeded",
+        "Expired",
+        *(f"told to a {route}" for route in ROUTES),
+    )

@@ -67,6 +67,7 @@ class Queues:
         self._queues: dict[str, Queue] = {}
         self._listeners: dict[str, list[Listener]] = {}
         self._timers: dict[str, Timer] = {}
+        self._applied_at = scheduler.now()
         for one in settings:
             self.add(one)
 
@@ -281,11 +282,13 @@ class Queues:
                 self._queues[event.queue].clear()
             case RunResumed():
                 for queue in self._queues.values():
+                    queue.wake(self._applied_at)  # what was visible again by then had really been received
                     for message in list(queue.messages.values()):
                         if message.where is Where.IN_FLIGHT:
                             queue.undo_receive(message)
             case _:
-                return
+                pass
+        self._applied_at = event.at
 
     def after_resume(self) -> None:
         """Wake what waits, once every event of before was applied."""
