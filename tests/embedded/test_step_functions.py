@@ -305,7 +305,7 @@ def test_starting_again_is_the_same_execution_or_refused(tmp_path: Path) -> None
 )
 def test_starts_that_step_functions_refuses(arguments: dict[str, str], code: str, tmp_path: Path) -> None:
     """Each with AWS's code."""
-    with running(one_state(Type="Succeed") | {}, tmp_path) as run, pytest.raises(ClientError) as caught:
+    with running(one_state(Type="Pass"), tmp_path) as run, pytest.raises(ClientError) as caught:
         client(run).start_execution(**arguments)
     assert caught.value.response["Error"]["Code"] == code
 

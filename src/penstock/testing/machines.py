@@ -239,7 +239,8 @@ def run_machine(
         stopping = Stopped(at=at + stop_after_seconds)
         world.schedule(stopping.at, lambda: driven.tell(stopping))
     world.run()
-    return MachineRun(driven.execution, driven.happenings, world.children, written, world.now)
+    ended_at = world.now if driven.ended_at is None else driven.ended_at
+    return MachineRun(driven.execution, driven.happenings, world.children, written, ended_at)
 
 
 class _World:
@@ -285,11 +286,11 @@ class _Driven:
         self.execution = execution
         self.on_end = on_end
         self.happenings: list[Happening] = []
-        self.ended = False
+        self.ended_at: float | None = None
         self.readers: dict[int, tuple[Sequence[JSON], int]] = {}
 
     def tell(self, happened: Happening) -> None:
-        if not self.ended:
+        if self.ended_at is None:
             if self.on_end is None:
                 self.happenings.append(happened)
             self.carry_out(advance(self.execution, happened))
@@ -316,7 +317,7 @@ class _Driven:
             case WriteResults():
                 self._write(command)
             case Finished():
-                self.ended = True
+                self.ended_at = command.at
                 if self.on_end is not None:
                     self.on_end(command)
             case _:
@@ -324,7 +325,7 @@ class _Driven:
                 return
 
     def _fire(self, timer: TimerFired) -> None:
-        if timer.timer_id in self.execution.timers:
+        if self.ended_at is None and timer.timer_id in self.execution.timers:
             self.tell(timer)
 
     def _run_task(self, task: RunTask) -> None:

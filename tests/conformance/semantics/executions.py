@@ -48,8 +48,8 @@ def _run(definition: Json, folder: Path, *, kind: str = "STANDARD", resume: bool
     return Embedded(Pipeline("scenario", parts=parts), place, clock=VirtualClock())
 
 
-def _one(state: Json) -> Json:
-    return {"StartAt": "S", "States": {"S": {**state, "End": True}}}
+def _one(state: Json, name: str = "S") -> Json:
+    return {"StartAt": name, "States": {name: {**state, "End": True}}}
 
 
 def _start(run: Embedded, value: Json, **more: str) -> str:
@@ -62,11 +62,11 @@ def _redriven_map(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
     plain_handlers.WORK.script(outcomes)
     # What fails takes a second longer than the rest, so that the other children have ended when it fails.
     slow = [{"Variable": "$", "NumericEquals": int(item), "Next": "Wait"} for item in outcomes]
-    processor = _one({"Type": "Task", "Resource": WORK})
+    processor = _one({"Type": "Task", "Resource": WORK}, "Work")
     processor["StartAt"] = "Choose"
     processor["States"] |= {
-        "Choose": {"Type": "Choice", "Choices": slow, "Default": "S"},
-        "Wait": {"Type": "Wait", "Seconds": 1, "Next": "S"},
+        "Choose": {"Type": "Choice", "Choices": slow, "Default": "Work"},
+        "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Work"},
     }
     processor["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
     with _run(_one({"Type": "Map", "ItemProcessor": processor}), folder) as run:

@@ -43,6 +43,23 @@ class Order(pydantic.BaseModel):
     note: str = ""
 
 
+class Aliased(pydantic.BaseModel):
+    x: int = pydantic.Field(validation_alias=pydantic.AliasChoices("x", "y"))
+
+
+class Changed(pydantic.BaseModel):
+    numbers: list[int]
+
+    @pydantic.field_validator("numbers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return value.split(",") if isinstance(value, str) else value
+
+
+class Open(pydantic.BaseModel, extra="allow"):
+    x: int = 0
+
+
 class Told(TypedDict):
     kind: str
     extra: NotRequired[int]
@@ -61,6 +78,15 @@ def order(given: Order) -> Order:
 @on_task
 def tell(given: Told) -> Told:
     return given
+
+
+@on_task
+def take_aliased(given: Aliased) -> Open:
+    return Open(x=given.x)
+
+
+@on_task
+def take_changed(given: Changed) -> None: ...
 
 
 @on_task
@@ -98,6 +124,8 @@ def problems(handler: Handler[..., object], payload: object, reading: str = "$.P
         (order, {"id": "7"}),
         (tell, {"kind": "a"}),
         (take_anything, {"what": "ever"}),
+        (take_aliased, {"y": 1}),
+        (take_changed, {"numbers": "1,2"}),
     ],
 )
 def test_payloads_that_fit(handler: Handler[..., object], payload: object) -> None:
@@ -150,6 +178,7 @@ def test_a_path_into_a_result(handler: Handler[..., object], payload: object, re
         (work, {"name": "a", "parts": []}, "$.Payload.finishedAt"),
         (tell, {"kind": "a"}, "$.Payload.extra"),
         (take_anything, {}, "$.Payload.any.thing"),
+        (take_aliased, {"x": 1}, "$.Payload.extra"),
     ],
 )
 def test_a_path_that_the_annotation_has(handler: Handler[..., object], payload: object, reading: str) -> None:

@@ -25,6 +25,7 @@ from penstock.statemachines.building import (
     Pass,
     ReaderConfig,
     Retry,
+    State,
     Succeed,
     Task,
     Verbatim,
@@ -236,6 +237,66 @@ def test_a_distributed_map_in_both_languages() -> None:
         input_type="CSV", csv_header_location="GIVEN", csv_headers=("a", "b"), csv_delimiter="TAB"
     )
     assert s3_object("b", "k", csv).reader_config == csv
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        Pass("A", parameters={"a": [path("$.x")]}),
+        Pass("A", result=path("$.x")),
+        Pass("A", result={"a": path("$.x")}),
+        jsonata.Pass("A", output=path("$.x")),
+        jsonata.Pass("A", output={"a": path("$.x")}),
+    ],
+)
+def test_an_expression_that_would_be_a_text_is_refused(state: State) -> None:
+    """Only a named member is computed, in JSONPath; the builder knows, and says so."""
+    with pytest.raises(UsageError, match="would be written as a text"):
+        state.to_definition()
+
+
+def test_a_name_that_ends_with_the_mark_is_taken_as_it_is() -> None:
+    """`{"x.$": path(...)}` is not marked twice."""
+    assert Pass("A", parameters={"x.$": path("$.y")}).to_definition()["Parameters"] == {"x.$": "$.y"}
+
+
+def test_what_follows_a_choice_is_its_default() -> None:
+    """A chain reads as "otherwise"; nothing follows what ends."""
+    choice = Choice("C", choices=(When(var("$.n") > 3, next="Yes"),))
+    states = flow(choice >> Pass("No"), Succeed("Yes")).to_definition()["States"]
+    assert isinstance(states, dict)
+    assert states["C"]["Default"] == "No"
+    for chain in (
+        Succeed("A") >> Pass("B"),
+        Fail("A") >> Pass("B"),
+        replace(choice, default="Yes") >> Pass("No"),
+    ):
+        with pytest.raises(DefinitionError, match="follow"):
+            flow(chain)
+
+
+def test_a_processor_s_language_is_said_by_its_states() -> None:
+    """AWS takes no QueryLanguage in an ItemProcessor or a branch."""
+    inner = flow(jsonata.Pass("In", output="{% 1 %}"), query_language="JSONata")
+    machine = flow(Map("M", item_processor=inner) >> Parallel("P", branches=(inner,)))
+    written = json.dumps(machine.to_definition())
+    assert written.count('"QueryLanguage": "JSONata"') == 2
+    assert '"In": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% 1 %}", "End": true}' in written
+
+
+def test_comparisons_without_a_type_are_refused() -> None:
+    """A path has none, and == compares Python's objects."""
+    with pytest.raises(UsageError, match="no type to compare by"):
+        _ = var("$.x") > path("$.y")  # type: ignore[operator]
+    wrong = Choice("C", choices=(When(var("$.x") == 1, next="Y"),))  # type: ignore[arg-type,comparison-overlap]
+    with pytest.raises(UsageError, match="is no condition"):
+        wrong.to_definition()
+
+
+def test_imported_states_begin_with_the_first_that_runs() -> None:
+    """However they are ordered in the file."""
+    definition = {"StartAt": "B", "States": {"A": {"Type": "Succeed"}, "B": {"Type": "Pass", "Next": "A"}}}
+    assert flow(*from_definition(definition).states()) == definition
 
 
 def test_services_are_called_as_the_rules_expect() -> None:

@@ -112,6 +112,56 @@ def test_a_choice_that_asks_first_may_name_anything() -> None:
         assert [pointer for pointer, _ in told(definition)] == expected
 
 
+@pytest.mark.parametrize(
+    "choices",
+    [
+        [
+            {
+                "And": [{"Variable": "$.b", "IsPresent": True}, {"Variable": "$.b.c", "NumericEquals": 1}],
+                "Next": "B",
+            }
+        ],
+        [
+            {"Variable": "$.b", "IsPresent": False, "Next": "B"},
+            {"Variable": "$.b", "NumericEquals": 1, "Next": "B"},
+        ],
+        [
+            {
+                "Or": [{"Variable": "$.b", "IsPresent": False}, {"Variable": "$.b[0]", "IsNull": True}],
+                "Next": "B",
+            }
+        ],
+    ],
+)
+def test_what_any_rule_asks_for_may_be_missing(choices: list[JSON]) -> None:
+    """Whatever lies below it as well: the rules are looked at one after another."""
+    definition = machine(
+        ("A", {"Type": "Pass", "Result": {"a": 1}, "Next": "Choose"}),
+        ("Choose", {"Type": "Choice", "Choices": choices, "Default": "B"}),
+        ("B", {"Type": "Succeed"}),
+    )
+    assert not told(definition)
+
+
+def test_the_log_of_an_invocation_may_be_read() -> None:
+    """With LogType Tail, lambda:invoke has LogResult."""
+    invoke: Members = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "f", "LogType": "Tail"},
+    }
+    assert not told(after(invoke, pass_reading("$.LogResult")))
+
+
+def test_names_that_jsonata_binds_are_no_variables() -> None:
+    """`@$x` and `#$i` give names to what a path goes through."""
+    definition = machine(
+        ("A", {"Type": "Pass", "Output": "{% $states.input.a@$x#$i.($x & $i) %}", "End": True}),
+        QueryLanguage="JSONata",
+    )
+    assert not check_definition(definition)
+
+
 def test_a_catcher_brings_the_error() -> None:
     """Beside the state's own input, where ResultPath says."""
     task: Members = {

@@ -252,3 +252,16 @@ def test_bad_timeout(value: object) -> None:
     ran = run(task(TimeoutSecondsPath="$.t"), value={"t": value})
     assert (ran.status, ran.error) == ("FAILED", "States.Runtime")
     assert "TaskScheduled" not in ran.event_types
+
+
+def test_a_run_ends_when_its_execution_does() -> None:
+    """A timeout that was never reached moves no clock."""
+    machine = load_definition(
+        {
+            "StartAt": "A",
+            "TimeoutSeconds": 86_400,
+            "States": {"A": {"Type": "Task", "Resource": INVOKE, "TimeoutSeconds": 600, "End": True}},
+        }
+    )
+    ran = run_machine(machine, {}, tasks=lambda _task: Returns({}, after_seconds=2), at=0.0)
+    assert (ran.status, ran.ended_at) == ("SUCCEEDED", 2.0)

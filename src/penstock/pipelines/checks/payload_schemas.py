@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal, cast, get_args
 
 import msgspec
 
@@ -62,8 +62,7 @@ class Misfit:
 def annotation_of(annotation: object, use: Use) -> Annotation:
     """The schema of an annotation; that of what nobody can describe takes anything."""
     if is_model(annotation):
-        config = getattr(annotation, "model_config", {})
-        if config.get("populate_by_name") or config.get("validate_by_name"):
+        if not _says_it_all(annotation, use):
             return Annotation({}, {})
         describe = getattr(annotation, "model_json_schema", None)
         if describe is None:
@@ -77,6 +76,35 @@ def annotation_of(annotation: object, use: Use) -> Annotation:
     except TypeError:
         return Annotation({}, {})
     return Annotation(schema, named)
+
+
+_CHANGED: Final[Mapping[Use, tuple[str, ...]]] = {
+    "validation": ("validators", "field_validators", "root_validators", "model_validators"),
+    "serialization": ("field_serializers", "model_serializers"),
+}
+_MARKERS: Final = ("BeforeValidator", "WrapValidator", "PlainValidator", "PlainSerializer", "WrapSerializer")
+
+
+def _says_it_all(annotation: object, use: Use, seen: tuple[object, ...] = ()) -> bool:
+    """Whether a Pydantic model's schema is what it takes or gives: nothing of its own changes values on the way."""
+    if annotation in seen:
+        return True
+    if not is_model(annotation):
+        return all(_says_it_all(one, use, seen) for one in get_args(annotation))
+    config = getattr(annotation, "model_config", {})
+    if config.get("populate_by_name") or config.get("validate_by_name") or config.get("extra") == "allow":
+        return False
+    decorators = getattr(annotation, "__pydantic_decorators__", None)
+    if any(getattr(decorators, name, None) for name in _CHANGED[use]):
+        return False
+    for field in getattr(annotation, "model_fields", {}).values():
+        if field.validation_alias is not None and not isinstance(field.validation_alias, str):
+            return False
+        if any(type(mark).__name__ in _MARKERS for mark in field.metadata):
+            return False
+        if not _says_it_all(field.annotation, use, (*seen, annotation)):
+            return False
+    return True
 
 
 def misfits(given: Shape, wanted: Annotation) -> Iterator[Misfit]:
@@ -161,9 +189,8 @@ def _one_shape(wanted: Annotation, schema: Schema, depth: int) -> Shape:
     if "object" in kinds:
         properties = schema.get("properties")
         if isinstance(properties, dict):
-            found.append(
-                object_of({name: _shape(wanted, one, depth + 1) for name, one in properties.items()})
-            )
+            members = {name: _shape(wanted, one, depth + 1) for name, one in properties.items()}
+            found.append(object_of(members, more=bool(schema.get("additionalProperties"))))
         else:
             found.append(object_of({}, more=True))
     if "array" in kinds:

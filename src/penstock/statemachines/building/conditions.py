@@ -69,6 +69,11 @@ class Variable:
         return Condition({"Variable": self.path, operator: other})
 
     def _compare(self, relation: str, other: str | float | bool) -> Condition:
+        if not isinstance(other, str | int | float):
+            raise UsageError(
+                f"{other!r} has no type to compare by",
+                fix='name the operator: var("$.x").compare("NumericGreaterThanPath", "$.y")',
+            )
         kind = "Boolean" if isinstance(other, bool) else "String" if isinstance(other, str) else "Numeric"
         return self.compare(f"{kind}{relation}", other)
 

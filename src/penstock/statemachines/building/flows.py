@@ -48,7 +48,8 @@ class Built(Mapping[str, object]):
     def states(self) -> tuple[State, ...]:
         """The states as values, to be put into another flow: `flow(*built.states())` has the same states.
 
-        Each is of its own type; one with fields that its type does not have is `Verbatim`.
+        The first is the one at which the flow starts. Each is of its own type; one with fields that its type does not
+        have is `Verbatim`.
         """
         states = self.to_definition().get("States")
         if not isinstance(states, Mapping):
@@ -58,10 +59,11 @@ class Built(Mapping[str, object]):
         def read_flow(inner: Fields) -> Built:
             return Built(inner, jsonata=jsonata)
 
+        start = self.content.get("StartAt")
         return tuple(
-            read_state(name, state, jsonata=jsonata, read_flow=read_flow)
-            for name, state in states.items()
-            if isinstance(state, Mapping)
+            read_state(name, states[name], jsonata=jsonata, read_flow=read_flow)
+            for name in sorted(states, key=lambda name: name != start)
+            if isinstance(states[name], Mapping)
         )
 
 
@@ -91,7 +93,8 @@ def flow(
                 raise DefinitionError(
                     f'two states are called "{state.name}"', at=f"/States/{state.name}", fix="rename one"
                 )
-            written = state.to_definition(after.name if after is not None else None)
+            placed = state if after is None else state.goes_on_to(after.name)
+            written = placed.to_definition(None if after is None else after.name)
             if written.get("QueryLanguage") == query_language and not isinstance(state, Verbatim):
                 del written["QueryLanguage"]  # the flow says it for all of its states
             states[state.name] = written

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from typing import Final
 
+from penstock.errors import UsageError
 from penstock.statemachines.building import jsonata as in_jsonata
 from penstock.statemachines.building import states as in_jsonpath
 from penstock.statemachines.building.conditions import Condition
@@ -21,7 +22,7 @@ from penstock.statemachines.building.map_parts import (
     WriterConfig,
 )
 from penstock.statemachines.building.states import Catch, Retry, State, Verbatim, When
-from penstock.statemachines.building.values import Expression, Fields, field_name, plain
+from penstock.statemachines.building.values import LITERAL, Expression, Fields, field_name
 
 ReadFlow = Callable[[Fields], Fields]
 
@@ -58,31 +59,32 @@ def read_state(name: str, definition: Fields, *, jsonata: bool, read_flow: ReadF
         one = known.get(key)
         if one is not None and key != "Name":
             try:
-                given[one.name] = _read(one, value, read_flow)
+                computes = kinds is _IN_JSONPATH and one.name not in LITERAL
+                given[one.name] = _read(one, value, read_flow, computes=computes)
             except (TypeError, KeyError):
                 return verbatim
     try:
         made = kind(name=name, **given)  # type: ignore[arg-type]  # what does not fit is seen below
         again = made.to_definition()
-    except TypeError:
+    except (TypeError, AttributeError, UsageError):
         return verbatim
     if language is None and jsonata:
         again.pop("QueryLanguage", None)
     return made if again == definition and _same_types(again, definition) else verbatim
 
 
-def _read(one: Field[object], value: object, read_flow: ReadFlow) -> object:
+def _read(one: Field[object], value: object, read_flow: ReadFlow, *, computes: bool) -> object:
     if one.name == "branches" and isinstance(value, list):
         return tuple(read_flow(_object(branch)) for branch in value)
     if one.name == "item_processor" and isinstance(value, dict):
         return read_flow(value)
     if one.name == "choices" and isinstance(value, list):
-        return tuple(_read_rule(_object(rule)) for rule in value)
+        return tuple(_read_rule(_object(rule), computes) for rule in value)
     if one.name in _LISTS and isinstance(value, list):
-        return tuple(_read_part(_LISTS[one.name], _object(part)) for part in value)
+        return tuple(_read_part(_LISTS[one.name], _object(part), computes) for part in value)
     if one.name in _PARTS and isinstance(value, dict):
-        return _read_part(_PARTS[one.name], value)
-    return expressions(value)
+        return _read_part(_PARTS[one.name], value, computes)
+    return expressions(value) if computes else value
 
 
 def _object(value: object) -> Fields:
@@ -91,29 +93,31 @@ def _object(value: object) -> Fields:
     return value
 
 
-def _read_part(kind: type, value: Mapping[str, object]) -> object:
+def _read_part(kind: type, value: Mapping[str, object], computes: bool) -> object:
     known = {field_name(one.name): one.name for one in fields(kind)}
     given: dict[str, object] = {}
     for key, member in value.items():
         name = known[key]
         inner = _PARTS.get(name)
         if inner is not None and isinstance(member, dict):
-            given[name] = _read_part(inner, member)
+            given[name] = _read_part(inner, member, computes)
         elif isinstance(member, list) and name in ("error_equals", "csv_headers"):
             given[name] = tuple(member)
         else:
-            given[name] = expressions(member)
+            given[name] = expressions(member) if computes else member
     return kind(**given)
 
 
-def _read_rule(rule: Mapping[str, object]) -> When:
+def _read_rule(rule: Mapping[str, object], computes: bool) -> When:
     about = {key: value for key, value in rule.items() if key not in _OF_A_RULE}
     condition = rule.get("Condition")
     if isinstance(condition, str):
         del about["Condition"]
         if about:
             raise KeyError(next(iter(about)))
-    given = {key.lower(): expressions(rule[key]) for key in _OF_A_RULE if key in rule}
+    given = {
+        key.lower(): expressions(rule[key]) if computes else rule[key] for key in _OF_A_RULE if key in rule
+    }
     return When(condition if isinstance(condition, str) else Condition(about), **given)  # type: ignore[arg-type]
 
 
@@ -138,7 +142,7 @@ def _is_computed(key: str, member: object, around: Mapping[str, object]) -> bool
 def _same_types(one: object, other: object) -> bool:
     """Python holds 1, 1.0 and True for equal; JSON does not."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return all(_same_types(plain(member), other[key]) for key, member in one.items())
+        return all(_same_types(member, other[key]) for key, member in one.items())
     if isinstance(one, list) and isinstance(other, list):
         return all(map(_same_types, one, other))
     return type(one) is type(other)

@@ -5,11 +5,11 @@ A state says `"QueryLanguage": "JSONata"`, unless the flow that it stands in say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from penstock.statemachines.building.map_parts import ItemBatcher, ItemReader, ResultWriter
-from penstock.statemachines.building.states import Catch, Retry, State, When, with_rules
+from penstock.statemachines.building.states import Catch, Retry, State, When, otherwise, with_rules
 from penstock.statemachines.building.values import OMIT, Fields, Omit
 
 
@@ -79,7 +79,10 @@ class Choice(_Output):
     assign: Fields | Omit = OMIT
 
     def to_definition(self, following: str | None = None) -> dict[str, object]:
-        return with_rules(State.to_definition(self, following), self.choices)
+        return with_rules(State.to_definition(self, following), self.choices, computes=False)
+
+    def goes_on_to(self, following: str) -> State:
+        return replace(self, default=otherwise(self.name, self.default, following))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

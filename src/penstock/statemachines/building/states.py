@@ -5,9 +5,10 @@ One frozen dataclass per state type, with only the fields that it may have. JSON
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
+from penstock.errors import DefinitionError, UsageError
 from penstock.statemachines.building.conditions import Condition
 from penstock.statemachines.building.map_parts import ItemBatcher, ItemReader, ResultWriter
 from penstock.statemachines.building.values import OMIT, Fields, Omit, plain, written
@@ -28,12 +29,29 @@ class State:
     def __rshift__(self, following: State | Chain) -> Chain:
         return Chain((self,)) >> following
 
+    def goes_on_to(self, following: str) -> State:
+        """The state as it stands in a chain before another one.
+
+        Raises:
+            DefinitionError: nothing can follow it.
+        """
+        if self.ends:
+            raise DefinitionError(
+                f'"{self.name}" is a {self.type} state, which nothing follows',
+                at=f"/States/{self.name}",
+                fix="begin another chain with what follows it here",
+            )
+        return self
+
     def to_definition(self, following: str | None = None) -> dict[str, object]:
         """The state as the States Language writes it; `following` is what it goes on to unless it says."""
         out: dict[str, object] = {"Type": self.type}
         if self.query_language is not None:
             out["QueryLanguage"] = self.query_language
-        out.update(written(self, without=("name", "next")))
+        out.update(
+            written(self, without=("name", "next", "choices"), computes=self.query_language != "JSONata")
+        )
+        _say_language_in_states(out)
         if self.ends:
             return out
         if isinstance(self.next, Omit):
@@ -88,10 +106,15 @@ class When:
     output: object = OMIT
     comment: str | Omit = OMIT
 
-    def to_definition(self) -> dict[str, object]:
+    def to_definition(self, *, computes: bool = True) -> dict[str, object]:
         condition = self.condition
+        if not isinstance(condition, str | Condition):
+            raise UsageError(
+                f"{condition!r} is no condition",
+                fix='var("$.n").equals(1) compares; == would compare the Python objects',
+            )
         rule = {"Condition": condition} if isinstance(condition, str) else condition.rule
-        return {**rule, **written(self, without=("condition",))}
+        return {**rule, **written(self, without=("condition",), computes=computes)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +190,42 @@ class Choice(_Paths):
     def to_definition(self, following: str | None = None) -> dict[str, object]:
         return with_rules(State.to_definition(self, following), self.choices)
 
+    def goes_on_to(self, following: str) -> State:
+        return replace(self, default=otherwise(self.name, self.default, following))
 
-def with_rules(out: dict[str, object], choices: tuple[When, ...]) -> dict[str, object]:
-    return {**out, "Choices": [rule.to_definition() for rule in choices]}
+
+def with_rules(
+    out: dict[str, object], choices: tuple[When, ...], *, computes: bool = True
+) -> dict[str, object]:
+    return {**out, "Choices": [rule.to_definition(computes=computes) for rule in choices]}
+
+
+def otherwise(name: str, default: State | str | Omit, following: str) -> str:
+    """What follows a Choice in its chain is its default.
+
+    Raises:
+        DefinitionError: it has another one.
+    """
+    if isinstance(default, Omit):
+        return following
+    raise DefinitionError(
+        f'"{name}" has a default, and something else follows it',
+        at=f"/States/{name}/Default",
+        fix="begin another chain with what follows it here",
+    )
+
+
+def _say_language_in_states(out: dict[str, object]) -> None:
+    """AWS takes no QueryLanguage in a branch or a processor: their states say it."""
+    branches = out.get("Branches")
+    flows = [out.get("ItemProcessor"), *(branches if isinstance(branches, list) else [])]
+    for inner in flows:
+        if isinstance(inner, dict) and "QueryLanguage" in inner:
+            language = inner.pop("QueryLanguage")
+            inner["States"] = {
+                name: {"Type": state["Type"], "QueryLanguage": language, **state}
+                for name, state in inner["States"].items()
+            }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
+from penstock.errors import UsageError
+
 Fields = Mapping[str, object]
 """An object of the States Language, as it is written or with the builder's values in it."""
 
@@ -56,34 +58,51 @@ def field_name(name: str) -> str:
     return "".join("CSV" if part == "csv" else part.capitalize() for part in name.split("_"))
 
 
-def plain(value: object) -> object:
-    """The JSON value that a builder's value stands for; mappings keep their order."""
+def plain(value: object, *, computes: bool = True) -> object:
+    """The JSON value that a builder's value stands for; mappings keep their order.
+
+    Args:
+        computes: members whose names end in `.$` are computed there.
+
+    Raises:
+        UsageError: an expression stands where the States Language computes nothing.
+    """
     if isinstance(value, Mapping):
-        return {
-            f"{key}.$" if isinstance(item, Expression) else str(key): plain(item)
-            for key, item in value.items()
-        }
+        return {_key(str(key), item, computes): _member(item, computes) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
+        return [plain(item, computes=computes) for item in value]
     if isinstance(value, Expression):
-        return value.text
+        raise UsageError(
+            f"{value.text!r} would be written as a text: only a member of an object is computed, in JSONPath",
+            fix='give it a name, {"name": path(...)}; in JSONata write "{% ... %}"',
+        )
     if is_dataclass(value) and not isinstance(value, type):
-        return written(value)
+        return written(value, computes=computes)
     return value
 
 
-def written(value: object, *, without: tuple[str, ...] = ()) -> dict[str, object]:
+def _key(name: str, item: object, computes: bool) -> str:
+    return f"{name}.$" if computes and isinstance(item, Expression) and not name.endswith(".$") else name
+
+
+def _member(item: object, computes: bool) -> object:
+    return item.text if computes and isinstance(item, Expression) else plain(item, computes=computes)
+
+
+def written(value: object, *, without: tuple[str, ...] = (), computes: bool = True) -> dict[str, object]:
     """The fields of a builder's dataclass under their States Language names, in the order of declaration."""
     out: dict[str, object] = {}
     if is_dataclass(value) and not isinstance(value, type):
         for each in fields(value):
             item: object = getattr(value, each.name)
-            if each.name not in without and item is not OMIT:
-                # A state is named by its name, wherever another one goes on to it.
-                out[field_name(each.name)] = plain(
-                    getattr(item, "name", item) if each.name in TARGETS else item
-                )
+            if each.name in without or item is OMIT:
+                continue
+            # A state is named by its name, wherever another one goes on to it.
+            named = getattr(item, "name", item) if each.name in TARGETS else item
+            out[field_name(each.name)] = plain(named, computes=computes and each.name not in LITERAL)
     return out
 
 
 TARGETS = ("next", "default")
+LITERAL = ("result",)
+"""Fields that are taken as they are written."""

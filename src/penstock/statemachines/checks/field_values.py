@@ -151,13 +151,12 @@ class Values:
         return put(given, path.steps, result)
 
     def choices(self, documents: Documents) -> None:
-        """Look at the paths of choice rules; a rule that asks whether a path is there may name any."""
+        """Look at the paths of choice rules; what any of them asks for with IsPresent may be missing."""
         rules = self.state.members.get("Choices")
-        for index, rule in enumerate(rules if isinstance(rules, list) else ()):
-            asked = set(_asked(rule))
-            for place, text in _variables(rule, ("Choices", index)):
-                if text not in asked:
-                    self._text(text, place, documents)
+        asked = tuple(_asked(rules))
+        for place, text in _variables(rules, ("Choices",)):
+            if not any(text == one or text.startswith((f"{one}.", f"{one}[")) for one in asked):
+                self._text(text, place, documents)
 
     # --- Walking ------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
 
 _READ_BY_PATH = re.compile(r"(?<![\w$])\$([A-Za-z_]\w*)")
 _READ_BY_JSONATA = re.compile(r"(?<![\w$])\$([A-Za-z_]\w*)\b(?!\s*\()")
-_BOUND = re.compile(r"\$([A-Za-z_]\w*)\s*:=|function\s*\(([^)]*)\)|λ\s*\(([^)]*)\)")
+_BOUND = re.compile(r"\$([A-Za-z_]\w*)\s*:=|[@#]\s*\$([A-Za-z_]\w*)|function\s*\(([^)]*)\)|λ\s*\(([^)]*)\)")
 _TEXT = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|/\*.*?\*/', re.DOTALL)
 _GIVEN = frozenset({"states"})
 _FUNCTIONS = frozenset(
