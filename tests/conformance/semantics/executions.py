@@ -69,7 +69,7 @@ def _redriven_map(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
         "Wait": {"Type": "Wait", "Seconds": 1, "Next": "Work"},
     }
     processor["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    with _run(_one({"Type": "Map", "ItemProcessor": processor}), folder) as run:
+    with _run(_one({"Type": "Map", "ItemProcessor": processor}, "Map"), folder) as run:
         client: Any = run.client("stepfunctions")
         execution = _start(run, scenario["inputs"][0])
         run.run_until_idle()
