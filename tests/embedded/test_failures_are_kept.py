@@ -88,6 +88,15 @@ def test_a_chunk_that_always_fails_is_kept_with_its_input(
     assert "on fire" in letter["failure"]["Cause"]
 
 
+def test_what_is_not_tried_again_is_no_retry(pipeline: Pipeline, tmp_path: Path) -> None:
+    """An empty file is refused once, by the plan; nothing else runs."""
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    run, told = run_it(pipeline, empty, tmp_path)
+    assert told["status"] == "FAILED"
+    assert summarize(read_journal(run.folder.journal)).retries == 0
+
+
 def test_a_tolerated_failure_is_named_in_the_report(
     pipeline: Pipeline, numbers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -423,6 +423,13 @@ class StateEntered(_Event, frozen=True, kw_only=True, tag=True):
     state: str
 
 
+class StateRetried(_Event, frozen=True, kw_only=True, tag=True):
+    """A state has failed, and a retrier has it tried again at `due_at`; told of the children of a Map Run, too."""
+
+    execution: str
+    due_at: float
+
+
 class StateExited(_Event, frozen=True, kw_only=True, tag=True):
     """An execution left a state (not told of the children of a Distributed Map)."""
 
@@ -542,6 +549,7 @@ Event = (
     | ExecutionStarted
     | Happened
     | StateEntered
+    | StateRetried
     | StateExited
     | MapRunStarted
     | MapItemsCounted

@@ -288,7 +288,7 @@ class Execution:
         timer_id = self.next_id()
         self.timers[timer_id] = Timer(purpose, branch, at)
         heappush(self.due, (at, timer_id))
-        self.commands.append(SetTimer(timer_id=timer_id, at=at))
+        self.commands.append(SetTimer(timer_id=timer_id, at=at, retry=purpose is TimerPurpose.RETRY_DUE))
         return timer_id
 
     def limit_time(self) -> None:

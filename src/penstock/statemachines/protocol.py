@@ -106,10 +106,15 @@ class CancelTask(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class SetTimer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Answer with `TimerFired` at the time `at` (epoch seconds) or later."""
+    """Answer with `TimerFired` at the time `at` (epoch seconds) or later.
+
+    Args:
+        retry: a state has failed, and is tried again at that time.
+    """
 
     timer_id: int
     at: float
+    retry: bool = False
 
 
 class CancelTimer(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -20,6 +20,7 @@ from penstock.runtime.journal_events import (
     RunResumed,
     RunStarted,
     StateEntered,
+    StateRetried,
 )
 from penstock.runtime.readers.cost import PRICES, Cost
 from penstock.runtime.readers.progress import Progress
@@ -90,6 +91,8 @@ def test_a_summary_counts_what_happened() -> None:
             invocation(0.1),
             invocation(0.1, attempt=2),
             Happened(execution="e", happening=TaskFailed(task_id=1, error="E", at=103.0)),
+            StateRetried(at=103.0, execution="e", due_at=104.0),
+            Happened(execution="e", happening=TaskFailed(task_id=2, error="F", at=103.0)),
             MapItemDone(at=103.0, map_run="r", index=0, status="SUCCEEDED"),
             MapItemDone(at=103.0, map_run="r", index=1, status="FAILED", error="E"),
             RunResumed(at=1000.0),
@@ -123,6 +126,8 @@ def test_cost_counts_what_aws_bills() -> None:
     assert cost_of(
         StateEntered(at=1.0, execution="e", state="A"),
         Happened(execution="e", happening=TaskFailed(task_id=1, at=1.0)),
+        StateRetried(at=1.0, execution="e", due_at=2.0),
+        Happened(execution="e", happening=TaskFailed(task_id=2, at=1.0)),
         MapItemDone(at=1.0, map_run="r", index=0, status="SUCCEEDED"),
     ) == {"Step Functions (Standard)": 4.0}
     assert cost_of(sent("q"), sent("q.fifo")) == {"SQS standard queues": 1.0, "SQS FIFO queues": 1.0}

@@ -23,6 +23,7 @@ from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
     ExecutionStarted,
     Happened,
+    StateRetried,
 )
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call
@@ -248,6 +249,9 @@ class Driver:
                 self._forget_task(drive, command.task_id)
             case SetTimer():
                 asked.timers[command.timer_id] = command
+                if self._live and command.retry:
+                    now = self._scheduler.now()
+                    self._journal.append(StateRetried(at=now, execution=drive.arn, due_at=command.at))
                 self._when_live(lambda: self._set_timer(drive, command))
             case CancelTimer():
                 asked.timers.pop(command.timer_id, None)

@@ -14,16 +14,15 @@ from typing import Final
 from penstock.runtime.journal_events import (
     CallMade,
     Event,
-    Happened,
     InvocationFinished,
     MapItemDone,
     MessagesDeleted,
     MessageSent,
     MessagesReceived,
     StateEntered,
+    StateRetried,
 )
 from penstock.runtime.s3.objects import ObjectWritten
-from penstock.statemachines import TaskFailed
 
 PRICES_AS_OF: Final = "2026-06"
 REGION: Final = "us-east-1"
@@ -56,9 +55,7 @@ def _invocations(event: Event) -> float:
 def _transitions(event: Event) -> float:
     if isinstance(event, MapItemDone):
         return CHILD_TRANSITIONS
-    if isinstance(event, Happened):
-        return float(isinstance(event.happening, TaskFailed))
-    return float(isinstance(event, StateEntered))
+    return float(isinstance(event, StateEntered | StateRetried))
 
 
 def _queue_requests(event: Event, *, fifo: bool) -> float:

@@ -11,7 +11,6 @@ from penstock.runtime.journal_events import (
     Event,
     ExecutionFinished,
     FeedAdvanced,
-    Happened,
     InvocationFinished,
     InvocationSettled,
     MapItemDone,
@@ -22,11 +21,11 @@ from penstock.runtime.journal_events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    StateRetried,
     WindowAdvanced,
 )
 from penstock.runtime.readers.cost import Cost
 from penstock.runtime.s3.objects import ObjectWritten
-from penstock.statemachines import TaskFailed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +45,7 @@ class Summary:
     Attributes:
         input_bucket: where files enter.
         input_bytes: what the program that runs the pipeline put there.
-        retries: attempts of tasks that failed, and asynchronous invocations that ran again.
+        retries: states that a retrier had tried again, and invocations that ran again.
         discarded: stream records that were given up; `told_of` of them went to an on-failure destination.
         waiting: messages that lie in each queue.
         redriven: messages that their queue's redrive policy moved to a dead-letter queue.
@@ -93,7 +92,7 @@ class Summary:
             case MapItemDone(status=status):
                 self.chunks_done += event.items
                 self.chunks_failed += event.items if status != "SUCCEEDED" else 0
-            case Happened(happening=TaskFailed()):
+            case StateRetried():
                 self.retries += 1
             case InvocationFinished():
                 self.invocations += 1
