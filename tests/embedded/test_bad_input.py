@@ -18,7 +18,7 @@ from penstock.pipelines import Bucket, Function, Pipeline
 from penstock.pipelines.load import load_pipeline
 from penstock.runtime.clock import RealClock, VirtualClock
 from penstock.runtime.embedded import Embedded
-from penstock.runtime.state_folder import last_run, new_run
+from penstock.runtime.state_folder import StateFolder, last_run, new_run
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -314,3 +314,30 @@ def test_a_handler_that_misbehaves(name: str, error: str, words: str, tmp_path: 
         failure = json.loads(answer["Payload"].read())
     assert failure["errorType"] == error
     assert words in failure["errorMessage"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_in_place_that_changes_ends_the_run_until_it_is_back(
+    pipeline: Pipeline, tmp_path: Path, workers: int
+) -> None:
+    """It is no failure of a function: put back as it was, the run goes on and is done."""
+    path = tmp_path / "rows.csv"
+    path.write_text("k,v\na,1\nb,2\n")
+    status, base = path.stat(), tmp_path / "state"
+
+    def run(folder: StateFolder) -> Embedded:
+        clock = RealClock() if workers else VirtualClock()
+        return Embedded(pipeline, folder, clock=clock, workers=workers or None)
+
+    with run(new_run(pipeline.name, base=base)) as first:
+        first.upload_to_entry(path, options={"sum": "v"}, in_place=True)
+        path.write_text("k,v\na,1\nb,20\n")
+        with pytest.raises(StateFolderError, match="has changed since it was added"):
+            first.run_until_idle()
+    path.write_text("k,v\na,1\nb,2\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with run(last_run(pipeline.name, base=base)) as second:
+        second.run_until_idle()
+        (key,) = (key for key in second.s3.store.keys("penstock-results") if key.endswith("total.csv"))
+        body = second.s3_client().get_object(Bucket="penstock-results", Key=key)["Body"].read()
+    assert body == b"rows,count_v,sum_v\n2,2,3\n"

@@ -19,7 +19,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -154,8 +154,14 @@ class Connection:
         )
 
     def _stage(self, body: bytes | BinaryReader, parameters: Mapping[str, object]) -> StagedFile:
-        try:
+        with self._telling_of_the_disk():
             return self._files.stage(body, parameters)
+
+    @contextlib.contextmanager
+    def _telling_of_the_disk(self) -> Iterator[None]:
+        """A failure of the disk, or of a file that was added in place, is none of the function: it ends the run."""
+        try:
+            yield
         except StateFolderError as error:
             with self._turn:
                 send(self._socket, DiskFailed(error.what, error.at, error.fix))
@@ -183,7 +189,8 @@ class Connection:
 
     def _found(self, read: LocalRead, call: Call, need: Need) -> dict[str, object]:
         try:
-            return read(self._files, self._files.find, call.parameters)
+            with self._telling_of_the_disk():
+                return read(self._files, self._files.find, call.parameters)
         except ServiceError as error:
             if self._authority is not None and error.code in ("NoSuchKey", "404"):
                 self._authority.check_absence(self._function, call.operation, (need,))
