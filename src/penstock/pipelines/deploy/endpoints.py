@@ -2,9 +2,9 @@
 
 Measured on LocalStack 4.14: it reads `ToleratedFailurePercentage` as a float only, and knows neither `ItemBatcher`
 nor `InputType: JSONL` nor EXPRESS children of a Distributed Map. It computes the Parameters of a ResultWriter from
-the Map's results where AWS takes the state's input, and writes no results there, only a manifest. It makes no HTTP
-APIs and no pipes. Its stream mappings read a shard once at a time; without penstock's plugin they know no windows and
-split no batches.
+the Map's results where AWS takes the state's input, and writes no results there, only a manifest; and no failure of
+a child fails its Map. It makes no HTTP APIs and no pipes. Its stream mappings read a shard once at a time; without
+penstock's plugin they know no windows and split no batches.
 """
 
 from __future__ import annotations
@@ -80,6 +80,8 @@ def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object
         return value
     for what in _unknown(value):
         raise TargetError(f"LocalStack does not know {what}", at=f"{name}  {pointer}", fix=_ELSEWHERE)
+    if value.get("Mode") == "DISTRIBUTED":
+        notes.append(f"{name}  {pointer}: children that fail do not fail their Map, whatever is tolerated")
     changed: dict[str, object] = {}
     for key, one in value.items():
         if key == "ResultWriter" and value.get("Type") == "Map" and _is_computed(one):
