@@ -110,8 +110,8 @@ def run_task(execution: Execution, branch: Branch, state: Task) -> None:
     branch.token = token if pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN else None
     scope = scope_of(execution, branch)
     value = dataflow.filtered_input(state, branch.input, scope)
-    timeout = _seconds(state.timeout, value, scope)
-    heartbeat = _seconds(state.heartbeat, value, scope)
+    timeout = seconds(state.timeout, value, scope)
+    heartbeat = seconds(state.heartbeat, value, scope)
     parameters = value if state.arguments is None else state.arguments(value, scope)
     credentials = None if state.credentials is None else state.credentials(value, scope)
     _check_activity(execution, state)
@@ -269,12 +269,17 @@ def _scheduled(
     return details
 
 
-def _seconds(setting: Setting | None, value: JSON, scope: Scope) -> int | None:
+def seconds(setting: Setting | None, value: JSON, scope: Scope) -> int | None:
+    """TimeoutSeconds or HeartbeatSeconds.
+
+    Raises:
+        StateFailure: it is no positive integer.
+    """
     if setting is None:
         return None
-    seconds = integer(setting, value, scope)
-    if not 0 < seconds <= MAXIMUM_TIMEOUT_SECONDS:
+    number = integer(setting, value, scope)
+    if not 0 < number <= MAXIMUM_TIMEOUT_SECONDS:
         raise runtime_failure(
-            f"{setting.field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {seconds}"
+            f"{setting.field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {number}"
         )
-    return seconds
+    return number

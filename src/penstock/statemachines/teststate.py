@@ -23,11 +23,11 @@ from penstock.statemachines.failures import (
     matches,
     runtime_failure,
 )
-from penstock.statemachines.fan_out import items_of
 from penstock.statemachines.jsonpath import ReferencePath
 from penstock.statemachines.model import (
     Catcher,
     Choice,
+    Evaluate,
     Fail,
     Map,
     Parallel,
@@ -39,8 +39,10 @@ from penstock.statemachines.model import (
 )
 from penstock.statemachines.protocol import IntegrationPattern, RunTask, TaskFailed, TaskSucceeded
 from penstock.statemachines.retry import delay_seconds, find_retrier
-from penstock.statemachines.settings import count, percentage
+from penstock.statemachines.settings import percentage
 from penstock.statemachines.states import failure_of, wait_until
+from penstock.statemachines.tasks import seconds
+from penstock.statemachines.teststate_maps import map_inputs, map_items, map_settings
 from penstock.statemachines.teststate_requests import (
     MOCKABLE,
     Mock,
@@ -119,12 +121,14 @@ def try_state(
     """
     settings = configuration or StateConfiguration()
     state = find_state(definition, state_name)
-    check_request(state, mock, settings, role_arn, reveal_secrets=reveal_secrets)
+    check_request(
+        state, mock, settings, role_arn, reveal_secrets=reveal_secrets, has_context=context is not None
+    )
     trial = _Trial(state, value, mock, settings, dict(variables or {}), at, Random(seed))
     trial.context = trial.made_up_context(account, role_arn) if context is None else context
     answer = trial.run(call)
-    if variables:
-        trial.inspection["variables"] = dict(variables)
+    if trial.variables:
+        trial.inspection["variables"] = dict(trial.variables)
     if level != "INFO":
         answer.inspection = trial.inspection
     return answer
@@ -228,6 +232,7 @@ class _Trial:
                 answer.next_state = rule.next
                 if rule.output is not None:
                     answer.output = rule.output(value, scope)
+                self._assign(rule.assign, value, scope)
                 return answer
         if state.default is None:
             raise runtime_failure(
@@ -241,8 +246,10 @@ class _Trial:
         """Task, Map, Parallel."""
         state = self.state
         value = self._filtered()
-        if isinstance(state, Map):
-            self._inspect_map(state, value)
+        items = self._inspect_map(state, value) if isinstance(state, Map) else []
+        if isinstance(state, Task):
+            for setting in (state.timeout, state.heartbeat):
+                seconds(setting, value, self.scope())
         parameters = value
         if state.arguments is not None:
             parameters = state.arguments(value, self.scope())
@@ -251,46 +258,40 @@ class _Trial:
                 self.inspection["afterParameters"] = parameters
             elif state.arguments is not None:
                 self.inspection["afterArguments"] = parameters
+            if state.credentials is not None:
+                state.credentials(value, self.scope())
+            dataflow.check_size(state, parameters)
         if isinstance(state, Map):
-            self._check_tolerance(state, value)
+            self._check_tolerance(state, value, len(items))
         result = self._result(state, parameters, call)
         if isinstance(state, Task):
             self.inspection["result"] = result
         return self._succeeded(result, merge=True)
 
-    def _inspect_map(self, state: Map, value: JSON) -> None:
+    def _inspect_map(self, state: Map, value: JSON) -> list[JSON]:
         scope = self.scope()
-        if state.reader is None:
-            items = items_of(state, value, scope)
-            if not state.jsonata and state.items is not None:
-                self.inspection["afterItemsPath"] = items
-        concurrency = state.max_concurrency
-        self.inspection["maxConcurrency"] = 0 if concurrency is None else count(concurrency, value, scope)
-        if state.tolerated_count is not None:
-            self.inspection["toleratedFailureCount"] = count(state.tolerated_count, value, scope)
-        if state.tolerated_percentage is not None:
-            share = percentage(state.tolerated_percentage, value, scope)
-            self.inspection["toleratedFailurePercentage"] = share
+        self.inspection.update(map_settings(state, value, scope))
+        items, found = map_items(state, value, scope, self.settings.map_item_reader_data)
+        self.inspection.update(found)
+        self.inspection.update(map_inputs(state, value, items, scope, self._scope_of_item))
+        return items
 
-    def _check_tolerance(self, state: Map, value: JSON) -> None:
+    def _scope_of_item(self, item: Mapping[str, JSON]) -> Scope:
+        context = {**self.context, "Map": {"Item": item}}
+        scope = self.scope(context=context)
+        return Scope(scope.variables, context, scope.ports, scope.states)
+
+    def _check_tolerance(self, state: Map, value: JSON, total: int) -> None:
         failures = self.settings.map_iteration_failure_count
         if not failures or (self.mock is not None and self.mock.result is None):
             return
         tolerated = self.inspection.get("toleratedFailureCount")
         if state.tolerated_percentage is not None and tolerated is None:
-            total = len(self._items(state, value))
             exceeded = failures * 100 > percentage(state.tolerated_percentage, value, self.scope()) * total
         else:
             exceeded = failures > (tolerated if isinstance(tolerated, int) else 0)
         if exceeded:
             raise StateFailure(TOLERATED_FAILURES, "The specified tolerated failure threshold was exceeded")
-
-    def _items(self, state: Map, value: JSON) -> list[JSON]:
-        """What the Map iterates over; a reader's items are in the configuration."""
-        if state.reader is None:
-            return items_of(state, value, self.scope())
-        read: JSON = json.loads(self.settings.map_item_reader_data or "[]")
-        return read if isinstance(read, list) else []
 
     def _result(self, state: State, parameters: JSON, call: Call | None) -> JSON:
         if self.mock is not None:
@@ -321,10 +322,13 @@ class _Trial:
         about = {"result": result} if merge and isinstance(state, MOCKABLE) else {}
         scope = self.scope(**about)
         if state.jsonata:
+            self._assign(state.assign, result, scope)
             output = result if state.output is None else state.output(result, scope)
             return self._answer("SUCCEEDED", output, state.next)
         if merge and state.selector is not None:
             result = state.selector(result, scope)
+        if not isinstance(state, Choice):
+            self._assign(state.assign, result, scope)
         output = result
         if merge:
             self.inspection["afterResultSelector"] = result
@@ -335,6 +339,12 @@ class _Trial:
         elif state.discards_output:
             output = {}
         return self._answer("SUCCEEDED", output, state.next)
+
+    def _assign(self, template: Evaluate | None, document: JSON, scope: Scope) -> None:
+        assigned = dataflow.assign(template, document, scope)
+        if assigned:
+            dataflow.check_size(self.state, assigned)
+            self.variables = {**self.variables, **assigned}
 
     def _merged(self, result: JSON) -> JSON:
         state = self.state
@@ -349,6 +359,7 @@ class _Trial:
             raise StateFailure(RESULT_PATH_MATCH, error.what) from error
 
     def _answer(self, status: str, output: JSON, next_state: str | None) -> StateTest:
+        dataflow.check_size(self.state, output)
         return StateTest(status=status, output=output, has_output=True, next_state=next_state)
 
     def _failed(self, failure: StateFailure) -> StateTest:
@@ -378,9 +389,11 @@ class _Trial:
     def _caught(self, failure: StateFailure, catcher: Catcher) -> StateTest:
         given: dict[str, JSON] = {"Error": failure.error, "Cause": failure.cause}
         output: JSON = given
+        scope = self.scope(errorOutput=given)
+        self._assign(catcher.assign, given, scope)
         if self.state.jsonata:
             if catcher.output is not None:
-                output = catcher.output(given, self.scope(errorOutput=given))
+                output = catcher.output(given, scope)
         elif catcher.discards_result:
             output = self.value
         elif catcher.result_path is not None:

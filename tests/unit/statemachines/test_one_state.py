@@ -77,14 +77,20 @@ def test_a_state_of_a_machine() -> None:
     """`state_name` finds a state however deep; variables and the context object may be given."""
     inner = {
         "StartAt": "Deep",
-        "States": {"Deep": {"Type": "Pass", "Output": "{% $x & $states.context.k %}", "End": True}},
+        "States": {
+            "Deep": {"Type": "Task", "Resource": INVOKE, "Arguments": {"FunctionName": "f"}, "End": True}
+        },
     }
     machine = {
         "QueryLanguage": "JSONata",
         "StartAt": "M",
         "States": {"M": {"Type": "Map", "ItemProcessor": inner, "End": True}},
     }
-    assert try_state(machine, {}, state_name="Deep", variables={"x": "a"}, context={"k": "b"}).output == "ab"
+    deep: dict[str, object] = inner["States"]["Deep"]  # type: ignore[index]
+    deep["Output"] = "{% $x & $states.context.k %}"
+    mock = Mock(result="{}")
+    told = try_state(machine, {}, state_name="Deep", mock=mock, variables={"x": "a"}, context={"k": "b"})
+    assert told.output == "ab"
     with pytest.raises(StateTestError, match="not found"):
         try_state(machine, {}, state_name="Nowhere")
 
@@ -151,3 +157,137 @@ def test_a_catcher_that_fails_itself() -> None:
     state = {**TASK, "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.in.x.y", "Next": "Sorry"}]}
     told = try_state(state, {"in": {"x": 1}}, mock=Mock(error="E"))
     assert (told.status, told.error) == ("FAILED", "States.ResultPathMatchFailure")
+
+
+def inspected(state: dict[str, object], value: object, **given: object) -> dict[str, object]:
+    """The inspection data of a state."""
+    return try_state(state, value, level="DEBUG", **given).inspection  # type: ignore[arg-type]
+
+
+def test_assign_is_evaluated() -> None:
+    """In the state, in a Choice rule, in a Catcher; the variables are those given and those assigned."""
+    state: dict[str, object] = {"Type": "Pass", "Assign": {"v.$": "$.a"}, "End": True}
+    assert inspected(state, {"a": 1})["variables"] == {"v": 1}
+    assert inspected(state, {"a": 1}, variables={"w": 2})["variables"] == {"v": 1, "w": 2}
+    assert try_state(state, {}).error == "States.Runtime"
+    rule = {"Variable": "$.a", "NumericEquals": 1, "Next": "Y", "Assign": {"v.$": "$.zz"}}
+    assert try_state({"Type": "Choice", "Choices": [rule]}, {"a": 1}).error == "States.Runtime"
+    catcher = {"ErrorEquals": ["States.ALL"], "Next": "Sorry", "Assign": {"e.$": "$.Error"}}
+    mock = Mock(error="E", cause="c")
+    assert inspected({**TASK, "Retry": [], "Catch": [catcher]}, {"in": 1}, mock=mock)["variables"] == {
+        "e": "E"
+    }
+
+
+PROCESSOR: dict[str, object] = {"StartAt": "X", "States": {"X": {"Type": "Pass", "End": True}}}
+DISTRIBUTED = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, **PROCESSOR}
+DONE = Mock(result="[1, 2]")
+
+
+def test_the_way_of_a_maps_items() -> None:
+    """Through ItemSelector and ItemBatcher, and out of what the reader reads through ItemsPointer."""
+    state: dict[str, object] = {
+        "Type": "Map",
+        "ItemSelector": {"x.$": "$$.Map.Item.Value", "at.$": "$$.Map.Item.Index"},
+        "ItemBatcher": {"MaxItemsPerBatch": 2},
+        "ItemProcessor": DISTRIBUTED,
+        "End": True,
+    }
+    told = inspected(state, ["a", "b", "c"], mock=DONE)
+    selected = [{"x": "a", "at": 0}, {"x": "b", "at": 1}, {"x": "c", "at": 2}]
+    assert told["afterItemSelector"] == selected
+    assert told["afterItemBatcher"] == [{"Items": selected[:2]}, {"Items": selected[2:]}]
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/a", "MaxItems": 2},
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    }
+    read: dict[str, object] = {"Type": "Map", "ItemReader": reader, "ItemProcessor": DISTRIBUTED, "End": True}
+    settings = StateConfiguration(map_item_reader_data='{"a": [1, 2, 3]}')
+    assert inspected(read, {}, mock=DONE, configuration=settings)["afterItemsPointer"] == [1, 2]
+    wrong = StateConfiguration(map_item_reader_data='{"b": 1}')
+    assert try_state(read, {}, mock=DONE, configuration=wrong).error == "States.ItemReaderFailed"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"ItemSelector": {"x.$": "$.zz"}},
+        {"ItemSelector": {"x.$": "$$.Map.Item.Nothing"}},
+        {"ItemProcessor": DISTRIBUTED, "ItemBatcher": {"MaxItemsPerBatchPath": "$.zz"}},
+    ],
+)
+def test_a_maps_fields_may_fail(fields: dict[str, object]) -> None:
+    """As in an execution."""
+    state = {"Type": "Map", "ItemProcessor": PROCESSOR, "End": True, **fields}
+    assert try_state(state, [1, 2], mock=DONE).error == "States.Runtime"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"TimeoutSecondsPath": "$.zz"},
+        {"HeartbeatSecondsPath": "$.zz"},
+        {"Credentials": {"RoleArn.$": "$.zz"}},
+    ],
+)
+def test_a_tasks_settings_may_fail(fields: dict[str, object]) -> None:
+    """As in an execution; the guide says that States.Runtime is never caught."""
+    told = try_state({**TASK, **fields}, {"in": {"a": 1}}, mock=Mock(result='{"Payload": 5}'))
+    assert (told.status, told.error) == ("FAILED", "States.Runtime")
+
+
+@pytest.mark.parametrize(
+    ("state", "given", "words"),
+    [
+        ({"Type": "Succeed"}, {"context": {}}, "does not support Context when a mock"),
+        (
+            {"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:a", "End": True},
+            {"role_arn": "r"},
+            "does not support an Activity when a mock",
+        ),
+        (
+            {**TASK, "Resource": f"{INVOKE}.waitForTaskToken", "Parameters": {"a.$": "$$.Task.Token"}},
+            {"role_arn": "r"},
+            "waitForTaskToken when a mock",
+        ),
+        (TASK, {"mock": Mock()}, "has a result, or an errorOutput"),
+        (TASK, {"mock": Mock(result="{}", error="E")}, "only one of the following fields"),
+        (
+            TASK,
+            {"mock": Mock(error="E"), "configuration": StateConfiguration(retrier_retry_count=-1)},
+            "greater than or equal to 0",
+        ),
+        (
+            {"Type": "Map", "ItemProcessor": PROCESSOR, "End": True},
+            {"mock": Mock(error="E"), "configuration": StateConfiguration(error_caused_by_state="Y")},
+            "State not found in definition: Y",
+        ),
+        (
+            TASK,
+            {"mock": Mock(error="E"), "configuration": StateConfiguration(error_caused_by_state="X")},
+            "ErrorCausedByState",
+        ),
+        ({"Type": "Pass", "End": True, "Foo": 1}, {}, "SCHEMA_VALIDATION_FAILED.*Foo"),
+        ({"Type": "Pass", "End": True, "Next": "X"}, {}, "SCHEMA_VALIDATION_FAILED.*both Next and End"),
+    ],
+)
+def test_more_requests_that_are_refused(
+    state: dict[str, object], given: dict[str, object], words: str
+) -> None:
+    """What the API excludes, and definitions that `CreateStateMachine` refuses."""
+    with pytest.raises(StateTestError, match=words):
+        try_state(state, {"in": 1}, **given)  # type: ignore[arg-type]
+
+
+def test_the_failing_state_of_a_map_may_be_named() -> None:
+    """`error_caused_by_state` is one of the states within."""
+    state: dict[str, object] = {"Type": "Map", "ItemProcessor": PROCESSOR, "End": True}
+    settings = StateConfiguration(error_caused_by_state="X")
+    assert try_state(state, [1], mock=Mock(error="E"), configuration=settings).status == "FAILED"
+
+
+def test_the_payload_limit_holds() -> None:
+    """256 KiB."""
+    state: dict[str, object] = {"Type": "Pass", "Parameters": {"a.$": "$", "b.$": "$"}, "End": True}
+    assert try_state(state, "x" * 200_000).error == "States.DataLimitExceeded"
