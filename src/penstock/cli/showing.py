@@ -163,7 +163,7 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
     return [
         *taken,
         ("retries", str(summary.retries)),
-        ("dead letters", str(sum(_letters(shown).values()))),
+        ("dead letters", _dead_letters(shown)),
         ("invocations", f"{summary.invocations} on {summary.workers} workers"),
         ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}"),
         ("state folder", str(shown.run.folder.path)),
@@ -224,6 +224,13 @@ def report_files(shown: Shown, report: Report) -> list[Path]:
     return written
 
 
+def _dead_letters(shown: Shown) -> str:
+    """The letters, and the records if those are more."""
+    letters = _letters(shown)
+    count, records = sum(letters.values()), sum(_records(shown, name) for name in letters)
+    return f"{count:,} of {records:,} records" if records > count else f"{count:,}"
+
+
 def _letters(shown: Shown) -> dict[str, int]:
     """The messages that lie in queues which nothing consumes, but for the one that tells of results."""
     return shown.summary.dead_letters(dead_letter_queues(shown.pipeline))
@@ -240,6 +247,21 @@ def _show_letters(console: Console, shown: Shown) -> None:
                 console.print(Text(f"  {_printable(line)}"))
 
 
+def _rows_of(body: str) -> int:
+    """How many records a dead letter tells of: a chunk's rejected rows are one letter."""
+    try:
+        letter = json.loads(body)
+    except ValueError:
+        return 1
+    rows = letter.get("rows") if isinstance(letter, dict) else None
+    return rows if isinstance(rows, int) and rows > 0 else 1
+
+
+def _records(shown: Shown, queue: str) -> int:
+    """How many records the letters in a queue tell of."""
+    return sum(_rows_of(one.body) for one in shown.run.queues.find(queue).messages.values())
+
+
 def _told(body: str) -> list[str]:
     """A dead letter's reasons, if it is of the form that this project's handlers send; else the letter itself."""
     try:
@@ -248,7 +270,9 @@ def _told(body: str) -> list[str]:
         return [body]
     if isinstance(letter, dict) and isinstance(letter.get("first"), list):
         rows = [f"byte {row['offset']:,}: {row['reason']}: {row['raw'][:40]}" for row in letter["first"]]
-        return [*rows, f"kept in {letter.get('kept_in', '')}"]
+        more = _rows_of(body) - len(rows)
+        untold = [f"and {more:,} rows more"] if more > 0 else []
+        return [*rows, *untold, f"kept in {letter.get('kept_in', '')}"]
     if isinstance(letter, dict) and isinstance(letter.get("failure"), dict):
         failure = letter["failure"]
         return [f"{failure.get('Error', '')}: {_cause(str(failure.get('Cause', '')))}"]
@@ -287,6 +311,7 @@ def show_json(shown: Shown) -> None:
         "failures": [asdict(failure) for failure in summary.failures],
         "denied": denials(shown),
         "dead_letters": _letters(shown),
+        "dead_letter_records": {name: _records(shown, name) for name in _letters(shown)},
         "resumptions": summary.resumptions,
         "wall_seconds": round(summary.seconds, 6),
         "cost": {

@@ -50,6 +50,15 @@ def test_a_run_shows_what_it_came_to(state: Path, orders: Path) -> None:
     assert report.read_text() == "region,rows,count_amount,sum_amount\nnorth,2,2,7\n"
 
 
+def test_a_letter_about_many_rows_counts_them(state: Path, tmp_path: Path) -> None:
+    """A chunk's rejected rows are one dead letter; the summary says how many they are."""
+    path = tmp_path / "bad.csv"
+    path.write_text("k,v\n" + "a,x\n" * 3000)
+    result = run(state, "--input", path, "--option", "sum=v")
+    assert "1 of 3,000 records" in result.output
+    assert "and 2,980 rows more" in result.output
+
+
 def test_a_run_as_json(state: Path, orders: Path) -> None:
     """One object and nothing else; it has what the summary has."""
     result = run(state, "--input", orders, "--option", "sum=amount", "--json")
