@@ -270,9 +270,9 @@ class _Trial:
 
     def _inspect_map(self, state: Map, value: JSON) -> list[JSON]:
         scope = self.scope()
-        self.inspection.update(map_settings(state, value, scope))
         items, found = map_items(state, value, scope, self.settings.map_item_reader_data)
         self.inspection.update(found)
+        self.inspection.update(map_settings(state, value, scope))
         self.inspection.update(map_inputs(state, value, items, scope, self._scope_of_item))
         return items
 
