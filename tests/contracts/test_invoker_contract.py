@@ -37,6 +37,19 @@ def variables(event, context):
 def fail(event, context):
     raise ValueError("no good: " + event)
 
+def half(event, context):
+    raise ValueError("no file \\udcff")
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+def mute(event, context):
+    raise Mute()
+
+def half_key(event, context):
+    return {"\\udcff": 1}
+
 def exit(event, context):
     sys.exit(3)
 
@@ -256,6 +269,20 @@ def test_a_failure_has_lambdas_error_type(bench: Bench, name: str, error_type: s
     assert outcome.error.error_type == error_type
     assert words in outcome.error.error_message
     assert bench.run("echo").error is None
+
+
+@pytest.mark.parametrize(
+    ("name", "error_type", "message"), [("half", "ValueError", "no file \\udcff"), ("mute", "Mute", "")]
+)
+def test_a_failure_whose_text_cannot_be_written_is_a_failure_like_any_other(
+    bench: Bench, name: str, error_type: str, message: str
+) -> None:
+    """Half a character, such as a file's name may have; or no text at all. Nothing else is touched."""
+    outcome = bench.run(name)
+    assert outcome.error is not None
+    assert (outcome.error.error_type, outcome.error.error_message) == (error_type, message)
+    assert bench.run("half_key").error is not None
+    assert bench.run("echo", "x").error is None
 
 
 def test_a_stack_trace_shows_the_users_frames_only(bench: Bench) -> None:

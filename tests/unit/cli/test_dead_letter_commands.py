@@ -11,7 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli.main import main
+from penstock.errors import UsageError
 from penstock.runtime.clock import VirtualClock
+from penstock.runtime.dead_letters.letters import Letter
+from penstock.runtime.dead_letters.redrive import redrive
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import last_run, new_run
 from pipelines.file_processing import pipeline as file_processing
@@ -169,3 +172,22 @@ def test_what_is_not_there_is_said(state: Path, arguments: tuple[str, ...], word
     assert result.exit_code == 2
     assert word in result.output
     assert "fix: " in result.output
+
+
+def test_a_record_of_a_stream_that_could_not_be_decoded_has_no_way_back() -> None:
+    """A handler sent it here: the letter says from which stream, and what is left to do."""
+    letter = Letter(
+        queue="failed",
+        message_id="m",
+        receipt_handle="r",
+        body="not JSON",
+        attributes={"Source": "arn:aws:kinesis:us-east-1:123456789012:stream/clicks", "RecordId": "1"},
+        system={},
+        origin=None,
+    )
+
+    def no_client(service: str) -> object:
+        raise AssertionError(service)
+
+    with pytest.raises(UsageError, match="stream/clicks that could not be decoded has no way back"):
+        redrive(letter, no_client)

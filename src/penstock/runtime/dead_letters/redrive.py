@@ -47,6 +47,12 @@ def redrive(letter: Letter, client_of: ClientOf, *, body: str | None = None) -> 
                 at=letter.message_id,
                 fix="mend the function and write the items again; `penstock dlq show` has the records",
             )
+        case None if "Source" in letter.attributes:
+            raise UsageError(
+                f"a record of {letter.attributes['Source']} that could not be decoded has no way back",
+                at=letter.message_id,
+                fix="mend it and put it there yourself: `penstock dlq show` has its body and its reason",
+            )
         case None:
             raise UsageError(
                 "the letter does not say where it came from",

@@ -82,7 +82,8 @@ def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | F
     try:
         event = unmarshalled(payload)
     except ValueError as error:
-        return FunctionError(error_type=UNMARSHAL_FAILED, error_message=f"Unable to unmarshal input: {error}")
+        message = _writable(f"Unable to unmarshal input: {error}")
+        return FunctionError(error_type=UNMARSHAL_FAILED, error_message=message)
     try:
         answer = entry(event, context)
     except Exception as error:  # noqa: BLE001  # whatever the handler raises is its invocation's error
@@ -92,7 +93,7 @@ def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | F
     except (TypeError, ValueError, RecursionError) as error:
         return FunctionError(
             error_type=MARSHAL_FAILED,
-            error_message=f"Unable to marshal response: {error}",
+            error_message=_writable(f"Unable to marshal response: {error}"),
         )
     if len(encoded) > SYNCHRONOUS_PAYLOAD_LIMIT_BYTES:
         return FunctionError(
@@ -138,18 +139,25 @@ def marshalled(answer: object) -> bytes:
 
 
 def failure_of(error: BaseException) -> FunctionError:
-    """An exception as Lambda reports it: its class's name, its text, and the frames of the user's code."""
-    return FunctionError(
-        error_type=type(error).__name__,
-        error_message=str(error),
-        stack_trace=_frames(error.__traceback__),
-    )
+    """An exception as Lambda reports it: its class's name, its text, and the frames of the user's code.
+
+    Its text is made by the user's code, too, which may fail; then there is none.
+    """
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001  # what is reported is the first exception, not the second
+        message = ""
+    return _failed(type(error).__name__, message, error)
 
 
 def _failed(error_type: str, message: str, error: BaseException) -> FunctionError:
-    return FunctionError(
-        error_type=error_type, error_message=message, stack_trace=_frames(error.__traceback__)
-    )
+    frames = tuple(_writable(frame) for frame in _frames(error.__traceback__))
+    return FunctionError(error_type=error_type, error_message=_writable(message), stack_trace=frames)
+
+
+def _writable(text: str) -> str:
+    """A text without halves of surrogate pairs, such as stand for the bytes of a file name that is not UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _frames(found: TracebackType | None) -> tuple[str, ...]:
