@@ -18,6 +18,7 @@ from itertools import count
 from penstock.errors import UsageError
 from penstock.statemachines import (
     ActivityTaken,
+    CancelTimer,
     ChildFinished,
     Command,
     Event,
@@ -265,15 +266,28 @@ class _World:
         self.children: list[Execution] = []
         self.on_results = on_results
         self._order = count()
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._due: list[tuple[float, int, _Due]] = []
 
-    def schedule(self, at: float, action: Callable[[], None]) -> None:
-        heappush(self._due, (max(at, self.now), next(self._order), action))
+    def schedule(self, at: float, action: Callable[[], None]) -> _Due:
+        due = _Due(action)
+        heappush(self._due, (max(at, self.now), next(self._order), due))
+        return due
 
     def run(self) -> None:
         while self._due:
-            self.now, _, action = heappop(self._due)
-            action()
+            at, _, due = heappop(self._due)
+            if due.action is not None:
+                self.now = at
+                due.action()
+
+
+class _Due:
+    """Something that is to happen; without an action it is called off."""
+
+    __slots__ = ("action",)
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action: Callable[[], None] | None = action
 
 
 class _Driven:
@@ -287,6 +301,7 @@ class _Driven:
         self.on_end = on_end
         self.happenings: list[Happening] = []
         self.ended_at: float | None = None
+        self.timers: dict[int, _Due] = {}
         self.readers: dict[int, tuple[Sequence[JSON], int]] = {}
 
     def tell(self, happened: Happening) -> None:
@@ -307,7 +322,9 @@ class _Driven:
                 self._run_task(command)
             case SetTimer():
                 timer = TimerFired(timer_id=command.timer_id, at=command.at)
-                world.schedule(command.at, lambda: self._fire(timer))
+                self.timers[timer.timer_id] = world.schedule(command.at, lambda: self._fire(timer))
+            case CancelTimer():
+                self._call_off(command.timer_id)
             case StartChild():
                 self._start_child(command)
             case ReadItems():
@@ -318,13 +335,21 @@ class _Driven:
                 self._write(command)
             case Finished():
                 self.ended_at = command.at
+                for timer_id in list(self.timers):
+                    self._call_off(timer_id)
                 if self.on_end is not None:
                     self.on_end(command)
             case _:
                 # Cancelled work answers nothing: the engine ignores what comes too late.
                 return
 
+    def _call_off(self, timer_id: int) -> None:
+        due = self.timers.pop(timer_id, None)
+        if due is not None:
+            due.action = None
+
     def _fire(self, timer: TimerFired) -> None:
+        self.timers.pop(timer.timer_id, None)
         if self.ended_at is None and timer.timer_id in self.execution.timers:
             self.tell(timer)
 
