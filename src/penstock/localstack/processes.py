@@ -5,6 +5,7 @@ A process id is given again when its process has ended, so a process is known by
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -120,19 +121,13 @@ def end(
 
 
 def _wait(some: Iterable[Process], seconds: float) -> None:
-    waiting, deadline = list(some), time.monotonic() + seconds
+    ended = list(some)
+    waiting, deadline = ended, time.monotonic() + seconds
     while (waiting := [one for one in waiting if is_alive(one)]) and time.monotonic() < deadline:
-        _reap(waiting)
         time.sleep(_LOOK_SECONDS)
-
-
-def _reap(some: Iterable[Process]) -> None:
-    """A child of this process stays as a zombie until its parent has asked for it."""
-    for one in some:
-        try:
+    for one in ended:  # a child of this process is kept for its parent to ask about
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(one.pid, os.WNOHANG)
-        except ChildProcessError:
-            continue
 
 
 def _signal(pid: int, number: int) -> None:
