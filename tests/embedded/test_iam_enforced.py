@@ -35,7 +35,7 @@ from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
 from penstock.runtime.readers.seen_calls import seen_calls
 from penstock.runtime.readers.summary import summarize
-from penstock.runtime.state_folder import new_run
+from penstock.runtime.state_folder import last_run, new_run
 from penstock.testing.plugin import StartPipeline
 
 HERE = "us-east-1:123456789012"
@@ -476,3 +476,18 @@ def test_a_pipe_works_with_its_own_role(target: PipeTarget, embedded: StartPipel
             left = len(run.queues.find("orders").messages) + len(run.queues.find("dead").messages)
         assert [denied[:2] for denied in summary.denied] == ([("pipe/copies", action)] if action else [])
         assert left == (1 if action else 0)
+
+
+@pytest.mark.parametrize("enforced", [False, True])
+def test_a_resumed_run_is_enforced_as_it_began(enforced: bool, tmp_path: Path) -> None:
+    """A policy of the test's own lets nothing be polled; resumed without one, the pipeline's own is enforced."""
+    pipeline = Pipeline("test", parts=(QueueMapping(QUEUE, WORK),))
+    policy = without(policy_of(pipeline), "function work", "sqs:ReceiveMessage") if enforced else None
+    with Embedded(pipeline, new_run("test", base=tmp_path), clock=VirtualClock(), policy=policy) as run:
+        run.queues.send("orders", "1")
+        run.run_until_idle()
+        assert summarize(read_journal(run.folder.journal)).invocations == (0 if enforced else 1)
+    with Embedded(pipeline, last_run("test", base=tmp_path), clock=VirtualClock(0.0)) as run:
+        assert (run.authority is not None) is enforced
+        run.run_until_idle()
+        assert summarize(read_journal(run.folder.journal)).invocations == 1

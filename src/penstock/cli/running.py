@@ -13,18 +13,17 @@ from pathlib import Path
 from penstock.cli.showing import Shown, show_json, show_summary, watching
 from penstock.errors import UsageError
 from penstock.pipelines import Pipeline
-from penstock.pipelines.iam import policy_of, read_seen
+from penstock.pipelines.iam import Policy, policy_of, read_seen
 from penstock.pipelines.load import find_project, load_pipeline
 from penstock.pipelines.resolve import name_of
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.entry import Input, check_inputs, check_readable, entry_metadata
-from penstock.runtime.journal import read_journal
-from penstock.runtime.journal_events import GivenInputs, RunStarted
+from penstock.runtime.journal_events import GivenInputs
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
-from penstock.runtime.state_folder import DEFAULT_BASE, StateFolder, last_run, new_run
+from penstock.runtime.state_folder import DEFAULT_BASE, last_run, new_run
 from penstock.runtime.streams.feeding import midnight
 
 DEFAULT_OUTPUT = Path("results")
@@ -79,7 +78,7 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
         entry_metadata(pipeline, given.options)
         check_inputs(pipeline, inputs)
     clock = _clock(request, pipeline, inputs[0].source if inputs else None)
-    policy = policy_of(pipeline, seen=read_seen(pipeline)) if request.enforce_iam else None
+    policy = _policy(request, pipeline)
     folder = new_run(request.pipeline, base=request.state)
     run = Embedded(
         pipeline,
@@ -95,6 +94,7 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
 
 def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[Embedded, list[Input]]:
     """The last run, with what it was given and has not taken in yet."""
+    policy = _policy(request, pipeline)
     folder = last_run(request.pipeline, base=request.state)
     if not folder.journal.exists() or not folder.journal.stat().st_size:
         folder.release()
@@ -106,12 +106,6 @@ def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple
     # A feed has times of its own: a resumed run goes on at the time at which it was cut off.
     virtual = request.virtual or pipeline.feed is not None
     clock = VirtualClock(0.0) if virtual else RealClock()
-    try:
-        enforced = request.enforce_iam or _enforced_before(folder)
-        policy = policy_of(pipeline, seen=read_seen(pipeline)) if enforced else None
-    except BaseException:
-        folder.release()
-        raise
     run = Embedded(pipeline, folder, clock=clock, workers=request.workers, seed=request.seed, policy=policy)
     given = run.given
     try:
@@ -132,10 +126,8 @@ def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple
     return run, inputs
 
 
-def _enforced_before(folder: StateFolder) -> bool:
-    """Whether the run began with its roles enforced."""
-    started = next(iter(read_journal(folder.journal)), None)
-    return isinstance(started, RunStarted) and started.enforces_iam
+def _policy(request: RunRequest, pipeline: Pipeline) -> Policy | None:
+    return policy_of(pipeline, seen=read_seen(pipeline)) if request.enforce_iam else None
 
 
 def _given(request: RunRequest) -> GivenInputs:

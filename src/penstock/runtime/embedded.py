@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from penstock.errors import UsageError
 from penstock.pipelines import Bucket, Pipeline, Queue, Table
-from penstock.pipelines.iam import Policy
+from penstock.pipelines.iam import Policy, policy_of, read_seen
 from penstock.pipelines.imports import enter_project
 from penstock.pipelines.resolve import arn_of, name_of
 from penstock.runtime import settings
@@ -110,9 +110,10 @@ class Embedded:
             virtual clock.
         given: what the run was asked to take in, for its journal; a resumed run has it from there.
         policy: is enforced: a call that its role does not allow gets AWS's own refusal; None: everything is
-            allowed.
+            allowed. A resumed run that was enforced is so again, by the pipeline's own policy if none is given.
 
     Raises:
+        DeclarationError: the pipeline's own policy is needed, and cannot be made.
         StateFolderError: the folder cannot be used, or (when resuming) its journal cannot be read.
     """
 
@@ -127,7 +128,6 @@ class Embedded:
         given: GivenInputs | None = None,
         policy: Policy | None = None,
     ) -> None:
-        self.authority = None if policy is None else authority_of(policy)
         self.pipeline = pipeline
         self.folder = folder
         self.clock = clock or RealClock()
@@ -139,6 +139,9 @@ class Embedded:
         self._exit = ExitStack()
         self._exit.callback(folder.release)
         try:
+            if policy is None and started is not None and started.enforces_iam:
+                policy = policy_of(pipeline, seen=read_seen(pipeline))
+            self.authority = None if policy is None else authority_of(policy)
             self._make()
         except BaseException:
             self._exit.close()
