@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock.errors import PathError
-from penstock.statemachines.expressions import identity, query
+from penstock.statemachines.expressions import identity, on_something, query
 from penstock.statemachines.failures import runtime_failure
 from penstock.statemachines.fields import Fields
 from penstock.statemachines.model import ChoiceRule, Condition, Evaluate, Scope
@@ -178,7 +178,7 @@ def _valid(find: Evaluate, text: str) -> Evaluate:
                 f"Invalid path '{text}': The choice state's condition path references an invalid value."
             ) from error
 
-    return evaluate
+    return on_something(text, evaluate)
 
 
 def _is_present(find: Evaluate, expected: bool) -> Condition:

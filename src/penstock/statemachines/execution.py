@@ -190,6 +190,7 @@ class Execution:
         "reads",
         "ready",
         "redrive_count",
+        "redriven_at",
         "role_arn",
         "seed",
         "started_at",
@@ -239,6 +240,7 @@ class Execution:
         self.error: str | None = None
         self.cause: str | None = None
         self.redrive_count = 0
+        self.redriven_at = at
         self.timeout_seconds: int | None = None
         self.last_id = 0
         self.ready: deque[tuple[Turn, Branch]] = deque()
@@ -338,6 +340,8 @@ def context_object(execution: Execution, branch: Branch) -> dict[str, JSON]:
     }
     if not execution.synchronous:
         own["RedriveCount"] = execution.redrive_count
+    if execution.redrive_count:
+        own["RedriveTime"] = iso_date_time(execution.redriven_at)
     state: dict[str, JSON] = {"Name": branch.state.name, "EnteredTime": iso_date_time(branch.entered_at)}
     if branch.state.type == "Task" or branch.state.retriers:
         state["RetryCount"] = branch.retry_count

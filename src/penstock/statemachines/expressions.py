@@ -91,6 +91,19 @@ def intrinsic(text: str) -> Evaluate:
     return evaluate
 
 
+def on_something(text: str, evaluate: Evaluate) -> Evaluate:
+    """A path into the state's input, which fails if there is no input, as AWS says it; other paths as they are."""
+    if not (text == "$" or text.startswith(("$.", "$["))):
+        return evaluate
+
+    def evaluate_on_something(document: JSON, scope: Scope) -> JSON:
+        if document is None:
+            raise runtime_failure("Unable to apply Path transformation to null or empty input.")
+        return evaluate(document, scope)
+
+    return evaluate_on_something
+
+
 def path_or_intrinsic(text: str, field: str) -> Evaluate:
     """The right-hand side of a `"name.$"` member, or of ErrorPath and CausePath.
 
@@ -100,7 +113,7 @@ def path_or_intrinsic(text: str, field: str) -> Evaluate:
     if text.startswith("States."):
         return intrinsic(text)
     if text == "$":
-        return identity
+        return on_something(text, identity)
     find = _finder(text)
 
     def evaluate(document: JSON, scope: Scope) -> JSON:
@@ -116,7 +129,7 @@ def path_or_intrinsic(text: str, field: str) -> Evaluate:
                 f"'{shown(searched)}'"
             ) from error
 
-    return evaluate
+    return on_something(text, evaluate)
 
 
 def payload(template: JSON) -> Evaluate:

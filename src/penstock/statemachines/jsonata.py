@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import add, mul, sub, truediv
+from typing import Any
 
 from penstock.errors import ExpressionSyntaxError, JsonataError
 from penstock.statemachines import jsonata_limits as limits
@@ -45,6 +46,19 @@ class _Bounded(Jsonata):  # type: ignore[misc]  # the package is not typed
     @timestamp.setter
     def timestamp(self, _wall_clock: int) -> None:
         """The library sets its own clock's time here."""
+
+    def evaluate_function(self, expr: Any, input: object, environment: object, context: object) -> object:
+        try:
+            return super().evaluate_function(expr, input, environment, context)
+        except JException as error:
+            if error.error in ("T0410", "T0411", "T0412") and error.remaining is None:
+                error.remaining = "named"
+                name = _name_called(expr.procedure)
+                if error.error == "T0411":
+                    error.extra = name
+                else:
+                    error.expected = name
+            raise
 
     def apply_inner(self, proc: object, args: object, input: object, environment: object) -> object:
         if proc is not None and not self.is_function_like(proc):
@@ -94,8 +108,12 @@ def _locate(error: JException, proc: object, arguments: object) -> None:
         error.current = good_to + 1
     elif error.current is None:
         error.current = 1
-    if error.expected is None:
-        error.expected = getattr(proc, "function_name", None) or getattr(proc, "token", None)
+
+
+def _name_called(procedure: object) -> object:
+    """The name that a call has in the expression; the library's own is that of the last variable it was bound to."""
+    steps = getattr(procedure, "steps", None)
+    return getattr(steps[0] if steps else procedure, "value", None)
 
 
 def _is_number(value: object) -> bool:

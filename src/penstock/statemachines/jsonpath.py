@@ -121,6 +121,8 @@ class Path:
         return self.definite or bool(found)
 
     def _many(self, steps: tuple[Step, ...], value: object, document: object) -> list[object]:
+        if isinstance(steps[0], Slice) and not isinstance(value, list):
+            raise _not_an_array(steps[0], value)
         try:
             return _expand(steps, value, document)
         except PathError:

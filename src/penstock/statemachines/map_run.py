@@ -390,7 +390,8 @@ def _complete(execution: Execution, run: MapRun, result: JSON) -> None:
     if run.results.too_large:
         _fail_run(execution, run, DATA_LIMIT, too_large_cause(run.state.name))
         return
-    previous = execution.record(branch, "MapRunSucceeded")
+    # As recorded on AWS, the state's next event follows what came before the Map Run's success.
+    previous = execution.append("MapRunSucceeded", branch.previous_event_id)
     execution.append("MapStateSucceeded", previous)
     branch.work = None
     try:

@@ -14,10 +14,27 @@ from penstock.statemachines.map_run import MapRun
 from penstock.statemachines.model import Fail
 from penstock.statemachines.protocol import Redriven
 
+MAXIMUM_REDRIVES = 1_000
+"""Quotas: "Maximum number of redrives per execution"."""
 
-def redriven(execution: Execution, _happened: Redriven) -> None:
-    """Go on from the states that did not succeed (Developer Guide, "Restarting state machine executions")."""
-    if execution.kind == "EXPRESS" or execution.status is Status.SUCCEEDED:
+
+def redrivable(execution: Execution) -> bool:
+    """Whether `RedriveExecution` would take it.
+
+    Developer Guide, "Redrive eligibility for unsuccessful executions": a Standard execution that has not succeeded,
+    and whose "execution event history count is less than 24,999".
+    """
+    return (
+        execution.kind == "STANDARD"
+        and execution.status not in (Status.SUCCEEDED, Status.RUNNING)
+        and len(execution.history) < execution.maximum_events - 1
+        and execution.redrive_count < MAXIMUM_REDRIVES
+    )
+
+
+def redriven(execution: Execution, happened: Redriven) -> None:
+    """Go on from the states that did not succeed; what cannot be redriven stays as it is."""
+    if not redrivable(execution):
         return
     branch = execution.branch
     if execution.error == DATA_LIMIT:
@@ -26,6 +43,7 @@ def redriven(execution: Execution, _happened: Redriven) -> None:
     execution.status = Status.RUNNING
     execution.error = execution.cause = None
     execution.redrive_count += 1
+    execution.redriven_at = happened.at
     details = {"redriveCount": execution.redrive_count}
     execution.append("ExecutionRedriven", len(execution.history), details)
     execution.limit_time()

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 # Java's ISO_OFFSET_DATE_TIME, which AWS's messages name: seconds may be left out, nanoseconds are kept.
+# An offset is at most 18 hours there.
 _SHAPE = re.compile(
     r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?(Z|[+-]\d{2}:\d{2})", re.ASCII
 )
@@ -34,6 +35,8 @@ def parse_timestamp(text: object) -> Instant | None:
     if shape is None:
         return None
     date, minutes, seconds, fraction, offset = shape.groups()
+    if offset != "Z" and offset[1:] > "18:00":
+        return None
     zone = "+00:00" if offset == "Z" else offset
     try:
         moment = datetime.fromisoformat(f"{date}T{minutes}:{seconds or '00'}{zone}")

@@ -112,6 +112,13 @@ def test_what_is_within_the_limits(text: str, value: object) -> None:
     assert evaluate(text) == value
 
 
+def test_a_function_has_the_name_that_it_is_called_by() -> None:
+    """Whatever it was called before, in this expression or in another."""
+    named = '$abs("a")'
+    assert 'function "g"' in failure("($g := $abs; $g('a'))")
+    assert 'function "abs"' in failure(named)
+
+
 def test_a_fault_within_a_function_has_no_words() -> None:
     """What Java's decoder refuses."""
     assert failure("$base64decode('!!!')") == "threw an internal error during evaluation."

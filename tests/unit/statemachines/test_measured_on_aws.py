@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from penstock.errors import ExecutionInputError
-from penstock.statemachines import load_definition
+from penstock.statemachines import RunTask, advance, load_definition
 from penstock.statemachines.checks import check_definition
+from penstock.statemachines.protocol import Redriven
+from penstock.statemachines.redrive import redrivable
+from penstock.statemachines.timestamps import parse_timestamp
 from penstock.testing.machines import Hangs, MachineRun, Returns, Throws, run_machine, scripted
 
 UNDEFINED = "{% $states.input.missing %}"
@@ -121,3 +124,89 @@ def test_an_input_that_is_too_large_is_not_started() -> None:
 def test_a_task_that_answers_is_fine() -> None:
     """The scripts of this file work."""
     assert run({"A": TASK}, answer=Returns(1)).output == 1
+
+
+def test_what_follows_a_distributed_map() -> None:
+    """Recorded: MapStateExited follows MapRunStarted, not the Map Run's success."""
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    inner = {"ProcessorConfig": config, "StartAt": "X", "States": {"X": {"Type": "Pass", "End": True}}}
+    found = run({"A": {"Type": "Map", "ItemProcessor": inner, "End": True}}, [1])
+    assert [(event.type, event.previous_event_id) for event in found.history[3:7]] == [
+        ("MapRunStarted", 3),
+        ("MapRunSucceeded", 4),
+        ("MapStateSucceeded", 5),
+        ("MapStateExited", 4),
+    ]
+
+
+def test_a_full_history_is_not_redriven() -> None:
+    """Developer Guide: redrive asks for fewer than 24,999 events."""
+    states = {
+        "A": {"Type": "Pass", "Next": "B"},
+        "B": {"Type": "Pass", "Next": "A"},
+        "C": {"Type": "Succeed"},
+    }
+    execution = run(states).execution
+    assert not redrivable(execution)
+    assert len(advance(execution, Redriven(at=9.0)).execution.history) == 25_000
+
+
+def test_the_time_of_a_redrive_is_in_the_context_object() -> None:
+    """Developer Guide, "Accessing the Context object": Execution.RedriveTime."""
+    task = {**TASK, "Parameters": {"c.$": "$$.Execution"}}
+    execution = run({"A": task}, answer=Throws("E")).execution
+    assert redrivable(execution)
+    commands = advance(execution, Redriven(at=9.0)).commands
+    context = next(one.parameters for one in commands if isinstance(one, RunTask))["c"]  # type: ignore[index]
+    assert context["RedriveCount"] == 1
+    assert context["RedriveTime"] == "1970-01-01T00:00:09.000Z"
+
+
+@pytest.mark.parametrize(
+    ("offset", "known"), [("+18:00", True), ("-18:00", True), ("+18:01", False), ("+19:00", False)]
+)
+def test_an_offset_is_eighteen_hours_at_most(offset: str, known: bool) -> None:
+    """Java's ZoneOffset."""
+    assert (parse_timestamp(f"2026-01-01T00:00:00{offset}") is not None) is known
+
+
+def test_a_path_that_begins_with_a_slice_needs_an_array() -> None:
+    """Further on in a path, a slice of what is no array finds nothing."""
+    state: dict[str, object] = {"Type": "Pass", "Parameters": {"v.$": "$[0:1]"}, "End": True}
+    assert run({"A": state}, [1, 2]).output == {"v": [1]}
+    assert run({"A": state}, {"a": 1}).error == "States.Runtime"
+    state["Parameters"] = {"v.$": "$.a[0:1]"}
+    assert run({"A": state}, {"a": 1}).output == {"v": []}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Pass", "Parameters": {"a.$": "$"}, "End": True},
+        {"Type": "Pass", "Parameters": {"a.$": "$.b"}, "End": True},
+        {"Type": "Choice", "Choices": [{"Variable": "$", "IsString": True, "Next": "B"}], "Default": "B"},
+    ],
+)
+def test_a_path_over_nothing_fails(state: dict[str, object]) -> None:
+    """Null as the input of a state whose paths look into it; other states pass it on."""
+    nothing = {"Type": "Pass", "Result": None, "Next": "C"}
+    found = run({"A": nothing, "C": state, "B": {"Type": "Succeed"}})
+    assert found.error == "States.Runtime"
+    assert str(found.cause).endswith("Unable to apply Path transformation to null or empty input.")
+    assert run({"A": nothing, "C": {"Type": "Succeed"}}).output is None
+
+
+def test_timers_that_are_cancelled_leave_no_trace() -> None:
+    """Neither on the clock nor, for the children of a Distributed Map, in memory."""
+    first = {**TASK, "TimeoutSeconds": 600, "Next": "B"}
+    del first["End"]
+    machine = load_definition({"StartAt": "A", "States": {"A": first, "B": TASK}})
+    hanging = run_machine(machine, {}, tasks=scripted({"A": Returns({}, after_seconds=2), "B": Hangs()}))
+    assert (hanging.status, hanging.ended_at) == ("RUNNING", 2.0)
+    late = run_machine(
+        load_definition({"StartAt": "A", "States": {"A": {**TASK, "TimeoutSeconds": 3}}}),
+        {},
+        tasks=scripted({"A": Returns(1, after_seconds=99)}),
+        stop_after_seconds=50,
+    )
+    assert (late.status, late.ended_at) == ("FAILED", 3.0)

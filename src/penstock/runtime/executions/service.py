@@ -34,13 +34,13 @@ from penstock.statemachines import (
     ActivityTaken,
     Machine,
     Redriven,
-    Status,
     Stopped,
     TaskFailed,
     TaskHeartbeat,
     TaskSucceeded,
     as_api,
 )
+from penstock.statemachines.redrive import redrivable
 from penstock.statemachines.values import JSON, compact, size_bytes
 
 MAXIMUM_INPUT_BYTES: Final = 256 * 1024
@@ -279,7 +279,7 @@ class StepFunctions:
 
     def _redrive_execution(self, parameters: Parameters) -> Answer:
         drive = self._drive(str(parameters["executionArn"]))
-        if drive.running or drive.execution.status is Status.SUCCEEDED or drive.kind == "EXPRESS":
+        if not redrivable(drive.execution):
             raise ServiceError(
                 "ExecutionNotRedrivable", f"Execution is not redrivable: {drive.execution.status.value}"
             )
