@@ -141,7 +141,7 @@ def test_what_follows_a_distributed_map() -> None:
 
 def test_a_full_history_is_not_redriven() -> None:
     """Developer Guide: redrive asks for fewer than 24,999 events."""
-    states = {
+    states: dict[str, object] = {
         "A": {"Type": "Pass", "Next": "B"},
         "B": {"Type": "Pass", "Next": "A"},
         "C": {"Type": "Succeed"},
