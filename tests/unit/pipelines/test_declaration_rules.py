@@ -212,7 +212,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     ],
     "PL801": lambda: [HttpApi("api", {"jobs": Function("f", "handlers.nowhere.handle")})],
     "PL802": lambda: [HttpApi("api", {"GET /": HttpRoute(Function("f", "json.dumps"), scopes=("read",))})],
-    "PL901": lambda: [Pipe("p", Queue("q"), to=Topic("t"), batch_size=11)],
+    "PL901": lambda: [Pipe("p", Queue("q"), to=Topic("t"), batch_size=11, batching_window_seconds=1)],
     "PL902": lambda: [Pipe("p", Queue("q"), to=Topic("t"), input_template="<body>")],
     "PL903": lambda: [Pipe("p", Queue("q"), to=Stream("s"))],
     "PL803": lambda: [HttpApi("api", {"GET /": Function("f", on_message)})],

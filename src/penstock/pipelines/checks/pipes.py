@@ -46,7 +46,14 @@ def _sources(graph: Graph) -> Iterator[Finding]:
                 part=pipe,
                 fix=f"it takes {most} at once: batch_size={most} or less",
             )
-        if isinstance(pipe.source, Queue) and pipe.source.fifo and pipe.records_in_a_batch > 10:
+        large = isinstance(pipe.source, Queue) and pipe.records_in_a_batch > 10
+        if large and not pipe.batching_window_seconds:
+            yield Finding(
+                what=f"batch_size={pipe.batch_size} without a batching window",
+                part=pipe,
+                fix="batching_window_seconds=1 or more, or batch_size=10",
+            )
+        if isinstance(pipe.source, Queue) and pipe.source.fifo and large:
             yield Finding(
                 what=f'batch_size={pipe.batch_size} from the FIFO queue "{pipe.source.name}"',
                 part=pipe,

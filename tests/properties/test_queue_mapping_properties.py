@@ -1,6 +1,7 @@
-"""A FIFO queue and its mapping under any pattern of failures and crashes, beside a reference model.
+"""A queue and its mapping under any pattern of failures and crashes, beside a reference model.
 
-The model is a list for each message group and a few lines for each thing that may happen. It is asked whether a batch
+The model is a list for each message group and a few lines for each thing that may happen; in a standard queue every
+message is a group of its own. It is asked whether a batch
 may be delivered, and told what came of it; in the end, and after every step, the queue holds what the model holds.
 
 Sources: SQS, "FIFO queue delivery logic", "Using dead-letter queues"; Lambda, "Handling errors for an SQS event
@@ -17,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -148,6 +150,8 @@ class FifoMachine(RuleBasedStateMachine):
     """Sends, lets messages fail, lets time pass, and crashes: in the handler, before the deletion, after it."""
 
     sometimes = Sometimes()
+    fifo = True
+    work, dead = "work.fifo", "dead.fifo"
 
     def __init__(self) -> None:
         super().__init__()
@@ -175,13 +179,13 @@ class FifoMachine(RuleBasedStateMachine):
                     name=name,
                     arn=f"arn:{name}",
                     url=f"https://{name}",
-                    fifo=True,
-                    content_based_deduplication=True,
+                    fifo=self.fifo,
+                    content_based_deduplication=self.fifo,
                     visibility_timeout_seconds=VISIBILITY_SECONDS,
-                    dead_letter_queue="dead.fifo" if name == "work.fifo" else None,
+                    dead_letter_queue=self.dead if name == self.work else None,
                     max_receive_count=MOST_RECEIVES,
                 )
-                for name in ("work.fifo", "dead.fifo")
+                for name in (self.work, self.dead)
             ],
             scheduler=self.scheduler,
             journal=self.journal,
@@ -196,7 +200,7 @@ class FifoMachine(RuleBasedStateMachine):
             queues=self.queues,
         )
         mapping = QueueMapping(
-            QueueMappingSettings(name="m", queue="work.fifo", function="work", batch_size=3, concurrency=2),
+            QueueMappingSettings(name="m", queue=self.work, function="work", batch_size=3, concurrency=2),
             queues=self.queues,
             functions=functions,
             scheduler=self.scheduler,
@@ -245,7 +249,7 @@ class FifoMachine(RuleBasedStateMachine):
         self.journaled_at = event.at
 
     def _dead_lettered(self, event: MessageDeadLettered) -> None:
-        body = self.queues.find("work.fifo").messages[event.message_id].body
+        body = self.queues.find(self.work).messages[event.message_id].body
         self.model.dead_letter(body)
         self.once_dead.add(body)
         self.sometimes.reach("dead-lettered")
@@ -265,9 +269,10 @@ class FifoMachine(RuleBasedStateMachine):
     @rule(group=st.sampled_from("abc"), failures=st.sampled_from([0, 0, 0, 1, 1, 2, 5]))
     def send(self, group: str, failures: int) -> None:
         self.sent += 1
+        group = group if self.fifo else f"alone{self.sent}"
         body = f"{group}-{self.sent}"
         self.failures[body] = failures
-        self.queues.send("work.fifo", body, group_id=group)
+        self.queues.send(self.work, body, group_id=group if self.fifo else None)
         self.model.send(group, body)
         self._flush()
 
@@ -287,10 +292,10 @@ class FifoMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_queue_holds_what_the_model_holds(self) -> None:
-        held = {one.body for one in self.queues.find("work.fifo").messages.values()}
+        held = {one.body for one in self.queues.find(self.work).messages.values()}
         assert held == self.model.left()
-        dead = [one.body for one in self.queues.find("dead.fifo").messages.values()]
-        assert dead == self.model.dead
+        dead = [one.body for one in self.queues.find(self.dead).messages.values()]
+        assert dead == self.model.dead if self.fifo else set(dead) == set(self.model.dead)
 
     @invariant()
     def groups_are_worked_on_in_order(self) -> None:
@@ -317,13 +322,21 @@ class FifoMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-def test_a_fifo_queue_does_what_the_model_does() -> None:
+class StandardMachine(FifoMachine):
+    """The same of a standard queue."""
+
+    fifo = False
+    work, dead = "work", "dead"
+
+
+@pytest.mark.parametrize("machine", [FifoMachine, StandardMachine])
+def test_a_queue_does_what_the_model_does(machine: type[FifoMachine]) -> None:
     """Under any pattern of failures and crashes; and every rare path was really reached."""
-    FifoMachine.sometimes = Sometimes()
+    machine.sometimes = Sometimes()
     run_state_machine_as_test(
-        FifoMachine, settings=settings(max_examples=120, stateful_step_count=25, deadline=None)
+        machine, settings=settings(max_examples=120, stateful_step_count=25, deadline=None)
     )
-    FifoMachine.sometimes.check(
+    machine.sometimes.check(
         "crashed at handler",
         "crashed at acknowledgement",
         "crashed at flush",
