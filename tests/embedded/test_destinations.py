@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.handlers import on_event, on_task
-from penstock.pipelines import EventBus, EventRule, Function, Pipeline, Queue
+from penstock.pipelines import EventBus, EventRule, Function, Pipeline, Queue, Subscription, Topic
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import new_run
@@ -29,10 +29,13 @@ def step(value: dict[str, Any]) -> dict[str, Any]:
 
 RESULTS = EventBus("results")
 DONE, RECORDS = Queue("done"), Queue("records")
+NEWS, TOLD = Topic("news"), Queue("told")
 PARTS = (
     Function("to-queue", step, on_success=DONE),
     Function("to-bus", work, maximum_retry_attempts=0, on_success=RESULTS, on_failure=RESULTS),
     EventRule("records", bus=RESULTS, pattern={"source": ["lambda"]}, to=(RECORDS,)),
+    Function("to-topic", step, maximum_retry_attempts=0, on_success=NEWS, on_failure=NEWS),
+    Subscription(NEWS, to=TOLD, raw_message_delivery=True),
 )
 
 
@@ -55,6 +58,13 @@ def test_the_record_of_a_success_goes_to_its_destination(tmp_path: Path) -> None
     assert record["requestContext"]["approximateInvokeCount"] == 1
     assert record["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
     assert record["responsePayload"] == {"done": 1}
+
+
+def test_a_topic_is_told_of_both(tmp_path: Path) -> None:
+    """Lambda, "Adding a destination": SNS topics get the invocation record as the message."""
+    success, failure = invoked(tmp_path, "to-topic", "told", {"n": 1}, {"fails": True})
+    assert success["responsePayload"] == {"done": 1}
+    assert failure["requestContext"]["condition"] == "RetriesExhausted"
 
 
 def test_a_failure_does_not_go_to_the_destination_of_successes(tmp_path: Path) -> None:

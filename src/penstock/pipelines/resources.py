@@ -220,8 +220,8 @@ class Function(Resource):
     reserved_concurrency: int | None = None
     maximum_retry_attempts: int = 2
     maximum_event_age_seconds: int = 21_600
-    on_success: Queue | Function | EventBus | Named | None = None
-    on_failure: Queue | Function | EventBus | Named | None = None
+    on_success: Queue | Topic | Function | EventBus | Named | None = None
+    on_failure: Queue | Topic | Function | EventBus | Named | None = None
     dead_letter_queue: Queue | Named | None = None
     calls: Sequence[Resource | Named | Access] = ()
 

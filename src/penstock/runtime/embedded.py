@@ -223,7 +223,7 @@ class Embedded:
             ids=ids,
             deliveries=self._deliveries,
         )
-        targets.topics = topics
+        targets.topics = self.functions.topics = topics
         services: dict[str, Service] = {
             "sns": SnsService(topics),
             "events": EventBridgeService(self._buses),

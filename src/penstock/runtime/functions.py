@@ -56,11 +56,17 @@ class PutsRecords(Protocol):
     def put_record(self, bus: str, record: Mapping[str, object], *, succeeded: bool) -> object: ...
 
 
+class PublishesTexts(Protocol):
+    """What publishes an invocation record to a topic: `Topics`."""
+
+    def publish_text(self, arn: str, text: str) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where the records of asynchronous invocations go, by name."""
+    """Where the records of asynchronous invocations go, by name (a topic by its ARN)."""
 
-    kind: Literal["queue", "function", "event bus"]
+    kind: Literal["queue", "function", "event bus", "topic"]
     name: str
 
 
@@ -103,8 +109,8 @@ class Functions:
         queues: where failures go.
 
     Attributes:
-        buses: where records go whose destination is an event bus; the composition root sets it, since buses
-            invoke functions in their turn.
+        buses, topics: where records go whose destination is an event bus or a topic; the composition root sets
+            them, since both invoke functions in their turn.
     """
 
     def __init__(
@@ -126,6 +132,7 @@ class Functions:
         self._ids = ids
         self._queues = queues
         self.buses: PutsRecords | None = None
+        self.topics: PublishesTexts | None = None
         self._running: Counter[str] = Counter()
         self._events: dict[str, _Event] = {}
 
@@ -381,7 +388,15 @@ class Functions:
                         fix="set Functions.buses",
                     )
                 self.buses.put_record(destination.name, record, succeeded=condition == "Success")
-        return destination.name
+            case "topic":
+                if self.topics is None:
+                    raise TargetError(
+                        f'the record of "{settings.name}" has the topic "{destination.name}" as its destination, '
+                        "and there are no topics here",
+                        fix="set Functions.topics",
+                    )
+                self.topics.publish_text(destination.name, text)
+        return destination.name.rpartition(":")[2]
 
     def _is_refused(self, settings: FunctionSettings, destination: Destination) -> bool:
         """Whether the function's role does not allow what Lambda does in its name; then nothing is sent."""
@@ -395,6 +410,9 @@ class Functions:
             case "event bus":
                 arn = bus_arn(destination.name)
                 service, operation, action = "events", "PutEvents", "events:PutEvents"
+            case "topic":
+                arn = destination.name
+                service, operation, action = "sns", "Publish", "sns:Publish"
         return self._guard.refusal(settings.name, service, operation, (action, arn)) is not None
 
     def _record(

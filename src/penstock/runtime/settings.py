@@ -295,11 +295,13 @@ def _destination(resource: Resource | None) -> Destination | None:
             return Destination("function", name_of(resource))
         case EventBus():
             return Destination("event bus", name_of(resource))
+        case Topic():
+            return Destination("topic", arn_of(resource))
         case _:
             raise TargetError(
                 f'"{name_of(resource)}" cannot be the destination of a function\'s records here',
                 at=str(resource.declared_at),
-                fix="name a queue, a function or an event bus",
+                fix="name a queue, a topic, a function or an event bus",
             )
 
 

@@ -7,7 +7,16 @@ from math import ceil
 
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import Function, Named, Part, Queue, QueueMapping, Resource, StreamMapping
+from penstock.pipelines.resources import (
+    Function,
+    Named,
+    Part,
+    Queue,
+    QueueMapping,
+    Resource,
+    StreamMapping,
+    Topic,
+)
 
 
 def _fifo_suffix(graph: Graph) -> Iterator[Finding]:
@@ -112,11 +121,12 @@ def _failures_to_fifo(graph: Graph) -> Iterator[Finding]:
 
 def _no_fifo(target: Resource | Named | None, part: Part, what: str, graph: Graph) -> Iterator[Finding]:
     resource = None if target is None else graph.follow(target)
-    if isinstance(resource, Queue) and resource.fifo:
+    if isinstance(resource, Queue | Topic) and resource.fifo:
+        kind = type(resource).__name__.lower()
         yield Finding(
-            what=f'{what} is the FIFO queue "{resource.name}", which Lambda cannot send failures to',
+            what=f'{what} is the FIFO {kind} "{resource.name}", which Lambda cannot send failures to',
             part=part,
-            fix="give a standard queue",
+            fix=f"give a standard {kind}",
         )
 
 

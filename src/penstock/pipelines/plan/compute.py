@@ -115,7 +115,8 @@ def _add_async(planning: Planning, function: Function) -> None:
     for field, reference in (("OnSuccess", function.on_success), ("OnFailure", function.on_failure)):
         to = None if reference is None else planning.graph.follow(reference)
         if to is not None:
-            destinations[field] = {"Destination": attribute(logical_id(to))}
+            arn = {"Ref": logical_id(to)} if isinstance(to, Topic) else attribute(logical_id(to))
+            destinations[field] = {"Destination": arn}
     if destinations:
         properties["DestinationConfig"] = destinations
     planning.add(logical_id(function, "AsyncConfig"), "AWS::Lambda::EventInvokeConfig", properties)

@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from penstock.errors import TargetError
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.delivery.faults import Faults
-from penstock.runtime.functions import Functions
+from penstock.runtime.functions import Functions, PublishesTexts
 from penstock.runtime.journal_events import Parcel
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.services import ServiceError
@@ -32,12 +32,6 @@ class StartsExecutions(Protocol):
     """What starts a state machine: `StepFunctions`."""
 
     def start_execution(self, arn: str, name: str | None, value: object) -> object: ...
-
-
-class PublishesTexts(Protocol):
-    """What publishes to a topic: `Topics`."""
-
-    def publish_text(self, arn: str, text: str) -> object: ...
 
 
 @dataclass(slots=True)

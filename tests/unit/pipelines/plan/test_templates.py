@@ -415,3 +415,15 @@ def test_a_pipe_has_a_role_of_its_own() -> None:
     machine_target = resources["ToMachinePipe"]["Properties"]["TargetParameters"]
     assert machine_target == {"StepFunctionStateMachineParameters": {"InvocationType": "FIRE_AND_FORGET"}}
     assert resources["ToTopicPipe"]["Properties"]["Target"] == {"Ref": "PipeNewsTopic"}
+
+
+def test_topics_are_destinations_of_functions_and_of_mappings() -> None:
+    """CloudFormation: a topic's ARN is its `Ref`; the function's role may publish to it."""
+    news, clicks = Topic("news"), Stream("clicks")
+    worker = Function("worker", "json.dumps", on_success=news, on_failure=news)
+    found = resources(Pipeline("told", parts=(StreamMapping(clicks, worker, on_failure=news),)))
+    asynchronous = found["WorkerFunctionAsyncConfig"]["Properties"]["DestinationConfig"]
+    assert asynchronous["OnSuccess"] == asynchronous["OnFailure"] == {"Destination": {"Ref": "NewsTopic"}}
+    (mapping,) = (one for one in found.values() if one["Type"] == "AWS::Lambda::EventSourceMapping")
+    assert mapping["Properties"]["DestinationConfig"]["OnFailure"] == {"Destination": {"Ref": "NewsTopic"}}
+    assert "sns:Publish" in json.dumps(found["WorkerFunctionRole"])
