@@ -20,6 +20,8 @@ from penstock.pipelines import (
     Topic,
 )
 from penstock.runtime.clock import VirtualClock
+from penstock.runtime.dead_letters.letters import letters_in
+from penstock.runtime.dead_letters.redrive import redrive
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
 from penstock.runtime.journal_events import DeliveryDelayed, DeliverySettled, DeliveryTried, RunFinished
@@ -152,6 +154,20 @@ def test_after_a_day_the_event_is_a_dead_letter(run: Embedded) -> None:
     }
     assert 3600 < letter.sent_at - began < 86_400
     assert outcomes(run) == [(186, "DeadLettered")]
+
+
+def test_a_dead_letter_of_a_rule_is_redriven_to_its_target(run: Embedded) -> None:
+    """`penstock dlq`: it says why it is there and where it was going, and goes there once that can be reached."""
+    with unreachable(run, ALERTS):
+        put(run, "trains", line="S1")
+        run.run_until_idle()
+    with letters_in(run.client("sqs"), "letters") as letters:
+        (letter,) = letters
+        assert letter.reason() == "ServiceUnavailable after 2 retries"
+        assert str(letter.origin) == "queue alerts"
+        redrive(letter, run.client)
+    assert [json.loads(one)["detail"] for one in bodies(run, ALERTS)] == [{"line": "S1"}]
+    assert bodies(run, LETTERS) == []
 
 
 def test_throttling_is_tried_again_and_a_refusal_is_not(run: Embedded) -> None:

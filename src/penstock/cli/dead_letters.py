@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from penstock.errors import EventPatternError, UsageError
-from penstock.pipelines import EventRule, Pipe, Pipeline, Queue, QueueMapping
+from penstock.pipelines import EventRule, Pipe, Pipeline, Queue, QueueMapping, Subscription
 from penstock.pipelines.deploy import connect
 from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.event_patterns import compile_pattern
@@ -172,9 +172,10 @@ def chosen(letters: Sequence[Letter], where: str | None) -> list[Letter]:
 
 
 def dead_letter_queues(pipeline: Pipeline) -> list[str]:
-    """The queues that nothing consumes, but for the one that tells of results and the targets of rules."""
+    """The queues that nothing consumes, but for the one that tells of results and targets of rules, topics, pipes."""
     consumed = {name_of(mapping.queue) for mapping in pipeline.of(QueueMapping)}
-    consumed |= {name_of(pipe.source) for pipe in pipeline.of(Pipe)}
+    consumed |= {name_of(one) for pipe in pipeline.of(Pipe) for one in (pipe.source, pipe.to)}
+    consumed |= {name_of(subscription.to) for subscription in pipeline.of(Subscription)}
     consumed |= {name_of(target.to) for rule in pipeline.of(EventRule) for target in rule.targets}
     results = pipeline.results
     if results is not None and results.announced_in is not None:

@@ -101,6 +101,9 @@ class Letter:
             return str(found["context"]["condition"])
         if isinstance(context, dict):
             return f"{context.get('condition')} after {context.get('approximateInvokeCount')} invocations"
+        if "RULE_ARN" in self.attributes:
+            retries = self.attributes.get("RETRY_ATTEMPTS", "0")
+            return f"{self.attributes.get('ERROR_CODE', 'not delivered')} after {retries} retries"
         if "Reason" in self.attributes:
             return self.attributes["Reason"]
         count = self.system.get("ApproximateReceiveCount")
@@ -175,6 +178,13 @@ def _letter(queue: str, message: Mapping[str, Any]) -> Letter:
     )
 
 
+def _target_of_rule(arn: str, document: object) -> Origin | None:
+    """What a rule could not deliver goes back to its target (EventBridge, "Using dead-letter queues")."""
+    if ":lambda:" in arn:
+        return FromInvocation(function_arn=arn, payload=document)
+    return FromQueue(arn=arn) if ":sqs:" in arn else None
+
+
 def _is_of_a_pipe(document: Mapping[str, Any]) -> bool:
     """Whether a pipe tells of records that it has given up."""
     context = document.get("context")
@@ -186,6 +196,8 @@ def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str])
         document = json.loads(body)
     except ValueError:
         document = None
+    if "RULE_ARN" in attributes:
+        return _target_of_rule(attributes.get("TARGET_ARN", ""), document)
     if isinstance(document, dict) and (
         isinstance(document.get("requestContext"), dict) or _is_of_a_pipe(document)
     ):
