@@ -141,6 +141,7 @@ def test_tokens_are_checked_as_api_gateway_does(project: Path) -> None:
         bare = {"authorization": token()["authorization"].removeprefix("Bearer ")}
         assert ask(front, "GET", "/me", headers=bare).status == 200
         assert ask(front, "GET", "/me", headers=token(aud=None, client_id="other")).status == 200
+        assert ask(front, "GET", "/me", headers=token(algorithm="RS512")).status == 200
         wrong: Mapping[str, dict[str, str]] = {
             "signature": token(OTHER_KEY),
             "not known": token(kid="two"),
@@ -160,6 +161,8 @@ def test_tokens_are_checked_as_api_gateway_does(project: Path) -> None:
         # Only RSA: a good signature of another kind, and none at all.
         assert ask(front, "GET", "/me", headers=token(ELLIPTIC, kid="curve", algorithm="ES256")).status == 401
         assert ask(front, "GET", "/me", headers=token("", algorithm="none")).status == 401
+        assert ask(front, "GET", "/me", headers=token("secret" * 10, algorithm="HS256")).status == 401
+        assert ask(front, "GET", "/me", headers={"authorization": "Bearer"}).status == 401
         without = ask(front, "GET", "/scoped", headers=token(scope="list"))
         assert (without.status, without.json()) == (403, {"message": "Forbidden"})
         assert 'scope="read write" error="insufficient_scope"' in challenge(without)

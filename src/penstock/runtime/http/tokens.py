@@ -49,7 +49,8 @@ class Tokens:
                 f'the keys of the authorizer "{settings.name}" cannot be read: {error}',
                 fix="a JSON Web Key Set, as the issuer's jwks_uri gives it",
             ) from error
-        self._keys = {key.key_id: key for key in found.keys if key.key_id is not None}
+        # The keys themselves: a PyJWK would hold a token to the algorithm that it guesses where the set names none.
+        self._keys = {key.key_id: key.key for key in found.keys if key.key_id is not None}
 
     def check(
         self, token: str, *, now: float, scopes: Sequence[str]
