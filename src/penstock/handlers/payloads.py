@@ -260,10 +260,10 @@ def encoded(value: object) -> object:
     Raises:
         HandlerError: something in it has no JSON form.
     """
-    _complete(value)
     try:
+        _complete(value)
         return msgspec.to_builtins(value, str_keys=True, enc_hook=_dumped)
-    except (TypeError, NotImplementedError) as error:
+    except (TypeError, NotImplementedError, RecursionError) as error:
         raise HandlerError(
             f"the result cannot be written as JSON: {error}",
             fix="return dictionaries, lists, numbers, texts, dataclasses, Structs or Pydantic models",

@@ -142,6 +142,19 @@ def test_a_result_without_json_form_is_an_error() -> None:
         handle.invoke({}, FakeContext())
 
 
+def test_a_result_that_holds_itself_is_an_error() -> None:
+    """JSON has no end for it."""
+
+    @on_task
+    def handle(value: object) -> object:
+        endless: list[object] = []
+        endless.append(endless)
+        return endless
+
+    with pytest.raises(HandlerError, match="cannot be written as JSON"):
+        handle.invoke({}, FakeContext())
+
+
 def test_a_return_annotation_without_json_form_is_refused_at_once() -> None:
     """At decoration, not at the first execution."""
 
