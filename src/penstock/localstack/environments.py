@@ -24,7 +24,10 @@ VERSION: Final = "4.14.0"
 LOCK: Final = Path(__file__).with_name(f"constraints-{VERSION}.txt")
 
 LOCALSTACK: Final = (f"localstack-core[runtime]=={VERSION}", "jsonata-python", "msgspec")
-"""LocalStack, and what the plugin needs of ours. Never the package `localstack`: it brings the closed edition."""
+"""LocalStack, and what the plugin needs of ours (`regex` comes with LocalStack).
+
+Never the package `localstack`: it brings the closed edition.
+"""
 
 FUNCTIONS: Final = ("awslambdaric", "boto3")
 """What Lambda's managed runtime for Python has: its runtime interface client, and boto3."""

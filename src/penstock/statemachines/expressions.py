@@ -75,7 +75,7 @@ def path(text: str) -> Evaluate:
         except PathError as error:
             raise runtime_failure(f"Invalid path '{text}' : {error.what}") from error
 
-    return evaluate
+    return on_something(text, evaluate)
 
 
 def intrinsic(text: str) -> Evaluate:

@@ -85,6 +85,8 @@ class _Bounded(Jsonata):  # type: ignore[misc]  # the package is not typed
         return int(result) if result.is_integer() else result
 
     def evaluate_string_concat(self, lhs: object, rhs: object) -> str:
+        _count(lhs)
+        _count(rhs)
         return (string(lhs) or "") + (string(rhs) or "")
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from penstock.statemachines.jsonata_package import JException
 from penstock.statemachines.jsonata_text import value_text
+from penstock.statemachines.values import is_small
 
 __all__ = ["LimitError", "failure_message", "fill"]
 
@@ -97,7 +98,8 @@ def fill(code: str, error: Exception) -> str:
     parts = _INSERT.split(template)
     for number, insert in zip(range(1, len(parts), 2), [*inserts, None, None], strict=False):
         whole = parts[number].startswith("{{{")
-        parts[number] = str(insert) if whole else value_text(insert)
+        shown = value_text(insert) if is_small(insert) else "(a value that is too large to show)"
+        parts[number] = str(insert) if whole and isinstance(insert, str) else shown
     return "".join(parts)
 
 

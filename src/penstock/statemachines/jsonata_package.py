@@ -1,4 +1,7 @@
-"""The package `jsonata-python`, imported without its side effect: it raises Python's recursion limit for good."""
+"""The package `jsonata-python`, imported without its side effect: it raises Python's recursion limit for good.
+
+Its exception is given bounds: its messages show no value that is too large to write.
+"""
 
 from __future__ import annotations
 
@@ -12,5 +15,18 @@ from jsonata.regex_engine import RegexFlags  # noqa: E402
 from jsonata.utils import Utils  # noqa: E402
 
 sys.setrecursionlimit(_LIMIT)
+
+from penstock.statemachines.values import is_small  # noqa: E402 - as above
+
+_message = JException.msg
+
+
+def _bounded_message(error: str, location: int, *inserts: object, details: bool = False) -> str:
+    """The package writes whole values into its messages, those with 2 ** 60 members too."""
+    shown = (insert if is_small(insert) else "(a value that is too large to show)" for insert in inserts)
+    return str(_message(error, location, *shown, details=details))
+
+
+JException.msg = staticmethod(_bounded_message)
 
 __all__ = ["JException", "Jsonata", "RegexFlags", "Utils"]

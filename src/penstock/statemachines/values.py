@@ -18,6 +18,8 @@ from penstock.errors import UnwritableValueError
 JSON: TypeAlias = object
 """A decoded JSON value: None, bool, int, float, str, list or dict with str keys."""
 
+_MOST_SHOWN, _DEEPEST_SHOWN = 10_000, 100
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,6 +54,19 @@ def size_bytes(value: JSON) -> int:
     except (RecursionError, ValueError):
         # Nested deeper than JSON is read anywhere, or a number of thousands of digits: larger than any limit.
         return sys.maxsize
+
+
+def is_small(value: object) -> bool:
+    """Whether a message can show it: not nested deeply, and of few values; what is shared counts each time."""
+    waiting, count = [(value, 0)], 0
+    while waiting:
+        found, depth = waiting.pop()
+        count += 1
+        if count > _MOST_SHOWN or depth > _DEEPEST_SHOWN:
+            return False
+        within = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+        waiting.extend((one, depth + 1) for one in within)
+    return True
 
 
 def type_name(value: JSON) -> str:

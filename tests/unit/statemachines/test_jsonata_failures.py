@@ -207,3 +207,17 @@ def test_compiled_expressions_share_nothing() -> None:
     for _ in range(2):
         with pytest.raises(JsonataError):
             expression.evaluate({}, Ports())
+
+
+SHARED = "($f := function($s, $n) { $n = 0 ? $s : $f({'a': $s, 'b': $s}, $n - 1) }; $f(1, 60))"
+DEEP = "($f := function($s, $n) { $n = 0 ? $s : $f({'a': $s}, $n - 1) }; $f(1, 9000))"
+
+
+@pytest.mark.parametrize("value", [SHARED, DEEP], ids=["shared", "deep"])
+@pytest.mark.parametrize(
+    "form", ["-({})", "{} & 'x'", "'x' & {}", "{{{}: 1}}", "$error({})", "$string({})", "1 + {}"]
+)
+def test_a_value_without_end_ends_the_expression(form: str, value: str) -> None:
+    """2 ** 60 numbers in sixty objects, or thousands of objects in one another: no text is made of them."""
+    with pytest.raises(JsonataError):
+        evaluate(form.format(value))
