@@ -28,8 +28,9 @@ SECONDS = 60.0
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A contract of whole pipelines is a row of docs/parity.md."""
     callspec = getattr(item, "callspec", None)
-    if callspec is not None and "running" in callspec.params:
-        tells(item, callspec.params["running"], rule_of(item))
+    for target in ("running", "delivering"):
+        if callspec is not None and target in callspec.params:
+            tells(item, callspec.params[target], rule_of(item))
 
 
 class Settle(Protocol):
@@ -66,15 +67,7 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
     """Makes a pipeline run."""
     with ExitStack() as stack:
         if request.param == "localstack":
-            localstack: LocalStack = request.getfixturevalue("localstack")
-            deploy: DeployPipeline = request.getfixturevalue("deployed")
-
-            def on_localstack(pipeline: Pipeline) -> Running:
-                if pipeline.of(Stream) and (reason := localstack.kinesis_lacks) is not None:
-                    unavailable(reason)
-                return Running(client=deploy(pipeline).client, settle=_wait)
-
-            yield on_localstack
+            yield lambda pipeline: on_localstack(request, pipeline)
             return
 
         def here(pipeline: Pipeline) -> Running:
@@ -90,6 +83,15 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
             return Running(client=run.client, settle=settle)
 
         yield here
+
+
+def on_localstack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:
+    """The pipeline, deployed to the session's LocalStack."""
+    localstack: LocalStack = request.getfixturevalue("localstack")
+    deploy: DeployPipeline = request.getfixturevalue("deployed")
+    if pipeline.of(Stream) and (reason := localstack.kinesis_lacks) is not None:
+        unavailable(reason)
+    return Running(client=deploy(pipeline).client, settle=_wait)
 
 
 def _wait(look: Callable[[], Found | None], *, of: str) -> Found:
