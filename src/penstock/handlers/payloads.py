@@ -245,7 +245,13 @@ def undecodable(reason: str) -> DecodeError:
 
 
 def _refused(error: Exception) -> DecodeError:
-    """What a type's own check raised, as the reason why a payload cannot be decoded."""
+    """What a type's own check raised, as the reason why a payload cannot be decoded.
+
+    Raises:
+        MemoryError: as it was raised; it says nothing of the payload, and another attempt may have more.
+    """
+    if isinstance(error, MemoryError):
+        raise error
     try:
         told = str(error)
     except Exception:  # noqa: BLE001  # its text is made by the same code, which may fail again

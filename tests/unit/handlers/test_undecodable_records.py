@@ -112,6 +112,8 @@ class Checked:
             raise BadOrderError("no such order")
         if self.id == "mute":
             raise BadOrderError(None)
+        if self.id == "large":
+            raise MemoryError
 
 
 class CheckedModel(BaseModel):
@@ -154,6 +156,13 @@ def test_what_a_types_own_check_raises_refuses_its_record_alone(queue: FakeQueue
         "the payload's type refuses it: BadOrderError: NO SUCH ORDER",
         "the payload's type refuses it: BadOrderError",
     ]
+
+
+def test_a_lack_of_memory_is_no_refusal(queue: FakeQueue) -> None:
+    """The record fails, and comes again; it is not given up."""
+    event = sqs_event({"id": "good"}, {"id": "large"}, {"id": "good"})
+    assert takes_checked.invoke(event, FakeContext()) == told(1)
+    assert queue.sent == []
 
 
 @pytest.mark.parametrize(
