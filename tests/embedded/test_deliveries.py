@@ -147,7 +147,7 @@ def test_after_a_day_the_event_is_a_dead_letter(run: Embedded) -> None:
     assert told == {
         "RULE_ARN": "arn:aws:events:us-east-1:123456789012:rule/late",
         "TARGET_ARN": "arn:aws:sqs:us-east-1:123456789012:alerts",
-        "ERROR_CODE": "ServiceUnavailable",
+        "ERROR_CODE": "CONNECTION_FAILURE",
         "ERROR_MESSAGE": "The target cannot be reached.",
         "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
         "RETRY_ATTEMPTS": "185",
@@ -163,7 +163,7 @@ def test_a_dead_letter_of_a_rule_is_redriven_to_its_target(run: Embedded) -> Non
         run.run_until_idle()
     with letters_in(run.client("sqs"), "letters") as letters:
         (letter,) = letters
-        assert letter.reason() == "ServiceUnavailable after 2 retries"
+        assert letter.reason() == "CONNECTION_FAILURE after 2 retries"
         assert str(letter.origin) == "queue alerts"
         redrive(letter, run.client)
     assert [json.loads(one)["detail"] for one in bodies(run, ALERTS)] == [{"line": "S1"}]
@@ -183,6 +183,9 @@ def test_throttling_is_tried_again_and_a_refusal_is_not(run: Embedded) -> None:
         put(run, "trains", line="S3")
         run.run_until_idle()
     assert [json.loads(one)["detail"]["line"] for one in bodies(run, LETTERS)] == ["S2", "S3"]
+    letters = run.queues.find("letters").messages.values()
+    codes = [one.attributes["ERROR_CODE"].string_value for one in letters]
+    assert codes == ["THROTTLING", "NO_PERMISSIONS"]
     assert outcomes(run) == [(3, "Delivered"), (3, "DeadLettered"), (1, "DeadLettered")]
 
 

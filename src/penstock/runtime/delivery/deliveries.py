@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from penstock.runtime.delivery.targets import Targets, is_worth_trying_again
+from penstock.runtime.delivery.targets import THROTTLED, Targets, is_worth_trying_again
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
@@ -185,13 +185,21 @@ def _delay(terms: Terms, failures: int, draw: Callable[[], float]) -> float:
     return LONGEST_BACKOFF_SECONDS
 
 
+def _error_code(code: str) -> str:
+    """A service's error in EventBridge's own words, of which its guide gives a sample."""
+    if code in THROTTLED:
+        return "THROTTLING"
+    known = {"AccessDeniedException": "NO_PERMISSIONS", "ServiceUnavailable": "CONNECTION_FAILURE"}
+    return known.get(code, "ERROR_FROM_TARGET")
+
+
 def _described(waiting: _Waiting, condition: str | None) -> dict[str, Attribute]:
     """What EventBridge says of a dead letter ("Considerations for using a dead-letter queue")."""
     terms = waiting.first.terms
     told = {
         "RULE_ARN": terms.source_arn,
         "TARGET_ARN": terms.target_arn,
-        "ERROR_CODE": waiting.failed.error,
+        "ERROR_CODE": _error_code(waiting.failed.error),
         "ERROR_MESSAGE": waiting.failed.message,
     }
     if condition is not None:

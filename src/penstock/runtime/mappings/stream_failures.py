@@ -75,7 +75,7 @@ class FailureDestination:
         """
         document = failure_document(given_up, stream=stream, function_arn=function_arn, now=now)
         if self.pipe_arn is not None:
-            # The guide shows no example of what a pipe tells; these members are those that it was seen to send.
+            # AWS's guide shows no example of what a pipe tells: the names of these two members are not confirmed.
             del document["requestContext"]
             document.pop("responseContext", None)
             context = {"partnerResourceArn": self.pipe_arn, "condition": given_up.condition}
