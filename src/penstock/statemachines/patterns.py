@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -52,7 +53,7 @@ class Pattern:
         known = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL, "x": regex.VERBOSE}
         self.source = source
         try:
-            self._compiled = regex.compile(source, sum(known[flag] for flag in sorted(set(flags))))
+            self._compiled = regex.compile(_plain(source), sum(known[flag] for flag in sorted(set(flags))))
         except (regex.error, OverflowError, RecursionError, ValueError) as problem:
             raise ExpressionSyntaxError(f"the regular expression cannot be read: {problem}") from problem
 
@@ -96,6 +97,18 @@ class Pattern:
         return PatternStoppedError(
             f"the regular expression /{self.source}/ takes more than {SECONDS:g} s to search"
         )
+
+
+# A brace that begins no quantifier; what an escape, a class of characters or `\p{L}` holds is passed over.
+# What is not closed goes on to the end, so that no text is read twice.
+_BRACE = re.compile(
+    r"(\\[pPxuN]\{[^}]*(?:\}|\Z)|\\.|\[\^?\]?(?:\\.|[^\]\\])*(?:\]|\Z))|\{(?!\d+(?:,\d*)?\})", re.DOTALL
+)
+
+
+def _plain(source: str) -> str:
+    """The source in which a brace that is no quantifier is a brace: for the package, `a{e<=1}` allows an error."""
+    return _BRACE.sub(lambda found: found.group(1) or r"\{", source)
 
 
 def _left(allowance: Allowance) -> float:

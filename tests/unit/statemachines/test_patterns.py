@@ -101,3 +101,26 @@ def test_what_is_no_pattern_is_refused() -> None:
     """With the reason."""
     with pytest.raises(ExpressionSyntaxError, match="cannot be read"):
         Pattern("(")
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "found"),
+    [
+        ("a{e}", "a{e}", "a{e}"),
+        ("a{e<=1}", "b", None),
+        ("a{,2}", "a{,2}", "a{,2}"),
+        ("a{2}", "aaa", "aa"),
+        ("a{2,}", "aaa", "aaa"),
+        ("[{e}]+", "{e}", "{e}"),
+        ("[]{]", "{", "{"),
+        (r"\{e}", "{e}", "{e}"),
+        (r"\p{L}{2}", "éa", "éa"),
+        (r"\[{x}", "[{x}", "[{x}"),
+        ("(?<y>[0-9]{4})", "2026", "2026"),
+        ("[[a]", "[", "["),
+    ],
+)
+def test_braces(source: str, text: str, found: str | None) -> None:
+    """A brace that is no quantifier stands for itself, as in JavaScript; nothing is matched by likeness."""
+    matches = Pattern(source).matches(text, Allowance(), most=1)
+    assert (matches[0].group() if matches else None) == found
