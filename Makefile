@@ -26,9 +26,10 @@ rooms: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -n auto -m "not integration"
 
-# Against LocalStack on this machine: installed once, below .penstock/localstack.
+# Against LocalStack on this machine: installed once, below .penstock/localstack. The tests wait more than they
+# work, so two workers, each with a LocalStack of its own, take half of the time.
 test-integration: $(READY)
-	$(BIN)/pytest -m integration tests/contracts tests/integration
+	$(BIN)/pytest -n 2 --dist loadfile -m integration tests/contracts tests/integration
 
 # The same against docker-compose.yml, and definitions on Step Functions Local; what was started is removed.
 test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566
