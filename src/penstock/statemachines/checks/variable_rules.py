@@ -70,29 +70,37 @@ def _unassigned(tree: Tree) -> Iterator[Finding]:
                     )
 
 
+_OF_NO_VALUE = frozenset(
+    {"Branches", "ItemProcessor", "Iterator", "Comment", "Resource", "Type", "Next", "Default"}
+)
+
+
 def _reads(state: StateNode) -> Iterator[tuple[str, str]]:
     """The pointers of the texts that read variables, with the variables' names."""
     for name, member in state.members.items():
-        if name not in ("Branches", "ItemProcessor", "Iterator", "Comment", "Resource"):
+        if isinstance(member, dict | list | str) and name not in _OF_NO_VALUE:
             yield from _reads_in(member, state, (name,), is_path=name.endswith("Path"))
 
 
 def _reads_in(
     value: JSON, state: StateNode, place: tuple[str | int, ...], *, is_path: bool
 ) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
+    if isinstance(value, str):
+        if "$" in value and (is_path or state.jsonata):
+            for name in sorted(_names(value, state)):
+                yield state.at(*place), name
+    elif isinstance(value, dict):
         for name, member in value.items():
-            by_path = name.endswith((".$", "Path")) or name == "Variable"
-            yield from _reads_in(member, state, (*place, name), is_path=by_path)
+            if isinstance(member, dict | list | str):
+                by_path = name.endswith((".$", "Path")) or name == "Variable"
+                yield from _reads_in(member, state, (*place, name), is_path=by_path)
     elif isinstance(value, list):
         for index, member in enumerate(value):
-            yield from _reads_in(member, state, (*place, index), is_path=False)
-    elif isinstance(value, str):
-        for name in sorted(_names(value, state, is_path=is_path)):
-            yield state.at(*place), name
+            if isinstance(member, dict | list | str):
+                yield from _reads_in(member, state, (*place, index), is_path=False)
 
 
-def _names(text: str, state: StateNode, *, is_path: bool) -> set[str]:
+def _names(text: str, state: StateNode) -> set[str]:
     if state.jsonata:
         if not text.strip().startswith("{%"):
             return set()
@@ -104,7 +112,7 @@ def _names(text: str, state: StateNode, *, is_path: bool) -> set[str]:
             for part in group.split(",")
         }
         return set(_READ_BY_JSONATA.findall(bare)) - bound - _GIVEN - _FUNCTIONS
-    if not is_path or (text.startswith("$.") and "$" not in text[1:]):
+    if text.startswith("$.") and "$" not in text[1:]:
         return set()
     return set(_READ_BY_PATH.findall(_TEXT.sub(" ", text)))
 
