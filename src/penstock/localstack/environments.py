@@ -32,6 +32,10 @@ Never the package `localstack`: it brings the closed edition.
 FUNCTIONS: Final = ("awslambdaric", "boto3")
 """What Lambda's managed runtime for Python has: its runtime interface client, and boto3."""
 
+KINESIS: Final = "kinesis-local"
+KINESIS_VERSION: Final = "0.5.2"
+"""The npm package that answers for Kinesis, in the version that LocalStack installs."""
+
 INSTALL_SECONDS: Final = 900
 _STAMP: Final = "penstock.stamp"
 _SHOWN_LINES: Final = 12
@@ -67,6 +71,39 @@ def make_environment(folder: Path, requirements: Sequence[str], python: Python) 
     """
     with _locked(folder):
         return _make(folder, requirements, python)
+
+
+def install_kinesis(downloads: Path) -> bool:
+    """Put LocalStack's Kinesis server where LocalStack looks for it; returns whether it is there.
+
+    LocalStack would do it itself when Kinesis is first used; but two of them that share the folder would be in each
+    other's way. Without npm, or if it fails, it is left to LocalStack, which says why it cannot.
+    """
+    place = downloads / KINESIS / KINESIS_VERSION
+    marker = place / "node_modules" / KINESIS / "main.js"
+    npm = shutil.which("npm")
+    if marker.exists() or npm is None:
+        return marker.exists()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(place):
+        if not marker.exists():
+            partial = place.with_name(f"{KINESIS_VERSION}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            command: list[str | Path] = [
+                npm,
+                "install",
+                "--silent",
+                "--prefix",
+                partial,
+                f"{KINESIS}@{KINESIS_VERSION}",
+            ]
+            try:
+                _run(command, partial)
+            except LocalStackError:
+                return False
+            shutil.rmtree(place, ignore_errors=True)
+            partial.rename(place)
+    return True
 
 
 def _make(folder: Path, requirements: Sequence[str], python: Python) -> bool:

@@ -238,9 +238,10 @@ def _start(folder: Folder, python: Python, port: int | None) -> Server:
 
 
 def _share_downloads(folder: Folder) -> None:
-    """What LocalStack downloads itself (the server of Kinesis, by npm) belongs to the environments."""
+    """What LocalStack would download itself (the server of Kinesis) belongs to the environments."""
     downloads, link = folder.environments / "downloads", folder.data / "fs/var/lib/localstack/lib"
     downloads.mkdir(exist_ok=True)
+    environments.install_kinesis(downloads)
     if not link.is_symlink():
         link.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(link, ignore_errors=True)

@@ -38,7 +38,7 @@ ENTRY_POINTS: Final[Mapping[str, Mapping[str, str]]] = {
 
 OWN: Final = (
     "S3, SQS, SNS, EventBridge, Step Functions, CloudFormation, event source mappings, IAM, STS, KMS, SSM,",
-    "Secrets Manager, CloudWatch and its logs; Kinesis by kinesis-local, which it installs with npm",
+    "Secrets Manager, CloudWatch and its logs; Kinesis by kinesis-local, a package of npm",
 )
 """What is LocalStack's own, for people."""
 

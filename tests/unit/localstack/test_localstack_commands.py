@@ -12,7 +12,14 @@ from click.testing import CliRunner, Result
 
 from penstock.cli.main import main
 from penstock.errors import LocalStackError
-from penstock.localstack.environments import FUNCTIONS, LOCALSTACK, LOCK, is_ready, make_environment
+from penstock.localstack.environments import (
+    FUNCTIONS,
+    LOCALSTACK,
+    LOCK,
+    install_kinesis,
+    is_ready,
+    make_environment,
+)
 from penstock.localstack.pythons import Python
 
 
@@ -88,6 +95,28 @@ def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert make_environment(folder, LOCALSTACK, python)
     assert make_environment(folder, FUNCTIONS, python)
     assert len((tmp_path / "installed").read_text().splitlines()) == 3
+
+
+NPM = """#!/bin/sh
+mkdir -p "$4/node_modules/kinesis-local" && touch "$4/node_modules/kinesis-local/main.js"
+echo "$5" >> "$INSTALLED"
+exit $STATUS
+"""
+
+
+def test_the_server_of_kinesis_is_installed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole one is there, or none: not what npm left behind when it failed."""
+    (tmp_path / "npm").write_text(NPM)
+    (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("INSTALLED", str(tmp_path / "installed"))
+    monkeypatch.setenv("STATUS", "1")
+    assert not install_kinesis(tmp_path / "downloads")
+    monkeypatch.setenv("STATUS", "0")
+    assert install_kinesis(tmp_path / "downloads")
+    assert install_kinesis(tmp_path / "downloads")
+    assert (tmp_path / "installed").read_text() == "kinesis-local@0.5.2\n" * 2
+    assert (tmp_path / "downloads/kinesis-local/0.5.2/node_modules/kinesis-local/main.js").exists()
 
 
 def test_everything_that_is_asked_for_is_pinned() -> None:
