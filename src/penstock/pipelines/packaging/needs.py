@@ -108,7 +108,9 @@ def _of_toolkit(name: str, at: str) -> Iterator[str]:
 
 
 def _in_project(top: str, root: Path) -> bool:
-    return (root / f"{top}.py").is_file() or next((root / top).glob("*.py"), None) is not None
+    return (root / f"{top}.py").is_file() or any(
+        path.suffix == ".py" for path in sorted((root / top).glob("*"))
+    )
 
 
 def _file(name: str, root: Path) -> Path | None:

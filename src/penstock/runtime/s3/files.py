@@ -133,10 +133,10 @@ class StoreFiles:
 
     def all_objects(self, bucket: str) -> Iterator[StoredObject]:
         """Read the metadata of every object in a bucket, in no order."""
-        with os.scandir(self.buckets / bucket / "keys") as entries:
-            for entry in entries:
-                if entry.name.endswith(".json"):
-                    yield _decode(Path(entry.path).read_bytes())
+        folder = self.buckets / bucket / "keys"
+        for name in os.listdir(folder):
+            if name.endswith(".json"):
+                yield _decode((folder / name).read_bytes())
 
 
 class RangeReader:
