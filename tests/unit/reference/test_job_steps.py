@@ -253,11 +253,11 @@ def test_a_gzip_of_several_members_is_sampled_whole(parts: list[bytes]) -> None:
     assert _report(packed + b"\0" * 300_000, "f.csv.gz").measures == ("v",)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b""), gzip.compress(b"\xef\xbb\xbf"), b"\x1f\x8b\x08\0"])
-def test_a_gzip_without_a_header_says_so(content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", None], ids=["empty", "mark", "cut"])
+def test_a_gzip_without_a_header_says_so(content: bytes | None) -> None:
     """Empty, nothing but a byte order mark, cut off."""
     with pytest.raises(ChunkingError, match=r"is empty|no header|cut off"):
-        _report(content, "f.csv.gz")
+        _report(b"\x1f\x8b\x08\0" if content is None else gzip.compress(content), "f.csv.gz")
 
 
 def test_a_bad_first_row_hides_no_column() -> None:
