@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -16,6 +17,7 @@ from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import new_run
 from penstock.testing.deployed import DeployPipeline
 from penstock.testing.localstack import LocalStack, eventually, unavailable
+from tests.contracts.delivery import deployed
 from tests.parity import rule_of, tells
 
 Found = TypeVar("Found")
@@ -41,25 +43,41 @@ class Settle(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A pipeline that runs somewhere, and AWS's clients for that place."""
+    """A pipeline that runs somewhere, and AWS's clients for that place.
+
+    Attributes:
+        wait: lets so many seconds pass, while the pipeline works.
+    """
 
     client: Callable[[str], Any]
     settle: Settle
+    wait: Callable[[float], None] = time.sleep
 
     def letters(self, queue: str, *, count: int = 1) -> list[str]:
         """The bodies of messages in a queue, when there are so many."""
+        return [one["Body"] for one in self.messages(queue, count=count)]
+
+    def messages(self, queue: str, *, count: int = 1) -> list[dict[str, Any]]:
+        """The messages in a queue with all of their attributes, when there are so many."""
         sqs = self.client("sqs")
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-        found: list[str] = []
+        found: list[dict[str, Any]] = []
 
         def enough() -> bool:
-            for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
-                found.append(one["Body"])
+            found.extend(received(sqs, url))
             return len(found) >= count
 
         self.settle(enough, of=f"{count} in {queue}")
         return found
+
+
+def received(sqs: Any, url: str) -> Iterator[dict[str, Any]]:  # boto3 makes its clients' types at run time
+    """Takes out what can be received from a queue now."""
+    everything = {"MessageSystemAttributeNames": ["All"], "MessageAttributeNames": ["All"]}
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, **everything).get("Messages"):
+        for one in found:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
+            yield one
 
 
 @pytest.fixture(params=["embedded", LOCALSTACK])
@@ -70,19 +88,36 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
             yield lambda pipeline: on_localstack(request, pipeline)
             return
 
-        def here(pipeline: Pipeline) -> Running:
-            run = Embedded(pipeline, new_run(pipeline.name, base=tmp_path), clock=VirtualClock())
-            stack.enter_context(run)
+        yield lambda pipeline: stack.enter_context(_embedded(pipeline, tmp_path))
 
-            def settle(look: Callable[[], Found | None], *, of: str) -> Found:
-                run.run_until_idle()
-                found = look()
-                assert found, f"{of} did not come"
-                return found
 
-            return Running(client=run.client, settle=settle)
+@pytest.fixture(params=["embedded", LOCALSTACK])
+def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    """The pipeline of the rules of a test's module, running somewhere; elsewhere, that of all modules.
 
-        yield here
+    `NOT_ON_LOCALSTACK` of the module has the reasons why a rule is not tried there.
+    """
+    if request.param == "localstack":
+        if (why := request.module.NOT_ON_LOCALSTACK.get(request.function.__name__)) is not None:
+            pytest.skip(why)
+        yield on_localstack(request, deployed.pipeline)
+        return
+    with _embedded(request.module.pipeline, tmp_path) as run:
+        yield run
+
+
+@contextmanager
+def _embedded(pipeline: Pipeline, folder: Path) -> Iterator[Running]:
+    """The pipeline in this process, in virtual time."""
+    with Embedded(pipeline, new_run(pipeline.name, base=folder), clock=VirtualClock()) as run:
+
+        def settle(look: Callable[[], Found | None], *, of: str) -> Found:
+            run.run_until_idle()
+            found = look()
+            assert found, f"{of} did not come"
+            return found
+
+        yield Running(client=run.client, settle=settle, wait=run.scheduler.run_for)
 
 
 def on_localstack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:

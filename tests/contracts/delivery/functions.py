@@ -12,7 +12,7 @@ from typing import Any
 def of_queue(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A batch of messages: `breaks` fails it, `fails` names the message, `unknown` names one that is none."""
     bodies = [json.loads(one["body"]) for one in event["Records"]]
-    note("queue", [one["n"] for one in bodies])
+    note([one["n"] for one in bodies])
     if any(one.get("breaks") for one in bodies):
         raise RuntimeError("a message breaks the batch")
     failed = [
@@ -35,14 +35,14 @@ def of_fifo_queue(event: dict[str, Any], context: object) -> dict[str, Any]:
             failed.append({"itemIdentifier": record["messageId"]})
         else:
             noted.append(body["n"])
-    note("fifo", noted)
+    note(noted)
     return {"batchItemFailures": failed}
 
 
 def of_stream(event: dict[str, Any], context: object) -> dict[str, Any]:
     """A batch of records: the first one that fails breaks it, or is named."""
     data = [json.loads(base64.b64decode(one["kinesis"]["data"])) for one in event["Records"]]
-    note("stream", [one["n"] for one in data])
+    note([one["n"] for one in data])
     for record, one in zip(event["Records"], data, strict=True):
         if one.get("breaks"):
             raise RuntimeError("a record breaks the batch")
@@ -56,7 +56,7 @@ def of_window(event: dict[str, Any], context: object) -> dict[str, Any]:
     total = event["state"].get("total", 0)
     total += sum(json.loads(base64.b64decode(one["kinesis"]["data"]))["n"] for one in event["Records"])
     if event["isFinalInvokeForWindow"]:
-        note("window", total)
+        note(total)
     return {"state": {"total": total}, "batchItemFailures": []}
 
 
@@ -64,12 +64,12 @@ def of_table(event: dict[str, Any], context: object) -> None:
     """Changes of items, by what they are called and their images."""
     for one in event["Records"]:
         images = one["dynamodb"]
-        note("table", [one["eventName"], *(name in images for name in ("OldImage", "NewImage"))])
+        note([one["eventName"], *(name in images for name in ("OldImage", "NewImage"))])
 
 
 def invoked(event: dict[str, Any], context: object) -> None:
     """An asynchronous invocation: noted, and failed if it asks for that."""
-    note("invoked", event["n"])
+    note(event["n"])
     if event.get("fails"):
         raise RuntimeError("it was asked for")
 
@@ -79,8 +79,8 @@ def enrich(records: list[dict[str, Any]], context: object) -> list[dict[str, Any
     return [one for one in records if one["n"] % 2 == 0]
 
 
-def note(what: str, seen: object) -> None:
-    _sqs().send_message(QueueUrl=os.environ["SEEN_URL"], MessageBody=json.dumps([what, seen]))
+def note(seen: object) -> None:
+    _sqs().send_message(QueueUrl=os.environ["SEEN_URL"], MessageBody=json.dumps(seen))
 
 
 @cache

@@ -1,0 +1,8 @@
+"""All families of delivery rules that run elsewhere, in one pipeline: one deployment takes as long as another."""
+
+from tests.contracts.delivery import dynamodb, eventbridge, fifo, invocations, kinesis, pipes, sns, sqs
+from tests.contracts.delivery.parts import family
+
+DEPLOYED = [sqs, fifo, kinesis, dynamodb, pipes, invocations, sns, eventbridge]
+
+pipeline = family("deployed", *(part for one in DEPLOYED for part in one.pipeline.parts))

@@ -1,0 +1,44 @@
+"""What the pipelines of the delivery rules are made with: one pipeline for each family of rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.pipelines import EventBus, Function, Part, Pipeline, Queue, Topic, writes
+
+ROOT = Path(__file__).parents[3]
+HANDLERS = "tests.contracts.delivery.functions"
+
+
+def family(name: str, *parts: Part) -> Pipeline:
+    """The pipeline of a family of rules."""
+    return Pipeline(f"delivery-{name}", parts=parts, root=ROOT)
+
+
+def function(
+    name: str,
+    handler: str,
+    *,
+    timeout_seconds: int = 5,
+    reserved_concurrency: int | None = None,
+    maximum_retry_attempts: int = 2,
+    maximum_event_age_seconds: int = 21_600,
+    on_success: Queue | Topic | Function | EventBus | None = None,
+    on_failure: Queue | Topic | Function | EventBus | None = None,
+    dead_letter_queue: Queue | None = None,
+) -> Function:
+    """A function that notes what it is given in a queue of its own, which `seen` reads by the same name."""
+    saw = Queue(f"delivery-{name}-saw")
+    return Function(
+        f"delivery-{name}",
+        f"{HANDLERS}.{handler}",
+        timeout_seconds=timeout_seconds,
+        environment={"SEEN_URL": saw},
+        calls=(writes(saw),),
+        reserved_concurrency=reserved_concurrency,
+        maximum_retry_attempts=maximum_retry_attempts,
+        maximum_event_age_seconds=maximum_event_age_seconds,
+        on_success=on_success,
+        on_failure=on_failure,
+        dead_letter_queue=dead_letter_queue,
+    )
