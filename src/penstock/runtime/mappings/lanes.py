@@ -38,12 +38,14 @@ class Lane:
 
     Attributes:
         waiting: records that were read and are in no batch yet.
+        waiting_bytes: what they take of an event, at most; counted if there is a batching window.
         batches: what is being tried; the first one is tried first.
         since: when the first of `waiting` was read.
         retry, window_end: timers that the lane waits for.
     """
 
     waiting: list[StreamRecord] = field(default_factory=list)
+    waiting_bytes: int = 0
     batches: deque[Batch] = field(default_factory=deque)
     busy: bool = False
     since: float = 0.0

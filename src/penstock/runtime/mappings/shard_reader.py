@@ -44,6 +44,7 @@ from penstock.runtime.mappings.stream_records import (
     count_that_fits,
     event_payload,
     event_record,
+    most_bytes,
 )
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.scheduler import Scheduler
@@ -107,27 +108,40 @@ class ShardReader:
     # --- Reading ------------------------------------------------------------------------------------------
 
     def _fill(self) -> None:
-        """Read ahead, at most as far as every lane needs for its next batch and one more."""
+        """Read ahead, at most as far as every lane needs for its next batch and one more.
+
+        What the filter leaves out is no such record: reading goes on behind it.
+        """
         settings, shard = self.settings, self.shard
-        room = 2 * settings.batch_size * len(self._lanes) - sum(len(lane.waiting) for lane in self._lanes)
-        if room <= 0 or self._read >= shard.end:
-            return
-        self._skip_expired()
+        wanted = settings.wanted
+        while self._read < shard.end and (room := self._room()) > 0:
+            self._skip_expired()
+            records = self._ports.streams.read(settings.stream, shard.id, self._read, room)
+            self._read += len(records)
+            if wanted is not None:
+                records = [one for one in records if wanted(event_record(one, self._stream, shard.id))]
+            self._hand_out(records)
+
+    def _room(self) -> int:
+        """How many records more may wait."""
+        most = 2 * self.settings.batch_size * len(self._lanes)
+        return most - sum(len(lane.waiting) for lane in self._lanes)
+
+    def _hand_out(self, records: Sequence[StreamRecord]) -> None:
         now = self._ports.scheduler.now()
-        records = self._ports.streams.read(settings.stream, shard.id, self._read, room)
-        self._read += len(records)
-        if settings.wanted is not None:
-            wanted = settings.wanted
-            records = [one for one in records if wanted(event_record(one, self._stream, shard.id))]
-        if len(self._lanes) == 1:
-            self._lanes[0].since = self._lanes[0].since if self._lanes[0].waiting else now
-            self._lanes[0].waiting += records
+        weighed = self.settings.batching_window_seconds > 0
+        if len(self._lanes) == 1 and not weighed:
+            lane = self._lanes[0]
+            lane.since = lane.since if lane.waiting else now
+            lane.waiting += records
             return
         for record in records:
             lane = lane_of(record, self._lanes)
             if not lane.waiting:
                 lane.since = now
             lane.waiting.append(record)
+            if weighed:
+                lane.waiting_bytes += most_bytes(record)
 
     def _skip_expired(self) -> None:
         horizon = self._ports.streams.horizon(self.settings.stream, self.shard.id)
@@ -154,11 +168,14 @@ class ShardReader:
             told, self._on_exhausted = self._on_exhausted, None
             told(self.shard)
 
+    @property
+    def _is_at_end(self) -> bool:
+        """The shard takes no more records, and all of them were read."""
+        return self.shard.closed and self._read >= self.shard.end
+
     def _is_exhausted(self) -> bool:
-        return (
-            self.shard.closed
-            and self._read >= self.shard.end
-            and all(lane.is_empty() and not lane.busy for lane in self._lanes)
+        return self._is_at_end and all(
+            lane.is_empty() and not lane.busy and lane.window is None for lane in self._lanes
         )
 
     # --- Batches ------------------------------------------------------------------------------------------
@@ -200,13 +217,18 @@ class ShardReader:
         lane.batches.append(Batch(lane.waiting[:count]))
         del lane.waiting[:count]
         lane.since = now
+        if lane.waiting_bytes:
+            lane.waiting_bytes = sum(map(most_bytes, lane.waiting))
         return True
 
     def _next_count(self, lane: Lane) -> tuple[int, bool]:
         """How many records the next batch may have, and whether no more could be added to it."""
         waiting, limit = lane.waiting, self.settings.batch_size
         count = min(limit, len(waiting))
-        is_full = count == limit or (self.shard.closed and self._read >= self.shard.end)
+        is_full = count == limit or self._is_at_end
+        if lane.waiting_bytes > self._room_bytes(lane):
+            fitting = count_that_fits(waiting[:count], self._room_bytes(lane))
+            is_full, count = is_full or fitting < count, fitting
         if lane.window is not None:
             end = lane.window.end
             within = next((index for index in range(count) if waiting[index].arrived_at >= end), count)
@@ -214,10 +236,11 @@ class ShardReader:
         return count, is_full
 
     def _may_end_window(self, lane: Lane) -> bool:
+        """A window ends with its time, or with its shard: those that follow the shard begin windows of their own."""
         window = lane.window
         if window is None:
             return False
-        if self._ports.scheduler.now() < window.end:
+        if self._ports.scheduler.now() < window.end and not self._is_at_end:
             self._wake_at(lane, window.end)
             return False
         lane.batches.append(Batch((), final=True))
@@ -243,10 +266,15 @@ class ShardReader:
         )
         if len(payload) <= PAYLOAD_LIMIT_BYTES or len(batch.records) < 2:
             return payload
-        count = count_that_fits(batch.records)
+        count = count_that_fits(batch.records, self._room_bytes(lane))
         lane.batches.insert(1, Batch(batch.records[count:]))
         batch.records = batch.records[:count]
         return event_payload(batch.records, stream, shard, window=window)
+
+    @staticmethod
+    def _room_bytes(lane: Lane) -> int:
+        """What an invocation's JSON has left for records."""
+        return PAYLOAD_LIMIT_BYTES - (0 if lane.window is None else len(lane.window.state.encode()))
 
     def _deliver(self, lane: Lane, batch: Batch) -> None:
         settings, ports = self.settings, self._ports
@@ -464,10 +492,13 @@ _ALL_SUCCEEDED: Final = (b"null", b"{}", b'{"batchItemFailures": []}')
 
 
 def _state_of(payload: bytes | None) -> str | None:
-    """The `state` of a function's answer, as JSON text; None if it has none."""
+    """The `state` of a function's answer, as JSON text; None if it has none, or one that no event could hold."""
     try:
         answer = json.loads(payload or b"null")
     except ValueError:
         return None
     state = answer.get("state") if isinstance(answer, dict) else None
-    return None if state is None else json.dumps(state)
+    if state is None:
+        return None
+    text = json.dumps(state, separators=(",", ":"), ensure_ascii=False)
+    return text if len(text.encode()) <= PAYLOAD_LIMIT_BYTES else None

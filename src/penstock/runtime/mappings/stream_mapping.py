@@ -121,13 +121,14 @@ class StreamMapping:
             case "LATEST":
                 return shard.end
             case "AT_TIMESTAMP":
-                return shard.first_since(self.settings.starting_timestamp)
+                since = shard.first_since(self.settings.starting_timestamp)
+                return max(since, self._streams.horizon(self.settings.stream, shard.id))
             case "TRIM_HORIZON":
                 return self._streams.horizon(self.settings.stream, shard.id)
 
     def _begin_at(self, shard: Shard, position: int) -> None:
         """Journal where reading begins, so that a resumed run begins there too."""
-        if position > 0:
+        if position > 0 or self.settings.starting_position != "TRIM_HORIZON":
             event = Checkpointed(
                 at=self._scheduler.now(),
                 mapping=self.settings.name,

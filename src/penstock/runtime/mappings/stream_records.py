@@ -24,7 +24,7 @@ STATE_LIMIT_BYTES: Final = 1_048_576
 
 _ROLE: Final = "arn:aws:iam::123456789012:role/lambda-role"
 _ENVELOPE_BYTES: Final = 640
-"""What a record's JSON has besides its data and twice its partition key, at most."""
+"""What a record's JSON has besides its data and its partition key, at most."""
 
 
 class _Kinesis(msgspec.Struct, gc=False):
@@ -114,14 +114,19 @@ def event_record(record: StreamRecord, stream: StreamSettings, shard: str) -> Ma
     return found
 
 
-def count_that_fits(records: Sequence[StreamRecord]) -> int:
+def count_that_fits(records: Sequence[StreamRecord], room_bytes: int = PAYLOAD_LIMIT_BYTES) -> int:
     """How many of the records a batch may surely have; at least one."""
     total = 0
     for index, record in enumerate(records):
-        total += _ENVELOPE_BYTES + len(record.data) * 4 // 3 + 2 * len(record.partition_key)
-        if total > PAYLOAD_LIMIT_BYTES:
+        total += most_bytes(record)
+        if total > room_bytes:
             return max(1, index)
     return len(records)
+
+
+def most_bytes(record: StreamRecord) -> int:
+    """What a record takes of an event's JSON, at most."""
+    return _ENVELOPE_BYTES + len(record.data) * 4 // 3 + 6 * len(record.partition_key)
 
 
 def _entries(
