@@ -6,6 +6,7 @@
 3. The virtual clock jumps to the next timer when nothing is left to do now. The real clock waits for the next
    timer or for a watched file, whichever comes first.
 4. `after_turn` (the journal's flush) runs after every turn.
+5. Whoever keeps something between turns gives it back `at_rest`: before the outermost `run_until` returns.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ class Scheduler:
     def __init__(self, clock: Clock, *, after_turn: Action = lambda: None) -> None:
         self.clock = clock
         self.after_turn = after_turn
+        self._at_rest: list[Action] = []
+        self._depth = 0
         self._virtual = clock if isinstance(clock, VirtualClock) else None
         self._ready: deque[Action] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
@@ -117,8 +120,19 @@ class Scheduler:
 
     def run_until(self, done: Callable[[], bool]) -> None:
         """Take turns until `done()` or idle, whichever is first. May be called from within a turn."""
-        while not done() and not self.idle:
-            self._take_turns(done)
+        self._depth += 1
+        try:
+            while not done() and not self.idle:
+                self._take_turns(done)
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                for action in self._at_rest:
+                    action()
+
+    def at_rest(self, action: Action) -> None:
+        """Have `action` called whenever the turns are over, also if the last one raised."""
+        self._at_rest.append(action)
 
     def run_for(self, seconds: float) -> None:
         """Take turns for that long by the clock, background timers included."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Final
 
-from penstock.runtime.journal_events import Attribute
+from penstock.runtime.journal_events import Attribute, MessageSent
 from penstock.runtime.services import ServiceError
 
 MAXIMUM_MESSAGE_BYTES: Final = 1_048_576
@@ -61,17 +61,17 @@ class Message:
         "where",
     )
 
-    def __init__(self, message_id: str, body: str, *, sent_at: float, visible_at: float) -> None:
-        self.message_id = message_id
-        self.body = body
-        self.sent_at = sent_at
-        self.visible_at = visible_at
-        self.attributes: dict[str, Attribute] = {}
-        self.trace_header: str | None = None
-        self.group_id: str | None = None
-        self.deduplication_id: str | None = None
-        self.sequence_number: str | None = None
-        self.sender = ""
+    def __init__(self, sent: MessageSent) -> None:
+        self.message_id = sent.message_id
+        self.body = sent.body
+        self.sent_at = sent.at
+        self.visible_at = sent.visible_at
+        self.attributes = sent.attributes
+        self.trace_header = sent.trace_header
+        self.group_id = sent.group_id
+        self.deduplication_id = sent.deduplication_id
+        self.sequence_number = sent.sequence_number
+        self.sender = sent.sender
         self.receive_count = 0
         self.offered = 0
         self.first_received_at: float | None = None

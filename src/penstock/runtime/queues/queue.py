@@ -147,13 +147,7 @@ class Queue:
 
     def add(self, event: MessageSent) -> Message:
         """A message was sent."""
-        message = Message(event.message_id, event.body, sent_at=event.at, visible_at=event.visible_at)
-        message.attributes = event.attributes
-        message.trace_header = event.trace_header
-        message.group_id = event.group_id
-        message.deduplication_id = event.deduplication_id
-        message.sequence_number = event.sequence_number
-        message.sender = event.sender
+        message = Message(event)
         if event.deduplication_id is not None and self.settings.fifo:
             self._deduplicated[event.deduplication_id] = (
                 event.at + DEDUPLICATION_SECONDS,

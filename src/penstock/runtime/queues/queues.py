@@ -65,7 +65,7 @@ class Queues:
         self._journal = journal
         self._ids = ids
         self._queues: dict[str, Queue] = {}
-        self._listeners: dict[str, list[Listener]] = {}
+        self._listeners: dict[str, list[_Listening]] = {}
         self._timers: dict[str, Timer] = {}
         self._applied_at = scheduler.now()
         for one in settings:
@@ -99,9 +99,10 @@ class Queues:
         """
         queue = self.find(name)
         listeners = self._listeners[name]
-        listeners.append(listener)
+        listening = _Listening(listener)
+        listeners.append(listening)
         self._look_after(queue)
-        return lambda: listeners.remove(listener)
+        return lambda: listeners.remove(listening)
 
     # --- Acts ---------------------------------------------------------------------------------------------
 
@@ -356,8 +357,10 @@ class Queues:
         if not listeners:
             return
         if queue.visible > 0:
-            for listener in listeners:
-                self._scheduler.call_soon(listener)
+            for listening in listeners:
+                if not listening.asked:
+                    listening.asked = True
+                    self._scheduler.call_soon(listening.look)
         when = queue.next_wake()
         timer = self._timers.get(name)
         if timer is not None and timer.waiting:
@@ -370,6 +373,20 @@ class Queues:
     def _wake(self, queue: Queue) -> None:
         queue.wake(self._scheduler.now())
         self._look_after(queue)
+
+
+class _Listening:
+    """A listener, and whether its turn is asked for already: one look is enough for all that comes until then."""
+
+    __slots__ = ("asked", "listener")
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.asked = False
+
+    def look(self) -> None:
+        self.asked = False
+        self.listener()
 
 
 def queue_does_not_exist() -> ServiceError:

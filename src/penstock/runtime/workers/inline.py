@@ -4,13 +4,14 @@
 2. A function's timeout cannot be enforced here, since no virtual time passes while it runs; a handler that
    never returns needs the real clock and its worker processes.
 3. Modules are imported once for the whole run, as they are in one execution environment of each function.
+4. So are a function's environment variables set once, and taken back when another function runs or the
+   scheduler rests.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 from penstock.runtime.aws_calls import REGION, called_by
 from penstock.runtime.invocation import (
@@ -37,6 +38,9 @@ class InlineInvoker:
         self._load = load
         self._warm: dict[str, Entry] = {}
         self._closed = False
+        self._variables = _Variables()
+        self._waiting: dict[str, str] | None = None
+        scheduler.at_rest(self._variables.take_back)
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
         """Run the function in a turn of its own; see `Invoker.invoke`."""
@@ -52,8 +56,15 @@ class InlineInvoker:
             return
         cold = invocation.function not in self._warm
         began = self._scheduler.now()
-        with _environment(lambda_variables(invocation, REGION)), called_by(invocation.function):
-            result = self._result(invocation, began + invocation.timeout_seconds)
+        caller, self._waiting = self._waiting, lambda_variables(invocation, REGION)
+        self._variables.give(self._waiting)
+        try:
+            with called_by(invocation.function):
+                result = self._result(invocation, began + invocation.timeout_seconds)
+        finally:
+            self._waiting = caller
+            if caller is not None:
+                self._variables.give(caller)
         failed = isinstance(result, FunctionError)
         done(
             InvocationOutcome(
@@ -86,15 +97,28 @@ def exit_status(raised: SystemExit) -> int:
     return raised.code if isinstance(raised.code, int) else 1
 
 
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
+class _Variables:
+    """The environment variables that are set for a function, and what was in their place."""
+
+    def __init__(self) -> None:
+        self._given: Mapping[str, str] = {}
+        self._before: dict[str, str | None] = {}
+
+    def give(self, variables: Mapping[str, str]) -> None:
+        """Set a function's variables, unless they are set already."""
+        if variables == self._given:
+            return
+        self.take_back()
+        self._before = {name: os.environ.get(name) for name in variables}
+        self._given = variables
+        os.environ.update(variables)
+
+    def take_back(self) -> None:
+        """Have the process's variables as they were."""
+        for name, value in self._before.items():
             if value is None:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        self._before = {}
+        self._given = {}
