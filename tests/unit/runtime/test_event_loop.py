@@ -91,3 +91,27 @@ def test_files_are_watched_in_real_time() -> None:
     ours.close()
     theirs.close()
     scheduler.close()
+
+
+def test_what_is_kept_between_turns_is_given_back_at_rest() -> None:
+    """When the outermost run is over, also by an error; not when a run within a turn is."""
+    scheduler = Scheduler(VirtualClock())
+    told: list[str] = []
+    scheduler.at_rest(lambda: told.append("rest"))
+
+    def within() -> None:
+        scheduler.call_soon(lambda: told.append("inner"))
+        scheduler.run_until(lambda: "inner" in told)
+        told.append("outer")
+
+    scheduler.call_soon(within)
+    scheduler.run_until_idle()
+    assert told == ["inner", "outer", "rest"]
+
+    def breaks() -> None:
+        raise ZeroDivisionError
+
+    scheduler.call_soon(breaks)
+    with pytest.raises(ZeroDivisionError):
+        scheduler.run_until_idle()
+    assert told[3:] == ["rest"]

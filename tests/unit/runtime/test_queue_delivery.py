@@ -236,3 +236,15 @@ def test_a_queue_is_rebuilt_from_its_events(bench: Bench) -> None:
     assert message.message_id == kept.message_id
     assert message.receive_count == 3  # the delivery that was in flight is undone: this is the third
     assert [letter.body for letter in again.receive("dead", 10)] == ["bad"]
+
+
+def test_one_look_is_enough_for_what_comes_together(bench: Bench) -> None:
+    """A listener is told once of messages that were sent in one turn, and again of later ones."""
+    looks: list[int] = []
+    bench.queues.listen("plain", lambda: looks.append(bench.queues.find("plain").visible))
+    for body in "abc":
+        bench.queues.send("plain", body)
+    bench.scheduler.run_until_idle()
+    bench.queues.send("plain", "d")
+    bench.scheduler.run_until_idle()
+    assert looks == [3, 4]

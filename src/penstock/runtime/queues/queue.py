@@ -147,7 +147,7 @@ class Queue:
 
     def add(self, event: MessageSent) -> Message:
         """A message was sent."""
-        message = Message(event)
+        message = Message.of(event)
         if event.deduplication_id is not None and self.settings.fifo:
             self._deduplicated[event.deduplication_id] = (
                 event.at + DEDUPLICATION_SECONDS,
