@@ -1,7 +1,8 @@
 """DynamoDB's attribute values as Python values (DynamoDB, "AttributeValue").
 
 A number is an `int` if it is written as one, else a `Decimal`; a number set holds them alike; binary values
-are bytes. (In a Lambda event they are Base64 text.)
+are bytes. (In a Lambda event they are Base64 text.) A number beyond DynamoDB's range, or
+written as it never writes one, is refused. A set may be empty, or have a member twice, as in AWS's own examples.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MAX_DIGITS = 38
 """A number's precision (DynamoDB, "Data types: Number")."""
+
+MAX_EXPONENT, MIN_EXPONENT = 125, -130
+"""A number's range: up to 9.99E+125, and no nearer to 0 than 1E-130, on both sides (DynamoDB, "Number")."""
 
 MAX_DEPTH = 32
 """How deep maps and lists may nest (DynamoDB, "Constraints: Nested attribute depth")."""
@@ -78,14 +82,21 @@ _TYPES = ("S", "N", "B", "BOOL", "NULL", "M", "L", "SS", "NS", "BS")
 
 
 def _number(text: str) -> int | Decimal:
-    if text.removeprefix("-").isdecimal() and len(text) <= MAX_DIGITS:
+    if len(text) <= MAX_DIGITS and text.isascii() and text.removeprefix("-").isdigit():
         return int(text)
     from decimal import Decimal
 
+    if not _NUMBER_CHARACTERS.issuperset(text):
+        raise ValueError(text)
     number = Decimal(text)
     if not number.is_finite() or len("".join(map(str, number.as_tuple().digits)).strip("0")) > MAX_DIGITS:
         raise ValueError(text)
+    if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
+        raise ValueError(text)
     return int(number) if "." not in text and "e" not in text.lower() else number
+
+
+_NUMBER_CHARACTERS = frozenset("0123456789+-.eE")
 
 
 def _binary(value: str | bytes) -> bytes:

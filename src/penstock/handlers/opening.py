@@ -107,17 +107,24 @@ def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
         body=body,
         message_id=str(record.get("messageId", "")),
         attributes=attributes,
-        message_attributes={str(name): _attribute(value) for name, value in given},
-        receive_count=_count(attributes.get("ApproximateReceiveCount", "1"), "attributes"),
+        message_attributes={str(name): _attribute(name, value) for name, value in given},
+        receive_count=_count(
+            attributes.get("ApproximateReceiveCount", "1"), "attributes.ApproximateReceiveCount"
+        ),
         queue_arn=str(record.get("eventSourceARN", "")),
     )
 
 
-def _attribute(value: object) -> str | bytes:
+def _attribute(name: object, value: object) -> str | bytes:
+    path = f"messageAttributes.{name}"
     if not isinstance(value, dict):
-        raise DecodeError("messageAttributes: an attribute is an object")
-    binary = value.get("binaryValue")
-    return str(value.get("stringValue", "")) if binary is None else _base64(binary, "messageAttributes")
+        raise DecodeError(f"{path}: an attribute is an object")
+    binary, text = value.get("binaryValue"), value.get("stringValue")
+    if isinstance(binary, str):
+        return _base64(binary, f"{path}.binaryValue")
+    if not isinstance(text, str):
+        raise DecodeError(f"{path}: an attribute has a stringValue or a binaryValue, which is a text")
+    return text
 
 
 def _kinesis(annotation: object, at: str) -> Open:
@@ -368,8 +375,8 @@ def _text(record: Record, name: str) -> str:
     return found
 
 
-def _base64(value: object, path: str) -> bytes:
+def _base64(text: str, path: str) -> bytes:
     try:
-        return base64_bytes(str(value))
+        return base64_bytes(text)
     except ValueError as error:
         raise DecodeError(f"{path}: {error}") from error

@@ -56,14 +56,20 @@ def gunzipped(data: bytes) -> bytes:
     """
     import zlib
 
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        found = unpacker.decompress(data, MAX_UNPACKED_BYTES)
-    except zlib.error as error:
-        raise ValueError(f"this is not gzip: {error}") from error
-    if not unpacker.eof:
-        raise ValueError("the gzip stream is cut off, or unpacks to too much")
-    return found
+    found = bytearray()
+    while True:  # gzip may be written in several members, one after the other (RFC 1952)
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            found += unpacker.decompress(data, MAX_UNPACKED_BYTES - len(found) + 1)
+        except zlib.error as error:
+            raise ValueError(f"this is not gzip: {error}") from error
+        if len(found) > MAX_UNPACKED_BYTES:
+            raise ValueError(f"the gzip stream holds more than {MAX_UNPACKED_BYTES} bytes")
+        if not unpacker.eof:
+            raise ValueError("the gzip stream is cut off")
+        data = unpacker.unused_data.lstrip(b"\0")
+        if not data:
+            return bytes(found)
 
 
 def _aggregated(message: bytes) -> list[UserRecord]:

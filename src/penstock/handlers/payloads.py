@@ -195,11 +195,14 @@ def text_decoder(annotation: object) -> DecodeText:
         return lambda text: _model_decoded(validate, text)
     decode = msgspec.json.Decoder(object if annotation in _ANY else annotation, dec_hook=_dec_hook).decode
 
+    def again(value: object) -> object:
+        return decode(msgspec.json.encode(value))
+
     def decode_json(text: Text) -> object:
         try:
             return decode(text)
         except msgspec.ValidationError as error:
-            raise undecodable(str(error)) from error
+            raise undecodable(str(error), lambda: msgspec.json.decode(text), again) from error
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise DecodeError(f"the payload is not JSON: {error}") from error
         except DecodeError:
@@ -227,21 +230,39 @@ def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
 
     def convert(value: object) -> object:
         try:
-            return msgspec.convert(value, wanted, strict=not lax, str_keys=True, dec_hook=_dec_hook)
+            return again(value)
         except msgspec.ValidationError as error:
-            raise undecodable(str(error)) from error
+            raise undecodable(str(error), lambda: value, again) from error
         except DecodeError:
             raise  # of a model inside it
         except Exception as error:
             raise _refused(error) from error
 
+    def again(value: object) -> object:
+        return msgspec.convert(value, wanted, strict=not lax, str_keys=True, dec_hook=_dec_hook)
+
     return convert
 
 
-def undecodable(reason: str) -> DecodeError:
-    """msgspec's "Expected `int`, got `str` - at `$.amount`" as an error that names the field first."""
-    words, _, path = reason.partition(" - at ")
-    return DecodeError(f"{path.strip('`')}: {words}" if path else words)
+def undecodable(reason: str, given: Callable[[], object], decode: Callable[[object], object]) -> DecodeError:
+    """msgspec's "Expected `int`, got `str` - at `$.amount`" as an error that names the field first.
+
+    Args:
+        given: the value that was refused.
+        decode: what refused it.
+    """
+    from penstock.handlers.complaints import complete
+
+    def refusal(value: object) -> str | None:
+        try:
+            decode(value)
+        except msgspec.ValidationError as error:
+            return str(error)
+        except Exception:  # noqa: BLE001  # another complaint than the one that is looked for
+            return None
+        return None
+
+    return DecodeError(complete(reason, given(), refusal))
 
 
 def _refused(error: Exception) -> DecodeError:

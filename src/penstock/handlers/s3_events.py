@@ -50,7 +50,7 @@ def uploads_in(event: object) -> list[S3Upload]:
     found: list[S3Upload] = []
     for index, record in enumerate(records):
         if isinstance(record, Mapping) and isinstance(record.get("Sns"), Mapping):
-            found += uploads_in_text(str(record["Sns"].get("Message", "")))
+            found += uploads_in_text(_text(record["Sns"], "Message", f"Records[{index}].Sns"))
         else:
             found.append(upload_of(record, f"Records[{index}]"))
     return found
@@ -66,20 +66,39 @@ def upload_of(record: object, path: str) -> S3Upload:
     bucket = _member(s3, "bucket", f"{path}.s3")
     described = _member(s3, "object", f"{path}.s3")
     top = cast("Mapping[str, Any]", record)
-    from urllib.parse import unquote_plus  # not at the module's top: many handlers see no S3 event
-
     version = described.get("versionId")
+    try:
+        key = decoded_key(_text(described, "key", f"{path}.s3.object"))
+    except ValueError as error:
+        raise DecodeError(f"{path}.s3.object.{error}") from error
     return S3Upload(
         bucket=_text(bucket, "name", f"{path}.s3.bucket"),
-        key=unquote_plus(_text(described, "key", f"{path}.s3.object")),
-        size_bytes=_size(described.get("size", 0), f"{path}.s3.object.size"),
-        etag=str(described.get("eTag", "")),
+        key=key,
+        size_bytes=_size(described.get("size"), f"{path}.s3.object.size"),
+        etag=_given(described, "eTag"),
         version_id=None if version is None else str(version),
-        sequencer=str(described.get("sequencer", "")),
-        event_name=str(top.get("eventName", "")),
-        event_time=str(top.get("eventTime", "")),
-        region=str(top.get("awsRegion", "")),
+        sequencer=_given(described, "sequencer"),
+        event_name=_given(top, "eventName"),
+        event_time=_given(top, "eventTime"),
+        region=_given(top, "awsRegion"),
     )
+
+
+def decoded_key(key: str) -> str:
+    """An object's key as it is; notifications have it URL-encoded, in UTF-8 (S3, "Event message structure").
+
+    Raises:
+        ValueError: no object has it: it is empty, or its bytes are no UTF-8. (Taken for another, it would name
+            another object.)
+    """
+    from urllib.parse import unquote_plus  # not at the module's top: many handlers see no S3 event
+
+    if not key:
+        raise ValueError("key: it is empty")
+    try:
+        return unquote_plus(key, errors="strict")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"key: {key[:80]!r} is not URL-encoded UTF-8") from error
 
 
 def _from_event_bridge(event: Mapping[str, Any]) -> S3Upload:
@@ -91,13 +110,13 @@ def _from_event_bridge(event: Mapping[str, Any]) -> S3Upload:
     return S3Upload(
         bucket=_text(bucket, "name", "detail.bucket"),
         key=_text(described, "key", "detail.object"),
-        size_bytes=_size(described.get("size", 0), "detail.object.size"),
-        etag=str(described.get("etag", "")),
+        size_bytes=_size(described.get("size"), "detail.object.size"),
+        etag=_given(described, "etag"),
         version_id=None if version is None else str(version),
-        sequencer=str(described.get("sequencer", "")),
-        event_name=str(event.get("detail-type", "")),
-        event_time=str(event.get("time", "")),
-        region=str(event.get("region", "")),
+        sequencer=_given(described, "sequencer"),
+        event_name=_given(event, "detail-type"),
+        event_time=_given(event, "time"),
+        region=_given(event, "region"),
     )
 
 
@@ -115,7 +134,15 @@ def _text(value: Mapping[str, Any], name: str, path: str) -> str:
     return found
 
 
+def _given(value: Mapping[str, Any], name: str) -> str:
+    """A text that may be missing or null: removals have no ETag, changes of tags no sequencer."""
+    found = value.get(name)
+    return "" if found is None else str(found)
+
+
 def _size(value: object, path: str) -> int:
+    if value is None:
+        return 0
     if isinstance(value, bool) or not isinstance(value, int):
         raise DecodeError(f"{path}: the size is not a number")
     return value

@@ -66,7 +66,9 @@ class FirehoseHandler(Generic[P, R]):
     def _transformed(self, record: Any) -> dict[str, str]:
         if not isinstance(record, dict) or not isinstance(record.get("recordId"), str):
             raise EventError("this is no event of Firehose: a record has no recordId")
-        record_id, data = record["recordId"], str(record.get("data", ""))
+        record_id, data = record["recordId"], record.get("data")
+        if not isinstance(data, str):
+            raise EventError(f"this is no event of Firehose: the record {record_id} has no data")
         function = cast("Callable[[object], object]", self.function)
         try:
             result = function(self._decode(base64_bytes(data)))

@@ -11,12 +11,12 @@ records.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
-from penstock.errors import DecodeError, HandlerError
+from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.payloads import check_payload_type, value_decoder
 
 T = TypeVar("T")
@@ -77,8 +77,8 @@ def window_opener(annotation: object, *, at: str) -> OpenWindow:
             )
         return TumblingWindow(
             state=decode(event.get("state") or {}),
-            start=datetime.fromisoformat(str(span.get("start"))),
-            end=datetime.fromisoformat(str(span.get("end"))),
+            start=_time(span, "start", at),
+            end=_time(span, "end", at),
             shard_id=str(event.get("shardId", "")),
             stream_arn=str(event.get("eventSourceARN", "")),
             is_final=bool(event.get("isFinalInvokeForWindow")),
@@ -86,3 +86,11 @@ def window_opener(annotation: object, *, at: str) -> OpenWindow:
         )
 
     return opened
+
+
+def _time(span: Mapping[str, Any], name: str, at: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(str(span.get(name)))
+    except ValueError as error:
+        raise EventError(f"window.{name}: {span.get(name)!r} is no time", at=at) from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -25,22 +25,45 @@ def parse_event(kind: str, payload: object) -> object:
 
     Raises:
         EventError: there is no such kind; the payload is no JSON; or a member is missing or wrong, which is named
-            with its path: `$.Records[0].s3: Object missing required field `bucket``.
+            with its path: `$.Records[0].s3: Object missing required field `bucket``. If it is an event of another
+            kind, that is said.
     """
-    shape = KINDS.get(kind)
-    if shape is None:
+    if kind not in KINDS:
         raise EventError(f"there is no kind of event called {kind!r}", fix=f"one of {', '.join(KINDS)}")
     event = _decoded(payload, kind)
     if not isinstance(event, dict):
         raise EventError(f"an event of {kind} is an object, not {type(event).__name__}")
-    if kind in _REQUESTS:
-        event = _with_objects(event)
-    wanted = shape if isinstance(shape, type) else shape(event)
     try:
-        return msgspec.convert(event, wanted, strict=kind not in _REQUESTS, dec_hook=_dec_hook)
+        return _converted(kind, event)
     except msgspec.ValidationError as error:
-        reason = undecodable(str(error)).what
-        raise EventError(f"this is no event of {kind}: {reason}") from error
+        given = _with_objects(event) if kind in _REQUESTS else event
+        reason = undecodable(str(error), lambda: given, lambda other: _converted(kind, other)).what
+        raise EventError(f"this is no event of {kind}: {reason}", fix=_remedy(kind, event)) from error
+    except RecursionError as error:
+        raise EventError(f"this is no event of {kind}: it is nested too deeply") from error
+
+
+def _converted(kind: str, event: Any) -> object:
+    shape, strict = KINDS[kind], kind not in _REQUESTS
+    given = event if strict else _with_objects(event)
+    wanted = shape if isinstance(shape, type) else shape(given)
+    return msgspec.convert(given, wanted, strict=strict, dec_hook=_dec_hook)
+
+
+def _remedy(kind: str, event: Mapping[str, Any]) -> str:
+    """What to do: take it for the kind that it is of, if there is one."""
+    others = [other for other in KINDS if other != kind and _is_of(other, event)]
+    if others:
+        return f"it is an event of {' or '.join(others)}"
+    return "send it as AWS does; penstock.testing has builders of valid events"
+
+
+def _is_of(kind: str, event: Mapping[str, Any]) -> bool:
+    try:
+        _converted(kind, event)
+    except (msgspec.ValidationError, RecursionError):
+        return False
+    return True
 
 
 def _decoded(payload: object, kind: str) -> object:

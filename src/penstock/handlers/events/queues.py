@@ -6,7 +6,7 @@ Sources: Lambda, "Using Lambda with Amazon SQS"; Lambda, "Invoking Lambda functi
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import field
@@ -29,6 +29,10 @@ class SQSAttributes(msgspec.Struct, frozen=True, kw_only=True):
     dead_letter_queue_source_arn: str | None = field(name="DeadLetterQueueSourceArn", default=None)
 
 
+_ATTRIBUTE_TYPES: Final = ("String", "Number", "Binary")
+"""A type may have a label of the sender's: `Number.price` (SQS, "Amazon SQS message metadata")."""
+
+
 class SQSMessageAttribute(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An attribute that the sender gave; a binary value is Base64, which `value` decodes."""
 
@@ -39,15 +43,21 @@ class SQSMessageAttribute(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     binary_list_values: list[str] | None = None
 
     def __post_init__(self) -> None:
+        if self.data_type.partition(".")[0] not in _ATTRIBUTE_TYPES:
+            raise ValueError(f"dataType: {self.data_type!r} is none of {', '.join(_ATTRIBUTE_TYPES)}")
         _ = self.value
 
     @property
     def value(self) -> str | bytes:
         """The value, of the kind that the data type says."""
-        if not self.data_type.startswith("Binary"):
-            return self.string_value or ""
+        if self.data_type.partition(".")[0] != "Binary":
+            if self.string_value is None:
+                raise ValueError(f"stringValue: an attribute of the type {self.data_type} has one")
+            return self.string_value
+        if self.binary_value is None:
+            raise ValueError(f"binaryValue: an attribute of the type {self.data_type} has one")
         try:
-            return base64_bytes(self.binary_value or "")
+            return base64_bytes(self.binary_value)
         except ValueError as error:
             raise ValueError(f"binaryValue: {error}") from error
 
@@ -80,10 +90,24 @@ class SQSEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SNSMessageAttribute(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """An attribute of a notification; a binary one is Base64 text."""
+    """An attribute of a notification. The value of a binary one is Base64, which `content` decodes."""
 
     type: str
     value: str
+
+    @property
+    def content(self) -> str | bytes:
+        """The value, of the kind that the type says.
+
+        Raises:
+            ValueError: a binary one is no Base64. (AWS's own example of an event has such a value.)
+        """
+        if self.type != "Binary":
+            return self.value
+        try:
+            return base64_bytes(self.value)
+        except ValueError as error:
+            raise ValueError(f"Value: {error}") from error
 
 
 class SNSNotification(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):

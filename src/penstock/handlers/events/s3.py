@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Literal
-from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import field
 from msgspec.structs import force_setattr
+
+from penstock.handlers.s3_events import decoded_key
 
 
 class S3Principal(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -45,7 +46,7 @@ class S3Object(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sequencer: str | None = None
 
     def __post_init__(self) -> None:
-        force_setattr(self, "key", unquote_plus(self.key))
+        force_setattr(self, "key", decoded_key(self.key))
 
 
 class S3Entity(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -194,7 +195,7 @@ class S3BatchTask(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str | None = field(name="s3Bucket", default=None)
 
     def __post_init__(self) -> None:
-        force_setattr(self, "key", unquote_plus(self.key))
+        force_setattr(self, "key", decoded_key(self.key))
         if self.bucket is None and self.bucket_arn is not None:
             force_setattr(self, "bucket", self.bucket_arn.rpartition(":")[2])
 

@@ -6,7 +6,8 @@ CloudWatch Logs, "Using subscription filters". Data arrives decoded from Base64.
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime
+from typing import Final, Literal
 
 import msgspec
 from msgspec import field
@@ -15,14 +16,15 @@ from msgspec.structs import force_setattr
 from penstock.errors import DecodeError
 from penstock.handlers.attribute_values import image
 from penstock.handlers.base64_data import Data
+from penstock.handlers.complaints import complete
 from penstock.handlers.packing import UserRecord, gunzipped, user_records
 
 
 class TumblingWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """When a tumbling window begins and ends, in ISO 8601."""
+    """When a tumbling window begins and ends."""
 
-    start: str
-    end: str
+    start: datetime
+    end: datetime
 
 
 class KinesisPayload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -67,6 +69,10 @@ class KinesisEvent(msgspec.Struct, frozen=True, kw_only=True):
     is_window_terminated_early: bool = field(name="isWindowTerminatedEarly", default=False)
 
 
+_KEY_TYPES: Final = {"S", "N", "B"}
+"""What a key attribute may be (DynamoDB, "Naming rules and data types")."""
+
+
 class DynamoDBStreamChange(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """What changed of an item. Keys and images are Python values (see `attribute_values`)."""
 
@@ -79,6 +85,11 @@ class DynamoDBStreamChange(msgspec.Struct, frozen=True, kw_only=True, rename="pa
     approximate_creation_date_time: float | None = None
 
     def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("Keys: an item has a key")
+        for name, attribute in self.keys.items():
+            if isinstance(attribute, dict) and not attribute.keys() <= _KEY_TYPES:
+                raise ValueError(f"Keys.{name}: a key is of the type S, N or B")
         for name, member in (("keys", "Keys"), ("new_image", "NewImage"), ("old_image", "OldImage")):
             given = getattr(self, name)
             if given is None:
@@ -205,8 +216,10 @@ class PackedLogs(msgspec.Struct, frozen=True, kw_only=True):
         text = gunzipped(self.data)
         try:
             return msgspec.json.decode(text, type=LogBatch)
-        except msgspec.DecodeError as error:
-            raise ValueError(f"data is no log batch: {error}") from error
+        except msgspec.ValidationError as error:
+            raise ValueError(f"data is no log batch: {complete(str(error))}") from error
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise ValueError(f"data is no log batch, but holds other than JSON: {error}") from error
 
 
 class CloudWatchLogsEvent(msgspec.Struct, frozen=True, kw_only=True):
