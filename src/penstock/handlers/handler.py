@@ -1,18 +1,14 @@
-"""A decorated handler: the function itself for tests, and Lambda's entry for events.
-
-`handler(payload)` calls the function. `handler(event, context)`, where `context` is Lambda's, is an invocation:
-the event is opened, the function is given its payloads, and Lambda gets the verdict or the result. So a
-function's handler setting is `module.name` of the decorated function.
-"""
+"""Handlers of records, events and tasks: each payload is opened, and Lambda gets the verdict or the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.batches import BatchRules, Verdict, record_id_of, settle_batch, settle_each
-from penstock.handlers.context import LambdaContext, is_context
+from penstock.handlers.context import LambdaContext
+from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.observability import Powertools, Tools
 from penstock.handlers.opening import Open
 from penstock.handlers.payloads import encoded, is_raw
@@ -28,14 +24,10 @@ Give = Callable[[object], object]
 _BATCHED = (Source.SQS, Source.KINESIS, Source.DYNAMODB)
 
 
-class Handler(Generic[P, R]):
+class Handler(EntryPoint[P, R]):
     """What a decorator returns. Use the decorators; nothing else makes one.
 
-    A function that takes the context too is called by a test as `handler.function(payload, context)`: a call of
-    the handler with a context is an invocation.
-
     Attributes:
-        function: the function that was decorated.
         spec: what the rest of a pipeline may know of it.
     """
 
@@ -51,13 +43,8 @@ class Handler(Generic[P, R]):
         powertools: Powertools | None,
         open_window: OpenWindow | None = None,
     ) -> None:
-        self.function = function
+        super().__init__(function)
         self.spec = spec
-        self.__name__ = function.__name__
-        self.__qualname__ = function.__qualname__
-        self.__module__ = function.__module__
-        self.__doc__ = function.__doc__
-        self.__wrapped__ = function
         self._open = open_record
         self._rules = rules
         self._takes_context = takes_context
@@ -65,12 +52,6 @@ class Handler(Generic[P, R]):
         self._powertools = powertools
         self._tools: Tools | None = None
         self._open_window = open_window
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function itself; or, with Lambda's context as the second argument, `invoke` it."""
-        if len(args) == 2 and is_context(args[1]):
-            return cast("R", self.invoke(args[0], cast("LambdaContext", args[1])))
-        return self.function(*args, **kwargs)
 
     def invoke(self, event: object, context: LambdaContext) -> object:
         """Handle an event as Lambda would have it: open it, run the function, and return the verdict or the result.

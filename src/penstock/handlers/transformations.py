@@ -12,13 +12,14 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from logging import getLogger
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 
 from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.base64_data import base64_bytes
-from penstock.handlers.context import LambdaContext, is_context
+from penstock.handlers.context import LambdaContext
+from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.payloads import (
     DecodeText,
     check_payload_type,
@@ -34,23 +35,12 @@ R = TypeVar("R")
 _LOG = getLogger("penstock.handlers")
 
 
-class FirehoseHandler(Generic[P, R]):
+class FirehoseHandler(EntryPoint[P, R]):
     """What `on_firehose_record` returns: the function itself for tests, and Lambda's entry for events."""
 
     def __init__(self, function: Callable[P, R], decode: DecodeText) -> None:
-        self.function = function
+        super().__init__(function)
         self._decode = decode
-        self.__name__ = function.__name__
-        self.__qualname__ = function.__qualname__
-        self.__module__ = function.__module__
-        self.__doc__ = function.__doc__
-        self.__wrapped__ = function
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function itself; or, with Lambda's context as the second argument, transform an event."""
-        if len(args) == 2 and is_context(args[1]):
-            return cast("R", self.invoke(args[0], cast("LambdaContext", args[1])))
-        return self.function(*args, **kwargs)
 
     def invoke(self, event: object, context: LambdaContext) -> dict[str, list[dict[str, str]]]:
         """Transform every record of an event; raises EventError if it is no event of Firehose."""

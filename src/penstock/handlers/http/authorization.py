@@ -17,12 +17,13 @@ authorizer" (REST APIs: a context has no objects and no arrays).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, cast, get_type_hints, overload
+from typing import Any, ParamSpec, TypeVar, cast, get_type_hints, overload
 
 import msgspec
 
 from penstock.errors import HandlerError
-from penstock.handlers.context import LambdaContext, is_context
+from penstock.handlers.context import LambdaContext
+from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.events import parse_event
 from penstock.handlers.events.http import HTTPAuthorizerRequest, RestAuthorizerRequest, TokenAuthorizerRequest
 from penstock.handlers.http.answers import HttpError
@@ -48,27 +49,16 @@ class Authorization(msgspec.Struct, frozen=True, kw_only=True):
     principal: str = "caller"
 
 
-class AuthorizationHandler(Generic[P, R]):
+class AuthorizationHandler(EntryPoint[P, R]):
     """What `on_http_authorization` returns: the function itself for tests, and Lambda's entry for questions."""
 
     def __init__(
         self, function: Callable[P, R], spec: HandlerSpec, readers: Mapping[str, Take], *, policy: bool
     ) -> None:
-        self.function = function
+        super().__init__(function)
         self.spec = spec
         self.policy = policy
         self._readers = readers
-        self.__name__ = function.__name__
-        self.__qualname__ = function.__qualname__
-        self.__module__ = function.__module__
-        self.__doc__ = function.__doc__
-        self.__wrapped__ = function
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function itself; or, with Lambda's context as the second argument, answer an event."""
-        if len(args) == 2 and is_context(args[1]):
-            return cast("R", self.invoke(args[0], cast("LambdaContext", args[1])))
-        return self.function(*args, **kwargs)
 
     def invoke(self, event: object, context: LambdaContext) -> dict[str, object]:
         """Answer an event as Lambda would have it.

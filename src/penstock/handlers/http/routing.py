@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import msgspec
 
 from penstock.errors import HandlerError
-from penstock.handlers.context import LambdaContext, is_context
+from penstock.handlers.context import LambdaContext
+from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.http.answers import HttpError, HttpResponse, answer_of, problem, shaped
 from penstock.handlers.http.parameters import Take, parameter_readers
 from penstock.handlers.http.requests import HttpRequest, decoded_segment, request_of
@@ -89,24 +90,13 @@ def _no_route(route: str, at: str | None, fix: str) -> HandlerError:
     return HandlerError(f"{route!r} is no route", at=at, fix=fix)
 
 
-class HttpHandler(Generic[P, R]):
+class HttpHandler(EntryPoint[P, R]):
     """What `on_http_request` returns: the function itself for tests, and Lambda's entry for requests."""
 
     def __init__(self, function: Callable[P, R], route: Route, readers: Mapping[str, Take]) -> None:
-        self.function = function
+        super().__init__(function)
         self.route = route
         self._readers = readers
-        self.__name__ = function.__name__
-        self.__qualname__ = function.__qualname__
-        self.__module__ = function.__module__
-        self.__doc__ = function.__doc__
-        self.__wrapped__ = function
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the function itself; or, with Lambda's context as the second argument, answer an event."""
-        if len(args) == 2 and is_context(args[1]):
-            return cast("R", self.invoke(args[0], cast("LambdaContext", args[1])))
-        return self.function(*args, **kwargs)
 
     def invoke(self, event: object, context: LambdaContext) -> dict[str, object]:
         """Answer an event as Lambda would have it.
