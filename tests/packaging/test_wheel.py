@@ -47,8 +47,11 @@ def test_the_toolkit_stays_small(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_new_project_passes_its_own_test(wheel: Path, tmp_path: Path) -> None:
+def test_a_new_project_passes_its_own_test(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From the built wheel, in a clean environment: `penstock init mine`, then its `pytest`."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=False)
     python = environment / "bin" / "python"
