@@ -163,6 +163,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL307": lambda: [streamed(on_failure=fifo)],
     "PL308": lambda: [mapped(queue, filter_criteria=[{"body": "text"}])],
     "PL309": lambda: [streamed(tumbling_window_seconds=60)],
+    "PL310": lambda: [mapped(queue, batching_window_seconds=0.5)],
     "PL401": lambda: [BucketNotification(bucket, to=queue, events=("s3:ObjectMade:*",))],
     "PL402": lambda: [BucketNotification(bucket, to=fifo)],
     "PL403": lambda: [
@@ -189,6 +190,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         )
     ],
     "PL506": lambda: [Function("f", on_message, environment={"1st": "x"})],
+    "PL507": lambda: [Function("f", on_message, environment={"LONG": "é" * 2100})],
     "PL601": lambda: [machine(Path("statemachines/nowhere.asl.yaml"))],
     "PL602": lambda: [machine(one_task("${Missing}"))],
     "PL603": lambda: [
@@ -270,10 +272,43 @@ def test_a_point_in_time_is_given() -> None:
     Pipeline("sound", parts=[streamed(starting_position="AT_TIMESTAMP", starting_timestamp=1.5)])
 
 
-def test_a_part_of_a_second_of_a_batching_window_counts() -> None:
+def test_a_point_in_time_is_for_those_who_read_from_it() -> None:
+    """Lambda and pipes refuse a StartingPositionTimestamp beside TRIM_HORIZON, and none beside AT_TIMESTAMP."""
+    assert [one.rule for one in refused([streamed(starting_timestamp=1.5)])] == ["PL306"]
+    worker, stream = Function("f", "json.dumps"), Stream("s")
+    for fields in ({"starting_timestamp": 1.5}, {"starting_position": "AT_TIMESTAMP"}):
+        pipe = Pipe("p", stream, to=worker, **fields)
+        assert [one.rule for one in refused([pipe])] == ["PL901"]
+
+
+def test_what_a_fifo_topic_sends_to() -> None:
+    """Queues only, and of dead letters to a FIFO queue; a subscriber is subscribed once."""
+    line, plain = Topic("news.fifo", fifo=True), Topic("news")
+    worker, standard, other = Function("f", "json.dumps"), Queue("q"), Queue("other.fifo", fifo=True)
+    assert [one.rule for one in refused([Subscription(line, to=worker)])] == ["PL704"]
+    lettered = Subscription(line, to=other, dead_letter_queue=standard)
+    assert [one.rule for one in refused([lettered])] == ["PL706"]
+    twice = [Subscription(plain, to=standard), Subscription(plain, to=standard, raw_message_delivery=True)]
+    assert [one.rule for one in refused(twice)] == ["PL704"]
+    Pipeline("sound", parts=[Subscription(line, to=standard, dead_letter_queue=other)])
+
+
+def test_names_that_a_log_group_takes() -> None:
+    """Machines and APIs have log groups that bear their names."""
+    worker = Function("f", "json.dumps")
+    passes: dict[str, object] = {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    for part in (
+        StateMachine("fl\u00f6w", passes),
+        StateMachine("a.b", passes),
+        HttpApi("a b", {"$default": worker}),
+    ):
+        assert [one.rule for one in refused([part])] == ["PL106"]
+
+
+def test_a_batching_window_counts() -> None:
     """The visibility timeout covers it."""
     short = Queue("q", visibility_timeout_seconds=6)
-    assert [one.rule for one in refused([mapped(short, batching_window_seconds=0.5)])] == ["PL208"]
+    assert [one.rule for one in refused([mapped(short, batching_window_seconds=1)])] == ["PL208"]
 
 
 def test_a_sound_declaration_is_a_value() -> None:

@@ -117,6 +117,9 @@ def _reserved_below_maximum(graph: Graph) -> Iterator[Finding]:
             )
 
 
+MOST_BYTES_OF_VARIABLES = 4096
+"""All names and values together."""
+
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _RESERVED = frozenset(
     [
@@ -159,6 +162,19 @@ def _variables(graph: Graph) -> Iterator[Finding]:
                     within=f'Function("{function.name}").environment',
                     fix="at least two letters, digits and underscores, beginning with a letter",
                 )
+
+
+def _large_environments(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        texts = [(name, value) for name, value in function.environment.items() if isinstance(value, str)]
+        size = sum(len(f"{name}{value}".encode()) for name, value in texts)
+        if size > MOST_BYTES_OF_VARIABLES:
+            yield Finding(
+                what=f"its variables have {size:,} bytes, Lambda takes {MOST_BYTES_OF_VARIABLES:,}",
+                part=function,
+                within=f'Function("{function.name}").environment',
+                fix="keep the longest in a file beside the handler, or in SSM, and give its name",
+            )
 
 
 def _spec(function: Function, graph: Graph) -> HandlerSpec | None:
@@ -268,5 +284,11 @@ RULES = (
         title="a function's variables have names that Lambda takes",
         source=f"{_LAMBDA}/configuration-envvars.html",
         check=_variables,
+    ),
+    Rule(
+        id="PL507",
+        title="a function's variables have no more than 4 KB",
+        source=f"{_LAMBDA}/gettingstarted-limits.html",
+        check=_large_environments,
     ),
 )

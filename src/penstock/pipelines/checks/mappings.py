@@ -43,6 +43,18 @@ def _large_batches(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _windows_of_whole_seconds(graph: Graph) -> Iterator[Finding]:
+    mappings: list[QueueMapping | StreamMapping] = [*graph.of(QueueMapping), *graph.of(StreamMapping)]
+    for mapping in mappings:
+        seconds = mapping.batching_window_seconds
+        if seconds != int(seconds):
+            yield Finding(
+                what=f"a batching window of {seconds} seconds: Lambda takes whole seconds",
+                part=mapping,
+                fix=f"write {int(seconds)} or {int(seconds) + 1}",
+            )
+
+
 def _twice(graph: Graph) -> Iterator[Finding]:
     for first, second in combinations(graph.of(QueueMapping), 2):
         if (first.queue, first.function.name) == (second.queue, second.function.name):
@@ -83,6 +95,13 @@ def _starting_positions(graph: Graph) -> Iterator[Finding]:
                 what=f'the stream "{mapping.stream.name}" is read from a point in time that is not given',
                 part=mapping,
                 fix="starting_timestamp=... in epoch seconds",
+            )
+        elif mapping.starting_position != "AT_TIMESTAMP" and mapping.starting_timestamp is not None:
+            yield Finding(
+                what=f'a starting_timestamp for "{mapping.stream.name}", which is read from '
+                f"{mapping.starting_position} on",
+                part=mapping,
+                fix='starting_position="AT_TIMESTAMP", or leave starting_timestamp out',
             )
 
 
@@ -200,5 +219,11 @@ RULES = (
         title="a handler that keeps the state of a window has a mapping with a window, and no other has one",
         source=f"{_LAMBDA}/dg/services-kinesis-windows.html",
         check=_windows,
+    ),
+    Rule(
+        id="PL310",
+        title="a batching window is of whole seconds",
+        source=f"{_LAMBDA}/api/API_CreateEventSourceMapping.html (MaximumBatchingWindowInSeconds)",
+        check=_windows_of_whole_seconds,
     ),
 )

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph, references
+from penstock.pipelines.http_api import HttpApi
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
     Bucket,
@@ -90,30 +91,34 @@ _FORBIDDEN_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _FORBIDDEN_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
+_BUCKET_WORDS = "3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at both ends"
+
+
+def _broken_in_bucket(name: str) -> str | None:
+    if not 3 <= len(name) <= 63:
+        return f"it has {len(name)} characters"
+    if found := re.search(r"[^a-z0-9.-]", name):
+        return f"it has {found.group()!r}"
+    if not (name[0].isalnum() and name[-1].isalnum()):
+        return "it does not begin and end with a letter or digit"
+    if ".." in name:
+        return "it has two dots side by side"
+    if re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name):
+        return "it looks like an IP address"
+    if start := next((start for start in _FORBIDDEN_STARTS if name.startswith(start)), None):
+        return f'AWS keeps names that begin with "{start}" for itself'
+    if end := next((end for end in _FORBIDDEN_ENDS if name.endswith(end)), None):
+        return f'AWS keeps names that end with "{end}" for itself'
+    return None
+
+
 def _bucket_names(graph: Graph) -> Iterator[Finding]:
     for bucket in graph.of(Bucket):
-        name = bucket.name
-        if not 3 <= len(name) <= 63:
-            broken = f"it has {len(name)} characters"
-        elif found := re.search(r"[^a-z0-9.-]", name):
-            broken = f"it has {found.group()!r}"
-        elif not (name[0].isalnum() and name[-1].isalnum()):
-            broken = "it does not begin and end with a letter or digit"
-        elif ".." in name:
-            broken = "it has two dots side by side"
-        elif re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name):
-            broken = "it looks like an IP address"
-        elif start := next((start for start in _FORBIDDEN_STARTS if name.startswith(start)), None):
-            broken = f'AWS keeps names that begin with "{start}" for itself'
-        elif end := next((end for end in _FORBIDDEN_ENDS if name.endswith(end)), None):
-            broken = f'AWS keeps names that end with "{end}" for itself'
-        else:
-            continue
-        yield Finding(
-            what=f'AWS refuses the bucket name "{name}": {broken}',
-            part=bucket,
-            fix="3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at both ends",
-        )
+        broken = _broken_in_bucket(bucket.name)
+        if broken is not None:
+            yield Finding(
+                what=f'AWS refuses the bucket name "{bucket.name}": {broken}', part=bucket, fix=_BUCKET_WORDS
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +173,15 @@ _FORMS = (
     ),
     _Form(
         kind=StateMachine,
-        pattern=re.compile(r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}"""),
-        words='1 to 80 characters, without white space, brackets and any of ? * " # % \\ ^ | ~ ` $ & , ; : /',
+        # AWS itself takes more, but then writes no log (Step Functions, "CreateStateMachine", name).
+        pattern=re.compile(r"[A-Za-z0-9_-]{1,80}"),
+        words="1 to 80 letters, digits, hyphens and underscores: a machine with another name has no log",
+    ),
+    _Form(
+        kind=HttpApi,
+        # The log group of its requests bears its name (CloudWatch Logs, "CreateLogGroup").
+        pattern=re.compile(r"[A-Za-z0-9_.-]{1,128}"),
+        words="1 to 128 letters, digits, hyphens, underscores and dots",
     ),
 )
 
@@ -183,6 +195,14 @@ def _other_names(graph: Graph) -> Iterator[Finding]:
                     part=resource,
                     fix=form.words,
                 )
+
+
+def refused_name(resource: Resource, name: str) -> str | None:
+    """What AWS takes as a name of this kind of resource; None if it takes `name`."""
+    if isinstance(resource, Bucket):
+        return None if _broken_in_bucket(name) is None else _BUCKET_WORDS
+    form = next((one for one in _FORMS if isinstance(resource, one.kind)), None)
+    return None if form is None or form.pattern.fullmatch(name) else form.words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +280,7 @@ def _shown(part: Part) -> str:
 
 
 def _single(resource: Resource) -> str:
-    spoken = {StateMachine: "state machine", EventBus: "event bus", EventRule: "rule"}
+    spoken = {StateMachine: "state machine", EventBus: "event bus", EventRule: "rule", HttpApi: "API"}
     return spoken.get(type(resource), type(resource).__name__.lower())
 
 

@@ -32,6 +32,15 @@ def _sources(graph: Graph) -> Iterator[Finding]:
             )
         if isinstance(pipe.source, Queue):
             yield from _of_streams_only(pipe)
+        elif (pipe.starting_position == "AT_TIMESTAMP") != (pipe.starting_timestamp is not None):
+            yield Finding(
+                what=f'"{pipe.source.name}" is read from a point in time that is not given'
+                if pipe.starting_timestamp is None
+                else f'a starting_timestamp for "{pipe.source.name}", which is read from '
+                f"{pipe.starting_position} on",
+                part=pipe,
+                fix='starting_position="AT_TIMESTAMP" and starting_timestamp=... in epoch seconds, or neither',
+            )
         letters = None if pipe.dead_letter_queue is None else graph.follow(pipe.dead_letter_queue)
         if isinstance(letters, Queue) and letters.fifo:
             yield Finding(

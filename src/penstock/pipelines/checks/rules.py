@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from penstock.errors import EventPatternError, ScheduleExpressionError
 from penstock.pipelines.checks.rule import Finding, Rule
@@ -86,18 +87,26 @@ def _target_settings(graph: Graph) -> Iterator[Finding]:
                 )
             yield from _dead_letters(graph, rule, target.dead_letter_queue, within)
     for subscription in graph.of(Subscription):
-        if not subscription.topic.fifo:
-            yield from _dead_letters(graph, subscription, subscription.dead_letter_queue, "dead_letter_queue")
+        yield from _dead_letters(
+            graph,
+            subscription,
+            subscription.dead_letter_queue,
+            "dead_letter_queue",
+            fifo=subscription.topic.fifo,
+        )
 
 
-def _dead_letters(graph: Graph, part: Part, queue: Queue | Named | None, within: str) -> Iterator[Finding]:
+def _dead_letters(
+    graph: Graph, part: Part, queue: Queue | Named | None, within: str, *, fifo: bool = False
+) -> Iterator[Finding]:
     found = None if queue is None else graph.follow(queue)
-    if isinstance(found, Queue) and found.fifo:
+    if isinstance(found, Queue) and found.fifo != fifo:
+        is_one, needed = ("a standard", "a FIFO") if fifo else ("a FIFO", "a standard")
         yield Finding(
-            what=f'the dead-letter queue "{found.name}" is a FIFO queue',
+            what=f'the dead-letter queue "{found.name}" is {is_one} queue',
             part=part,
             within=within,
-            fix="name a standard queue",
+            fix=f"name {needed} queue",
         )
 
 
@@ -159,11 +168,24 @@ def _topics(graph: Graph) -> Iterator[Finding]:
                 part=subscription,
                 fix="subscribe a standard queue, or make the topic a FIFO topic",
             )
+        if isinstance(to, Function) and subscription.topic.fifo:
+            yield Finding(
+                what=f'the function "{to.name}" is subscribed to the FIFO topic "{subscription.topic.name}"',
+                part=subscription,
+                fix="subscribe a queue and map it to the function: a FIFO topic sends to queues only",
+            )
         if isinstance(to, Function) and subscription.raw_message_delivery:
             yield Finding(
                 what=f'raw message delivery to the function "{to.name}"',
                 part=subscription,
                 fix="leave raw_message_delivery out: it is for queues",
+            )
+    for first, second in combinations(graph.of(Subscription), 2):
+        if (first.topic, first.to) == (second.topic, second.to):
+            yield Finding(
+                what=f'"{second.to.name}" is subscribed to the topic "{second.topic.name}" twice',
+                part=second,
+                fix=f"the other subscription is at {first.declared_at}: keep one",
             )
 
 
@@ -192,7 +214,7 @@ RULES = (
     Rule(
         id="PL704",
         title="topics, their names and what is subscribed to them fit together",
-        source=f"{_SNS}/sns-fifo-topics.html and {_SNS}/sns-large-payload-raw-message-delivery.html",
+        source=f"{_SNS}/fifo-message-delivery.html and {_SNS}/sns-large-payload-raw-message-delivery.html",
         check=_topics,
     ),
     Rule(

@@ -34,8 +34,9 @@ from penstock.pipelines.packaging import Architecture, Package, checked_architec
 from penstock.pipelines.packaging import packages as packages_of
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.plan import plan, written
-from penstock.pipelines.plan.planning import code_key_parameter
-from penstock.pipelines.resources import Function
+from penstock.pipelines.plan.limits import check_names
+from penstock.pipelines.plan.planning import CODE_BUCKET, code_key_parameter
+from penstock.pipelines.resources import Bucket, Function
 
 _DONE: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 
@@ -125,6 +126,8 @@ def deploy(
     with calling(destination.shown, local=destination.local):
         before = settle(destination, request.stack, terminal.tell, terminal.sleep)
         values = _values(request, destination, known, before)
+        suffix = values.get("BucketNameSuffix", "")
+        check_names(request.pipeline.of(Bucket), stage=request.stage, bucket_suffix=suffix)
         bucket, code = _upload(request, destination, values, terminal, build)
         body = _body(request, destination, template, bucket)
         kind = make_ready(destination, request.stack, terminal.tell, terminal.sleep)
@@ -157,7 +160,7 @@ def _agreed(change_set: ChangeSet, kind: ChangeSetType, destination: Destination
 
 
 def _checked(given: Mapping[str, str], known: Mapping[str, object]) -> None:
-    ours = [name for name in known if name == "CodeBucket" or name.endswith("CodeKey")]
+    ours = [name for name in known if name == CODE_BUCKET or name.endswith("CodeKey")]
     settable = [name for name in known if name not in ours]
     for name in given:
         if name not in settable:
@@ -205,7 +208,7 @@ def _upload(
     bucket = ready_bucket(destination, request.code_bucket)
     keys, sent = upload_packages(destination, bucket, request.stack, made)
     terminal.tell(f"code in s3://{bucket}/{request.stack}/, {sent / 1e6:.1f} MB sent")
-    return bucket, {"CodeBucket": bucket} | {code_key_parameter(one): keys[one.name] for one in functions}
+    return bucket, {CODE_BUCKET: bucket} | {code_key_parameter(one): keys[one.name] for one in functions}
 
 
 def _body(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from penstock.errors import DeclarationError
 from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.iam.statements import arn_text
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.plan.credentials import refuse_credentials
 from penstock.pipelines.plan.planning import (
+    CODE_BUCKET,
     Planning,
     attribute,
     code_key_parameter,
@@ -58,7 +58,7 @@ def add_function(planning: Planning, function: Function) -> None:
         "Handler": handler_setting(function),
         "Runtime": {"Ref": "Runtime"},
         "Architectures": [{"Ref": "Architecture"}],
-        "Code": {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": code_key_parameter(function)}},
+        "Code": {"S3Bucket": {"Ref": CODE_BUCKET}, "S3Key": {"Ref": code_key_parameter(function)}},
         "Role": attribute(allowed),
         "Timeout": function.timeout_seconds,
         "MemorySize": function.memory_mb,
@@ -80,12 +80,14 @@ def add_function(planning: Planning, function: Function) -> None:
     planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
     _add_async(planning, function)
     _add_permissions(planning, function)
-    for number, queue_mapping in enumerate(graph.of(QueueMapping)):
+    # Named after the two that it maps, not counted: with another id CloudFormation makes a second mapping of the
+    # same two before it deletes the first, which Lambda refuses.
+    for queue_mapping in graph.of(QueueMapping):
         if queue_mapping.function == function:
-            _add_queue_mapping(planning, queue_mapping, f"{name}QueueMapping{number}")
-    for number, mapping in enumerate(graph.of(StreamMapping)):
+            _add_queue_mapping(planning, queue_mapping, f"{name}Of{logical_id(queue_mapping.queue)}")
+    for mapping in graph.of(StreamMapping):
         if mapping.function == function:
-            _add_stream_mapping(planning, mapping, f"{name}StreamMapping{number}")
+            _add_stream_mapping(planning, mapping, f"{name}Of{logical_id(mapping.stream)}")
 
 
 def _variables(planning: Planning, function: Function) -> dict[str, object]:
@@ -152,7 +154,7 @@ def _add_queue_mapping(planning: Planning, mapping: QueueMapping, name: str) -> 
         "EventSourceArn": attribute(logical_id(mapping.queue)),
         "FunctionName": {"Ref": logical_id(mapping.function)},
         "BatchSize": mapping.batch_size,
-        "MaximumBatchingWindowInSeconds": _whole_window(mapping),
+        "MaximumBatchingWindowInSeconds": int(mapping.batching_window_seconds),
     }
     if mapping.report_batch_item_failures:
         properties["FunctionResponseTypes"] = ["ReportBatchItemFailures"]
@@ -169,7 +171,7 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
         "EventSourceArn": attribute(source, "Arn" if isinstance(mapping.stream, Stream) else "StreamArn"),
         "FunctionName": {"Ref": logical_id(mapping.function)},
         "BatchSize": mapping.batch_size,
-        "MaximumBatchingWindowInSeconds": _whole_window(mapping),
+        "MaximumBatchingWindowInSeconds": int(mapping.batching_window_seconds),
         "StartingPosition": mapping.starting_position,
         "ParallelizationFactor": mapping.parallelization_factor,
         "MaximumRetryAttempts": mapping.maximum_retry_attempts,
@@ -189,22 +191,6 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
     _filters(properties, mapping)
     properties["Tags"] = planning.tags()
     planning.add(name, "AWS::Lambda::EventSourceMapping", properties)
-
-
-def _whole_window(mapping: QueueMapping | StreamMapping) -> int:
-    """The batching window, which AWS takes in whole seconds.
-
-    Raises:
-        DeclarationError: it is none of whole seconds.
-    """
-    seconds = mapping.batching_window_seconds
-    if seconds != int(seconds):
-        raise DeclarationError(
-            f"a batching window of {seconds} seconds cannot be planned: AWS takes whole seconds",
-            at=str(mapping.declared_at),
-            fix=f"write {int(seconds)} or {int(seconds) + 1}",
-        )
-    return int(seconds)
 
 
 def _filters(properties: dict[str, object], mapping: QueueMapping | StreamMapping) -> None:

@@ -6,6 +6,7 @@ Gateway, "Lambda proxy integrations for HTTP APIs".
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -61,9 +62,9 @@ def add_api(planning: Planning, api: HttpApi) -> None:
         if isinstance(one, LambdaAuthorizer) and logical_id(one.function) not in functions:
             functions[logical_id(one.function)] = one.function
             _permit(planning, logical_id(one.function), name)
-    for number, (key, route) in enumerate(routes.items()):
+    for key, route in routes.items():
         planning.add(
-            f"{name}Route{number}",
+            f"{name}{_route_id(key)}",
             "AWS::ApiGatewayV2::Route",
             {
                 "ApiId": {"Ref": name},
@@ -85,6 +86,12 @@ def add_api(planning: Planning, api: HttpApi) -> None:
         },
     )
     planning.outputs[f"{name}Endpoint"] = {"Value": attribute(name, "ApiEndpoint")}
+
+
+def _route_id(key: str) -> str:
+    """`GET /jobs/{id}` is `RouteGETJobsId` and a few digits, which tell it from `GET /jobs-{id}`."""
+    words = "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", key))
+    return f"Route{words}{hashlib.sha256(key.encode()).hexdigest()[:6]}"
 
 
 def _permit(planning: Planning, function: str, api: str) -> None:

@@ -131,7 +131,7 @@ def add_topic(planning: Planning, topic: Topic) -> None:
                 "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
             },
         )
-    for number, one in enumerate(planning.graph.of(Subscription)):
+    for one in planning.graph.of(Subscription):
         if one.topic != topic:
             continue
         entry: dict[str, object] = {
@@ -147,7 +147,7 @@ def add_topic(planning: Planning, topic: Topic) -> None:
         letters = None if one.dead_letter_queue is None else planning.graph.follow(one.dead_letter_queue)
         if letters is not None:
             entry["RedrivePolicy"] = {"deadLetterTargetArn": attribute(logical_id(letters))}
-        planning.add(f"{name}Subscription{number}", "AWS::SNS::Subscription", entry)
+        planning.add(f"{name}To{logical_id(one.to)}", "AWS::SNS::Subscription", entry)
 
 
 def add_bus(planning: Planning, bus: EventBus) -> None:

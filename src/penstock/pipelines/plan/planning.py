@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Final
 
 from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.seen import NOTHING_SEEN, Seen
 from penstock.pipelines.iam.statements import Statement, arn_text, target_of
+from penstock.pipelines.plan.limits import fitted
 from penstock.pipelines.resolve import name_of
 from penstock.pipelines.resources import Bucket, Function, Resource
 
@@ -94,13 +96,21 @@ def logical_id(resource: Resource, suffix: str = "") -> str:
     return "".join(word[0].upper() + word[1:] for word in words) + type(resource).__name__ + suffix
 
 
+CODE_BUCKET: Final = "CodeBucketName"
+"""The parameter that says where the code is. (A bucket that is called `code` is the resource `CodeBucket`.)"""
+
+
 def code_key_parameter(function: Function) -> str:
     """The parameter that says which object of the code bucket a function's zip file is."""
     return logical_id(function, "CodeKey")
 
 
 def role(planning: Planning, resource: Resource, service: str, statements: tuple[Statement, ...]) -> str:
-    """A role of the resource's own; returns its logical id."""
+    """A role of the resource's own; returns its logical id.
+
+    Raises:
+        DeclarationError: its policy is longer than IAM takes.
+    """
     return planning.add(
         logical_id(resource, "Role"),
         "AWS::IAM::Role",
@@ -122,7 +132,7 @@ def role(planning: Planning, resource: Resource, service: str, statements: tuple
                                 "Action": list(one.actions),
                                 "Resource": [sub(arn) for arn in one.resources],
                             }
-                            for one in statements
+                            for one in fitted(statements, resource)
                         ],
                     },
                 }

@@ -27,6 +27,7 @@ _DESTINATIONS: Final = {
     "AWS::SQS::Queue": "SQS",
     "AWS::Lambda::Function": "Lambda",
     "AWS::Events::EventBus": "EventBridge",
+    "AWS::SNS::Topic": "SNS",
 }
 
 

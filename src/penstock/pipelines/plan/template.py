@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import singledispatch
-from typing import Literal
+from typing import Final, Literal
 
 from penstock.errors import DeclarationError
 from penstock.pipelines.http_api import HttpApi
@@ -13,9 +14,10 @@ from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.plan.compute import ALARMS_ARE_TOLD, add_alarms, add_function, add_machine
 from penstock.pipelines.plan.http import add_api
+from penstock.pipelines.plan.limits import check_counts, check_names
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
 from penstock.pipelines.plan.pipes import add_pipe
-from penstock.pipelines.plan.planning import Planning, code_key_parameter
+from penstock.pipelines.plan.planning import CODE_BUCKET, Planning, code_key_parameter
 from penstock.pipelines.plan.storage import add_bucket, add_stream, add_table
 from penstock.pipelines.resources import (
     Bucket,
@@ -30,6 +32,8 @@ from penstock.pipelines.resources import (
     Table,
     Topic,
 )
+
+_LIKE_A_NUMBER: Final = re.compile(r"[-+]?\.?[0-9]")
 
 
 @singledispatch
@@ -61,10 +65,11 @@ def plan(pipeline: Pipeline, *, stage: str = "") -> dict[str, object]:
         stage: begins every resource's name, `dev-file-events`.
 
     Raises:
-        DeclarationError: the plan does not know a resource, two would have one logical id, or the kept policy
-            cannot be read.
+        DeclarationError: the plan does not know a resource, two would have one logical id, the kept policy
+            cannot be read, or something is longer or more than AWS takes.
         DefinitionError: a state machine's definition cannot be read.
     """
+    check_names(pipeline.resources, stage=stage)
     planning = Planning(pipeline.name, pipeline.graph, stage, read_seen(pipeline))
     for resource in pipeline.resources:
         _add(resource, planning)
@@ -84,6 +89,7 @@ def plan(pipeline: Pipeline, *, stage: str = "") -> dict[str, object]:
     template["Resources"] = planning.resources
     if planning.outputs:
         template["Outputs"] = planning.outputs
+    check_counts(template, pipeline.name)
     return template
 
 
@@ -98,7 +104,7 @@ def _parameters(pipeline: Pipeline, *, has_alarms: bool) -> dict[str, object]:
             "Description": "Ends every bucket's name, for these are unique among all accounts.",
         }
     if pipeline.of(Function):
-        found["CodeBucket"] = {"Type": "String", "Description": "The bucket that has the code."}
+        found[CODE_BUCKET] = {"Type": "String", "Description": "The bucket that has the code."}
         for function in pipeline.of(Function):
             found[code_key_parameter(function)] = {
                 "Type": "String",
@@ -130,4 +136,12 @@ def written(template: dict[str, object], form: Literal["json", "yaml"]) -> str:
         return text
     import yaml  # only for those who ask for it
 
-    return str(yaml.safe_dump(json.loads(text), sort_keys=False, allow_unicode=True, width=100))
+    class Dumper(yaml.SafeDumper):
+        """Quotes every text that a reader of YAML 1.2 could take for a number: `12e34`, `0o17`."""
+
+    def represented(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        style = "'" if _LIKE_A_NUMBER.match(text) and "\n" not in text else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+    Dumper.add_representer(str, represented)
+    return str(yaml.dump(json.loads(text), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.errors import TargetError, UsageError
-from penstock.pipelines import Bucket, BucketNotification, Pipeline, Queue
+from penstock.pipelines import Bucket, BucketNotification, Pipeline, Queue, StateMachine
 from penstock.pipelines.deploy import Request, deploy, deployed_template, destroy, differences
 from penstock.pipelines.deploy.failures import remedy
 from penstock.pipelines.plan import plan
@@ -250,7 +250,7 @@ def test_destroying_says_what_is_kept() -> None:
     assert told == [f"there is no stack dev-{NAME}"]
 
 
-@pytest.mark.parametrize("name", ["Nothing", "CodeBucket"])
+@pytest.mark.parametrize("name", ["Nothing", "CodeBucketName"])
 def test_a_parameter_that_cannot_be_set(name: str) -> None:
     """Those that can are named."""
     with pytest.raises(UsageError, match=name):
@@ -343,7 +343,8 @@ def test_what_another_tool_deployed() -> None:
 
 def test_a_template_over_a_megabyte(tmp_path: Path) -> None:
     """Is refused before anything is sent."""
-    huge = Pipeline("huge", parts=tuple(Queue(f"q{number}") for number in range(2_000)))
+    definition = {"Comment": "x" * 260_000, "StartAt": "A", "States": {"A": {"Type": "Succeed"}}}
+    huge = Pipeline("huge", parts=tuple(StateMachine(f"m{number}", definition) for number in range(4)))
     cloudformation = FakeCloudFormation()
     with pytest.raises(TargetError, match="CloudFormation takes 1,000,000"):
         deploy(Request(pipeline=huge), destination(cloudformation), terminal([]))

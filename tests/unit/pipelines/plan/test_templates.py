@@ -298,15 +298,6 @@ def test_everything_that_can_have_tags_has_them() -> None:
             assert "penstock:stage" in json.dumps(entry["Properties"].get("Tags")), name
 
 
-def test_a_window_of_half_a_second() -> None:
-    """This machine has such windows, AWS has not: nothing is cut off silently."""
-    mapping = QueueMapping(
-        Queue("jobs"), Function("worker", "json.dumps", timeout_seconds=1), batching_window_seconds=0.5
-    )
-    with pytest.raises(DeclarationError, match="AWS takes whole seconds"):
-        plan(Pipeline("jobs", parts=(mapping,)))
-
-
 @pytest.mark.parametrize(("sources", "permission"), [(10, "byQueue"), (11, "allowAll")])
 def test_more_sources_than_a_policy_can_name(sources: int, permission: str) -> None:
     """A redrive allow policy names ten queues; a dead-letter queue of more lets all redrive to it."""
