@@ -15,7 +15,7 @@ import msgspec
 from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.attribute_values import image
 from penstock.handlers.base64_data import base64_bytes
-from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, gunzipped, user_records
+from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, unpacked, user_records
 from penstock.handlers.payloads import (
     Text,
     bare,
@@ -183,11 +183,8 @@ def _parts(record: Record) -> list[UserRecord]:
 
 
 def _plain(data: Text) -> Text:
-    """Data without the gzip that CloudWatch Logs puts around it; no text and no JSON begins like gzip."""
-    if not isinstance(data, bytes) or data[: len(GZIPPED)] != GZIPPED:
-        return data
     try:
-        return gunzipped(data)
+        return unpacked(data)
     except ValueError as error:
         raise DecodeError(f"kinesis.data: {error}") from error
 
@@ -264,10 +261,16 @@ def _sns_message(sns: Record, message: object) -> SNSMessage[object]:
         topic_arn=str(sns.get("TopicArn", "")),
         subject=None if subject is None else str(subject),
         timestamp=str(sns.get("Timestamp", "")),
-        message_attributes={
-            str(name): str(value.get("Value", "")) for name, value in attributes if isinstance(value, dict)
-        },
+        message_attributes={str(name): _sns_attribute(name, value) for name, value in attributes},
     )
+
+
+def _sns_attribute(name: object, value: object) -> str | bytes:
+    path = f"MessageAttributes.{name}"
+    text = value.get("Value") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(text, str):
+        raise DecodeError(f"{path}: an attribute is an object with a Value, which is a text")
+    return _base64(text, f"{path}.Value") if value.get("Type") == "Binary" else text
 
 
 def _event(annotation: object, at: str) -> Open:
@@ -280,10 +283,21 @@ def _event(annotation: object, at: str) -> Open:
     def opened(record: Record) -> list[object]:
         if "detail" not in record:
             raise DecodeError("detail: an event of a bus has a detail")
-        detail = decode(record["detail"])
+        given = record["detail"]
+        if payload is not str and isinstance(given, str):
+            given = _detail_in(given)
+        detail = decode(given)
         return [_bus_event(record, detail) if wrapped else detail]
 
     return opened
+
+
+def _detail_in(text: str) -> object:
+    """The detail that EventBridge Scheduler writes as a text."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DecodeError(f"detail: it is a text that is no JSON: {error}") from error
 
 
 def _bus_event(record: Record, detail: object) -> EventBridgeEvent[object]:

@@ -48,6 +48,15 @@ def user_records(data: bytes, partition_key: str = "") -> list[UserRecord]:
     return [UserRecord(data=data, partition_key=partition_key, subsequence_number=0)]
 
 
+def unpacked(data: str | bytes) -> str | bytes:
+    """Data without the gzip that CloudWatch Logs puts around it; no text and no JSON begins like gzip.
+
+    Raises:
+        ValueError: it is not whole; see `gunzipped`.
+    """
+    return gunzipped(data) if isinstance(data, bytes) and data[: len(GZIPPED)] == GZIPPED else data
+
+
 def gunzipped(data: bytes) -> bytes:
     """What gzip'd data holds.
 

@@ -113,14 +113,18 @@ class DynamoDBChange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class SNSMessage(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One notification of a topic; `message` is decoded."""
+    """One notification of a topic; `message` is decoded.
+
+    Attributes:
+        message_attributes: the publisher's, by name: text, or bytes for a binary one.
+    """
 
     message: T
     message_id: str
     topic_arn: str
     subject: str | None
     timestamp: str
-    message_attributes: dict[str, str]
+    message_attributes: dict[str, str | bytes]
 
 
 class EventBridgeEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -20,8 +20,10 @@ from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.entry_point import EntryPoint
+from penstock.handlers.packing import unpacked
 from penstock.handlers.payloads import (
     DecodeText,
+    bare,
     check_payload_type,
     encoded,
     hints_of,
@@ -75,6 +77,9 @@ class FirehoseHandler(EntryPoint[P, R]):
 def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
     """The function is given a record's data, decoded, and returns what becomes of it.
 
+    Gzip'd data, as a subscription of CloudWatch Logs writes it to a delivery stream, is unpacked unless the function
+    asks for `bytes`.
+
     Text and bytes are delivered as they are, anything else as a line of JSON; None drops the record; an exception,
     or data that the annotation does not fit, fails it.
 
@@ -96,7 +101,9 @@ def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
             fix="annotate it with the type of the data; dict takes any JSON object",
         )
     check_payload_type(hints[name], at=at)
-    return FirehoseHandler(function, text_decoder(hints[name]))
+    decode = text_decoder(hints[name])
+    takes_bytes = bare(hints[name]) is bytes
+    return FirehoseHandler(function, decode if takes_bytes else lambda data: decode(unpacked(data)))
 
 
 def _written(result: object) -> bytes:

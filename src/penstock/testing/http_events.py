@@ -1,16 +1,16 @@
 """A valid HTTP event of each kind in one line: API Gateway, function URLs, load balancers.
 
-The same rules as in `penstock.testing.events`: nothing is random, and no clock is read.
+The same rules as in `penstock.testing.events`: nothing is random, and no clock is read. A body is a text, bytes
+(which are Base64 in the event), or anything with a JSON form. A parameter of the query may have a list of values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-import msgspec
-
-from penstock.testing.events import ACCOUNT, AT_SECONDS, REGION, Event, arn
+from penstock.testing.attribute_values import base64_text
+from penstock.testing.event_parts import ACCOUNT, AT_SECONDS, REGION, Event, arn, text_of
 
 _API = "a1b2c3d4e5"
 _REQUEST = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -19,37 +19,44 @@ _SOURCE = "192.0.2.1"
 _TIME = "01/Jan/2026:00:00:00 +0000"
 
 
+Query = Mapping[str, str | Sequence[str]]
+
+
 def http_event(
     method: str = "GET",
     path: str = "/",
     *,
     route: str | None = None,
-    query: Mapping[str, str] | None = None,
+    query: Query | None = None,
     path_parameters: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
+    cookies: Sequence[str] = (),
     body: object = None,
 ) -> Event:
     """A request of an HTTP API (payload format 2.0).
 
     Args:
         route: the route that matched, as in `GET /jobs/{id}`; by default the path itself.
-        body: a text, or anything with a JSON form.
+        cookies: as in `session=1`.
     """
     host = f"{_API}.execute-api.{REGION}.amazonaws.com"
-    return _version_2(method, path, route or f"{method} {path}", host, query, path_parameters, headers, body)
+    return _version_2(
+        method, path, route or f"{method} {path}", host, query, path_parameters, headers, cookies, body
+    )
 
 
 def function_url_event(
     method: str = "GET",
     path: str = "/",
     *,
-    query: Mapping[str, str] | None = None,
+    query: Query | None = None,
     headers: Mapping[str, str] | None = None,
+    cookies: Sequence[str] = (),
     body: object = None,
 ) -> Event:
     """A request to a function URL."""
     host = f"{_API}.lambda-url.{REGION}.on.aws"
-    return _version_2(method, path, "$default", host, query, None, headers, body)
+    return _version_2(method, path, "$default", host, query, None, headers, cookies, body)
 
 
 def _version_2(
@@ -57,16 +64,17 @@ def _version_2(
     path: str,
     route: str,
     host: str,
-    query: Mapping[str, str] | None,
+    query: Query | None,
     path_parameters: Mapping[str, str] | None,
     headers: Mapping[str, str] | None,
+    cookies: Sequence[str],
     body: object,
 ) -> Event:
     event: Event = {
         "version": "2.0",
         "routeKey": route,
         "rawPath": path,
-        "rawQueryString": urlencode(query or {}),
+        "rawQueryString": urlencode(query or {}, doseq=True),
         "headers": {"host": host, "user-agent": _AGENT, **{n.lower(): v for n, v in (headers or {}).items()}},
         "requestContext": {
             "accountId": ACCOUNT,
@@ -89,12 +97,12 @@ def _version_2(
         "isBase64Encoded": False,
     }
     if query:
-        event["queryStringParameters"] = dict(query)
+        event["queryStringParameters"] = {name: ",".join(values) for name, values in _values(query).items()}
     if path_parameters:
         event["pathParameters"] = dict(path_parameters)
-    if body is not None:
-        event["body"] = _text(body)
-    return event
+    if cookies:
+        event["cookies"] = list(cookies)
+    return event if body is None else {**event, **_body(body)}
 
 
 def rest_event(
@@ -102,7 +110,7 @@ def rest_event(
     path: str = "/",
     *,
     resource: str | None = None,
-    query: Mapping[str, str] | None = None,
+    query: Query | None = None,
     path_parameters: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     body: object = None,
@@ -115,8 +123,8 @@ def rest_event(
         "httpMethod": method,
         "headers": given,
         "multiValueHeaders": {name: [value] for name, value in given.items()},
-        "queryStringParameters": dict(query) if query else None,
-        "multiValueQueryStringParameters": {n: [v] for n, v in query.items()} if query else None,
+        "queryStringParameters": {n: v[-1] for n, v in _values(query).items()} or None,
+        "multiValueQueryStringParameters": _values(query) or None,
         "pathParameters": dict(path_parameters) if path_parameters else None,
         "stageVariables": None,
         "requestContext": {
@@ -136,8 +144,7 @@ def rest_event(
             "resourcePath": resource or path,
             "stage": "prod",
         },
-        "body": None if body is None else _text(body),
-        "isBase64Encoded": False,
+        **_body(body),
     }
 
 
@@ -163,8 +170,7 @@ def websocket_event(
             "apiId": _API,
             "identity": {"sourceIp": _SOURCE, "userAgent": _AGENT},
         },
-        "body": None if body is None else _text(body),
-        "isBase64Encoded": False,
+        **_body(body),
     }
 
 
@@ -172,25 +178,36 @@ def load_balancer_event(
     method: str = "GET",
     path: str = "/",
     *,
-    query: Mapping[str, str] | None = None,
+    query: Query | None = None,
     headers: Mapping[str, str] | None = None,
     body: object = None,
+    multiple_values: bool = False,
 ) -> Event:
-    """A request through an Application Load Balancer, with single values."""
+    """A request through an Application Load Balancer.
+
+    Args:
+        multiple_values: the target group has multi-value headers switched on.
+    """
+    given = {
+        "host": "example.com",
+        "user-agent": _AGENT,
+        **{n.lower(): v for n, v in (headers or {}).items()},
+    }
+    if multiple_values:
+        values: Event = {
+            "multiValueQueryStringParameters": _values(query),
+            "multiValueHeaders": {name: [value] for name, value in given.items()},
+        }
+    else:
+        values = {"queryStringParameters": {n: v[-1] for n, v in _values(query).items()}, "headers": given}
     return {
         "requestContext": {
             "elb": {"targetGroupArn": arn("elasticloadbalancing", "targetgroup/handler/50dc6c495c0c9188")}
         },
         "httpMethod": method,
         "path": path,
-        "queryStringParameters": dict(query or {}),
-        "headers": {
-            "host": "example.com",
-            "user-agent": _AGENT,
-            **{n.lower(): v for n, v in (headers or {}).items()},
-        },
-        "body": "" if body is None else _text(body),
-        "isBase64Encoded": False,
+        **values,
+        **_body("" if body is None else body),
     }
 
 
@@ -209,7 +226,7 @@ def http_authorizer_event(
     *,
     route: str | None = None,
     headers: Mapping[str, str] | None = None,
-    query: Mapping[str, str] | None = None,
+    query: Query | None = None,
 ) -> Event:
     """An HTTP API's question whether a request may go to a route (payload format 2.0)."""
     event = http_event(method, path, route=route, query=query, headers=headers)
@@ -223,5 +240,25 @@ def http_authorizer_event(
     }
 
 
-def _text(body: object) -> str:
-    return body if isinstance(body, str) else msgspec.json.encode(body).decode()
+def rest_authorizer_event(
+    method: str = "GET",
+    path: str = "/",
+    *,
+    resource: str | None = None,
+    query: Query | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Event:
+    """A REST API's question whether a request may call a method (an authorizer of the type `REQUEST`)."""
+    event = rest_event(method, path, resource=resource, query=query, headers=headers)
+    del event["body"], event["isBase64Encoded"]
+    return {"type": "REQUEST", "methodArn": arn("execute-api", f"{_API}/prod/{method}{path}"), **event}
+
+
+def _values(query: Query | None) -> dict[str, list[str]]:
+    return {n: [v] if isinstance(v, str) else list(v) for n, v in (query or {}).items()}
+
+
+def _body(body: object) -> Event:
+    if isinstance(body, bytes):
+        return {"body": base64_text(body), "isBase64Encoded": True}
+    return {"body": None if body is None else text_of(body), "isBase64Encoded": False}

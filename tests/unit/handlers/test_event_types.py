@@ -19,6 +19,22 @@ BUILT: list[tuple[str, Callable[[], events.Event]]] = [
     ("sns", lambda: events.sns_event("a", {"b": 1}, subject="s")),
     ("kinesis", lambda: events.kinesis_event("a", b"\xff", {"b": 1})),
     ("dynamodb", lambda: events.dynamodb_event((None, {"id": "1"}), ({"id": "1"}, None), expired=True)),
+    (
+        "dynamodb",
+        lambda: events.dynamodb_event(({"a": 1, "b": b"x"}, None), key=("a", "b"), view="KEYS_ONLY"),
+    ),
+    ("kinesis", lambda: events.kinesis_event(events.aggregated("a", "b"), events.packed_logs("line"))),
+    ("s3-object-lambda", events.s3_object_lambda_event),
+    ("s3-object-lambda", lambda: events.s3_object_lambda_event("a b", operation="ListObjectsV2")),
+    ("s3-batch", lambda: events.s3_batch_event("a b", "ü", user_arguments={"to": "x"})),
+    ("s3-batch", lambda: events.s3_batch_event("a", schema_version="1.0")),
+    ("firehose", lambda: events.firehose_event("a", source="clicks")),
+    ("cloudwatch-logs", events.cloudwatch_logs_event),
+    ("scheduled", events.scheduler_event),
+    ("sns", lambda: events.sns_event("a", message_attributes={"t": "x", "b": b"\x00"})),
+    ("apigw-authorizer", http_events.http_authorizer_event),
+    ("apigw-authorizer", lambda: http_events.rest_authorizer_event(headers={"a": "b"}, query={"c": "d"})),
+    ("alb", lambda: http_events.load_balancer_event(query={"a": ["b", "c"]}, multiple_values=True)),
     ("firehose", lambda: events.firehose_event("a", b"\xff")),
     ("cloudwatch-logs", lambda: events.cloudwatch_logs_event("a", "b")),
     ("eventbridge", lambda: events.bus_event({"a": 1})),
@@ -59,6 +75,8 @@ def _with_more(value: Any) -> Any:
             "NewImage",
             "OldImage",
             "headers",
+            "userArguments",
+            "multiValueQueryStringParameters",
         }
         fixed |= {"queryStringParameters", "pathParameters", "multiValueHeaders", "MessageAttributes"}
         more = {name: item if name in fixed else _with_more(item) for name, item in value.items()}
@@ -74,9 +92,9 @@ def test_what_is_encoded_arrives_decoded() -> None:
     stream: Any = parse_event("kinesis", events.kinesis_event(b"\xff\x00"))
     assert stream.records[0].kinesis.data == b"\xff\x00"
     change: Any = parse_event(
-        "dynamodb", events.dynamodb_event((None, {"id": "1", "tags": {"a"}}), expired=True)
+        "dynamodb", events.dynamodb_event(({"id": "1", "tags": {"a"}}, None), expired=True)
     )
-    assert change.records[0].dynamodb.new_image == {"id": "1", "tags": {"a"}}
+    assert change.records[0].dynamodb.old_image == {"id": "1", "tags": {"a"}}
     assert change.records[0].is_expired
     logs: Any = parse_event("cloudwatch-logs", events.cloudwatch_logs_event("line"))
     assert [event.message for event in logs.awslogs.logs.log_events] == ["line"]

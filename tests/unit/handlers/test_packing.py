@@ -11,34 +11,14 @@ from penstock.handlers import KinesisRecord, Undecodable, on_kinesis_record
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.packing import AGGREGATED, UserRecord, gunzipped, user_records
 from penstock.testing.context import FakeContext
-from penstock.testing.events import kinesis_event, sequence_number
-
-
-def aggregated(*records: tuple[str, bytes]) -> bytes:
-    """What the Kinesis Producer Library makes of these (partition key, data)."""
-    keys = list(dict.fromkeys(key for key, _ in records))
-    message = b"".join(_field(1, key.encode()) for key in keys)
-    for key, data in records:
-        message += _field(3, b"\x08" + _varint(keys.index(key)) + _field(3, data))
-    return AGGREGATED + message + md5(message, usedforsecurity=False).digest()
-
-
-def _field(number: int, value: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(value)) + value
-
-
-def _varint(value: int) -> bytes:
-    found = bytearray()
-    while value >= 0x80:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
+from penstock.testing.events import aggregated, kinesis_event, sequence_number
 
 
 @given(st.lists(st.tuples(st.text(), st.binary(max_size=400)), min_size=1, max_size=200))
 def test_aggregated_records_come_apart(records: list[tuple[str, bytes]]) -> None:
     """Data and partition keys, in their order."""
-    found = user_records(aggregated(*records))
+    keys = [key for key, _ in records]
+    found = user_records(aggregated(*(data for _, data in records), partition_key=keys))
     assert [(record.partition_key, record.data) for record in found] == records
     assert [record.subsequence_number for record in found] == list(range(len(records)))
 
@@ -68,7 +48,9 @@ def test_a_handler_gets_each_of_the_packed_records() -> None:
     def handle(record: KinesisRecord[str]) -> None:
         seen.append((record.data, record.partition_key, record.subsequence_number))
 
-    handle.invoke(kinesis_event(aggregated(("a", b"1"), ("b", b"2"), ("a", b"3")), "plain"), FakeContext())
+    handle.invoke(
+        kinesis_event(aggregated(b"1", b"2", b"3", partition_key=["a", "b", "a"]), "plain"), FakeContext()
+    )
     assert seen == [("1", "a", 0), ("2", "b", 1), ("3", "a", 2), ("plain", "1", 0)]
 
 

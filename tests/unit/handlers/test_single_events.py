@@ -144,7 +144,7 @@ def test_events_of_a_bus() -> None:
     ]
 
 
-@pytest.mark.parametrize("event", [{}, bus_event({"id": 5}), bus_event(None)])
+@pytest.mark.parametrize("event", [{}, bus_event({"id": 5}), {**bus_event({}), "detail": None}])
 def test_an_event_that_does_not_fit_fails_the_invocation(event: object) -> None:
     """With the handler, the field and what to do."""
 
