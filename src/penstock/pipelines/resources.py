@@ -366,6 +366,8 @@ class StreamMapping(Part):
     (Lambda, "Using Lambda with Kinesis", "Using Lambda with DynamoDB".) -1 means without limit.
     `starting_timestamp` (epoch seconds) belongs to `starting_position="AT_TIMESTAMP"`.
     `report_batch_item_failures` is on by default here, since handlers settle each record; AWS's is off.
+    `consumer` is the name of a consumer of a Kinesis stream that the mapping reads as, with throughput of its own
+    (Kinesis, "Enhanced fan-out"); it is registered with the mapping.
     """
 
     stream: Stream | Table
@@ -383,6 +385,7 @@ class StreamMapping(Part):
     tumbling_window_seconds: int | None = None
     on_failure: Queue | Bucket | Topic | Named | None = None
     filter_criteria: Sequence[Mapping[str, object]] = field(default=(), hash=False)
+    consumer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

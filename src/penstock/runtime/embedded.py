@@ -173,7 +173,12 @@ class Embedded:
             queues=self.queues,
             guard=guard,
         )
-        self.streams = Streams(settings.stream_settings(pipeline), scheduler=scheduler, journal=self.journal)
+        self.streams = Streams(
+            settings.stream_settings(pipeline),
+            scheduler=scheduler,
+            journal=self.journal,
+            made_at=self._began_at,
+        )
         table_streams = tuple(settings.table_stream_settings(pipeline))
         self._table_changes = TableChanges(
             table_streams,

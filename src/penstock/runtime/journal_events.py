@@ -177,6 +177,27 @@ class ShardsChanged(_Event, frozen=True, kw_only=True, tag=True):
     opened: tuple[tuple[str, tuple[str, ...], str, str], ...]
 
 
+class ConsumerRegistered(_Event, frozen=True, kw_only=True, tag=True):
+    """A consumer of a stream with throughput of its own, by name (Kinesis, `RegisterStreamConsumer`)."""
+
+    stream: str
+    consumer: str
+
+
+class ConsumerDeregistered(_Event, frozen=True, kw_only=True, tag=True):
+    """A stream has this consumer no longer."""
+
+    stream: str
+    consumer: str
+
+
+class RetentionChanged(_Event, frozen=True, kw_only=True, tag=True):
+    """From now on a stream keeps its records for so long."""
+
+    stream: str
+    hours: int
+
+
 class BatchDelivered(_Event, frozen=True, kw_only=True, tag=True):
     """A mapping gave a batch to its function.
 
@@ -530,6 +551,9 @@ Event = (
     | RecordsPut
     | FeedAdvanced
     | ShardsChanged
+    | ConsumerRegistered
+    | ConsumerDeregistered
+    | RetentionChanged
     | BatchDelivered
     | BatchSettled
     | Checkpointed

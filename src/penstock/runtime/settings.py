@@ -140,6 +140,9 @@ def stream_settings(pipeline: Pipeline) -> Iterator[StreamSettings]:
             arn=arn_of(stream),
             shard_count=stream.shard_count,
             retention_hours=stream.retention_hours,
+            consumers=tuple(
+                one.consumer for one in pipeline.of(StreamMapping) if one.stream == stream and one.consumer
+            ),
         )
     for table in table_stream_settings(pipeline):
         yield StreamSettings(name=table.stream, arn=table.arn, kind="dynamodb")
@@ -176,8 +179,9 @@ def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSetting
     for mapping in pipeline.of(StreamMapping):
         target = _followed(pipeline, mapping.on_failure)
         yield StreamMappingSettings(
-            name=f"{name_of(mapping.stream)}->{name_of(mapping.function)}",
+            name=_mapping_name(mapping),
             stream=_stream_name(mapping.stream),
+            consumer=mapping.consumer,
             function=name_of(mapping.function),
             batch_size=mapping.batch_size,
             batching_window_seconds=mapping.batching_window_seconds,
@@ -196,6 +200,13 @@ def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSetting
                 mapping.filter_criteria, "kinesis" if isinstance(mapping.stream, Stream) else "dynamodb"
             ),
         )
+
+
+def _mapping_name(mapping: StreamMapping) -> str:
+    source = name_of(mapping.stream)
+    if mapping.consumer is not None:
+        source = f"{source}/{mapping.consumer}"
+    return f"{source}->{name_of(mapping.function)}"
 
 
 def _wanted(

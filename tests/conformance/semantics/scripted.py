@@ -29,6 +29,7 @@ class Delivery:
     response_failures: list[str] | None = None
     handled: list[str] = field(default_factory=list)
     failed: bool = False
+    ended: float = 0.0
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -79,6 +80,9 @@ class ScriptedInvoker:
             seconds = float(outcome.get("duration_s", 0.0))
         result = self._result(delivery, outcome)
         delivery.failed = isinstance(result, FunctionError)
+        delivery.ended = delivery.at + seconds
+        if isinstance(result, bytes) and delivery.response_failures is None:
+            delivery.response_failures = _named_failures(result)
         self._end_later(invocation, done, result, seconds)
 
     def close(self) -> None:
@@ -134,6 +138,8 @@ class ScriptedInvoker:
             return self._folded(delivery)
         if not isinstance(outcome, dict):
             return b"null"
+        if (size := _state_bytes(outcome)) is not None:
+            return json.dumps({"state": {"pad": "x" * size}}).encode()
         if "raise" in outcome:
             return _error(str(outcome["raise"]), str(outcome.get("message", "")))
         if outcome.get("timeout"):
@@ -146,7 +152,7 @@ class ScriptedInvoker:
         failed = [one for one in delivery.ids if one in failing]
         if failed and report == "raise":
             return _error("Exception", "boom")
-        items = [{"itemIdentifier": self.real_id(one)} for one in failed[:1]]
+        items = [{"itemIdentifier": self.real_id(one)} for one in (failed if report == "all" else failed[:1])]
         return json.dumps({"batchItemFailures": items}).encode()
 
     def _folded(self, delivery: Delivery) -> bytes:
@@ -166,6 +172,23 @@ class ScriptedInvoker:
             for one in failures
         ]
         return {**answer, "batchItemFailures": translated}
+
+
+def _named_failures(answer: bytes) -> list[str] | None:
+    """The identifiers that an answer names as failed, if it is one that names some."""
+    decoded = json.loads(answer)
+    failures = decoded.get("batchItemFailures") if isinstance(decoded, dict) else None
+    if not isinstance(failures, list):
+        return None
+    return [str(one.get("itemIdentifier")) for one in failures if isinstance(one, dict)]
+
+
+def _state_bytes(outcome: Mapping[str, Json]) -> int | None:
+    """How large a state is returned, if an outcome says that: `state_bytes`, `return_state_mb` and the like."""
+    for name, value in outcome.items():
+        if "state" in name and isinstance(value, int | float):
+            return int(value * (1_048_576 if "mb" in name else 1024 if "kb" in name else 1))
+    return None
 
 
 def value_of(record: Mapping[str, Json]) -> int:

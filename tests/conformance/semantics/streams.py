@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class StreamScenario:
         self.folder = folder
         self.numbers: dict[str, str] = {}
         self.deliveries: list[Delivery] = []
+        self.published: list[str] = []
         self._begin(crash_at=self.setup.get("inject", {}).get("crash_before_checkpoint_of_invocation"))
 
     # --- Running ------------------------------------------------------------------------------------------
@@ -72,7 +74,7 @@ class StreamScenario:
             journal=self.world.journal,
             ids=self.world.ids,
             put_object=self.world.put_object,
-            publish=lambda arn, message: None,
+            publish=lambda arn, message: self.published.append(message),
         )
         self.world.replay()
         for event in self.world.past:
@@ -132,16 +134,24 @@ class StreamScenario:
         arrived = now - one["age_s"] if "age_s" in one else now + one["at_s"] if "at_s" in one else None
         number = shard.sequence_number(shard.end)
         data = self._data(one, number)
-        record = NewRecord(data, str(one["seq"]), shard.first_hash_key, arrived)
+        record = NewRecord(data, self.key_of(one), shard.first_hash_key, arrived)
         self.world.streams.put("source", [record])
         self.numbers[str(one["seq"])] = number
+
+    @staticmethod
+    def key_of(one: Json) -> str:
+        """What keeps records in order: a partition key, or an item's keys."""
+        return str(next((one[name] for name in _KEYS if name in one), one["seq"]))
 
     def _data(self, one: Json, number: str) -> bytes:
         if self.kind == "kinesis":
             return str(one["data_raw"]).encode() if "data_raw" in one else json.dumps(one["data"]).encode()
-        image = one.get("NewImage") or {name: {"N": str(value)} for name, value in one["data"].items()}
+        image = one.get("NewImage") or {
+            name: {"N": str(value)} for name, value in one.get("data", {}).items()
+        }
         change = {"SequenceNumber": number, "Keys": {"seq": {"N": str(one["seq"])}}, "NewImage": image}
         record = {"eventID": number, "eventName": one.get("eventName", "INSERT"), "dynamodb": change}
+        record |= {name: one[name] for name in ("userIdentity",) if name in one}
         return json.dumps({**record, "eventSource": "aws:dynamodb", "awsRegion": "us-east-1"}).encode()
 
     def _id_of(self, record: Mapping[str, Json]) -> str:
@@ -164,7 +174,7 @@ class StreamScenario:
 
     @property
     def documents(self) -> list[dict[str, Any]]:
-        sent = [json.loads(body) for body in self.world.left_in("failed")]
+        sent = [json.loads(body) for body in (*self.world.left_in("failed"), *self.published)]
         return sent + [json.loads(content) for _, _, content in self.world.objects]
 
     def checkpoint(self) -> int:
@@ -175,10 +185,21 @@ class StreamScenario:
         return int(next((name for name, one in self.numbers.items() if one == number), 0))
 
     def succeeded(self) -> list[int]:
-        """The records of the invocations that did not fail."""
-        return sorted(
-            {int(one) for delivery in self.deliveries if not delivery.failed for one in delivery.ids}
-        )
+        """The records that an invocation did not fail with: those before the first one that it names, too."""
+        found = {
+            int(one)
+            for delivery in self.deliveries
+            if not delivery.failed
+            for one in self._before_failures(delivery)
+        }
+        return sorted(found)
+
+    def _before_failures(self, delivery: Delivery) -> list[str]:
+        names = {number: name for name, number in self.numbers.items()}
+        named = {names.get(one, one) for one in delivery.response_failures or ()}
+        if not named <= set(delivery.ids):
+            return []
+        return list(takewhile(lambda one: one not in named, delivery.ids))
 
 
 def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
@@ -187,16 +208,35 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
     if "create_error" in expected:
         yield from declaring.refusal_complaints(scenario)
         return
+    mappings = scenario["setup"].get("esms", scenario["setup"].get("esm"))
+    if isinstance(mappings, list):
+        yield from _several(scenario, mappings, folder)
+        return
     world = StreamScenario(scenario, folder)
     world.run()
     for name, wanted in expected.items():
-        check = _CHECKS.get(name)
+        check = _check(name)
         if check is None:
             yield f'the expectation "{name}" is not understood'
             continue
         complaint = check(world, wanted)
         if complaint:
             yield f"{name}: {complaint}"
+
+
+def _several(scenario: Mapping[str, Json], mappings: list[Json], folder: Path) -> Iterator[str]:
+    """Mappings of one stream know nothing of each other: what is expected is given for each of them."""
+    expected = scenario["expected"]
+    for index, esm in enumerate(mappings):
+        mine = {
+            name: (list(one.values()) if isinstance(one, dict) else one)[index]
+            for name, one in expected.items()
+        }
+        place = folder / str(index)
+        place.mkdir()
+        yield from complaints(
+            {**scenario, "setup": {**scenario["setup"], "esm": esm}, "expected": mine}, place
+        )
 
 
 def _settings(esm: Mapping[str, Json], kind: str) -> StreamMappingSettings:
@@ -221,6 +261,9 @@ def _settings(esm: Mapping[str, Json], kind: str) -> StreamMappingSettings:
         tumbling_window_seconds=window,
         on_failure_queue="failed" if esm.get("OnFailure") == "sqs" else None,
         on_failure_bucket="failed" if esm.get("OnFailure") == "s3" else None,
+        on_failure_topic="arn:aws:sns:us-east-1:123456789012:failed"
+        if esm.get("OnFailure") == "sns"
+        else None,
         wanted=wanted,
     )
 
@@ -235,7 +278,7 @@ def _destination(world: StreamScenario, wanted: list[Json]) -> str | None:
 
 def _with_numbers(document: Json, numbers: Mapping[str, str]) -> Json:
     """The expected document with real sequence numbers in it."""
-    changed = dict(document)
+    changed = dict(document.get("Message", document))
     for part in ("KinesisBatchInfo", "DDBStreamBatchInfo"):
         if part in changed:
             info = dict(changed[part])
@@ -253,7 +296,68 @@ def _per_shard_order(world: StreamScenario, wanted: Mapping[str, list[int]]) -> 
     for batch in world.batches:
         for one in batch:
             seen.setdefault(inputs[one], []).append(one)
-    return _equal(seen, dict(wanted))
+    return _equal_or_first(seen, wanted)
+
+
+def _per_key_order(world: StreamScenario, wanted: Mapping[str, list[int]]) -> str | None:
+    """The deliveries of each key; `true` says that the first ones are in order."""
+    keys = {one["seq"]: world.key_of(one) for one in world.scenario["inputs"]}
+    seen: dict[str, list[int]] = {}
+    for batch in world.batches:
+        for one in batch:
+            seen.setdefault(keys[one], []).append(one)
+    if not isinstance(wanted, Mapping):
+        wanted = {key: sorted(set(ones)) for key, ones in seen.items()}
+    return _equal_or_first(seen, wanted)
+
+
+def _equal_or_first(seen: Mapping[str, list[int]], wanted: Mapping[str, list[int]]) -> str | None:
+    """Deliveries in order; what is delivered again may be left out of what is expected."""
+    first = {name: list(dict.fromkeys(ones)) for name, ones in seen.items()}
+    return None if dict(wanted) == first else _equal(seen, dict(wanted))
+
+
+def _most_running(world: StreamScenario, wanted: int) -> str | None:
+    invoker = world.invoker
+    assert isinstance(invoker, ScriptedInvoker)
+    return None if invoker.most_running <= wanted else f"{invoker.most_running} ran at once"
+
+
+def _most_of_a_key(world: StreamScenario, wanted: int) -> str | None:
+    keys = {str(one["seq"]): world.key_of(one) for one in world.scenario["inputs"]}
+    spans = [
+        (one.at, one.ended, {keys[name] for name in one.ids})
+        for one in world.deliveries
+        if one.ended > one.at
+    ]
+    for at, _, mine in spans:
+        running = [names & mine for began, ended, names in spans if began <= at < ended]
+        most = max((sum(key in names for names in running) for key in mine), default=0)
+        if most > wanted:
+            return f"{most} batches of a key ran at once"
+    return None
+
+
+def _ended_early(world: StreamScenario, wanted: object) -> str | None:
+    """Which invocations say that the window has ended early: a flag for each, or whether one does."""
+    flags = [one.event["isWindowTerminatedEarly"] for one in world.deliveries]
+    return _equal(flags if isinstance(wanted, list) else any(flags), wanted)
+
+
+def _expired(world: StreamScenario, wanted: object) -> str | None:
+    """The deletions that the service made, by their numbers, or for each number what its identity is."""
+    found = {
+        int(name): record.get("userIdentity")
+        for one in world.deliveries
+        for name, record in zip(one.ids, one.records, strict=True)
+    }
+    if isinstance(wanted, Mapping):
+        told = {
+            name: found[int(name)] is not None if isinstance(one, bool) else found[int(name)]
+            for name, one in wanted.items()
+        }
+        return _equal(told, dict(wanted))
+    return _equal(sorted(name for name, one in found.items() if one is not None), wanted)
 
 
 def _before(world: StreamScenario, wanted: Mapping[str, list[int]]) -> str | None:
@@ -304,6 +408,15 @@ def _counts(world: StreamScenario, wanted: Mapping[str, int]) -> str | None:
     return _equal(counted, dict(wanted))
 
 
+def _check(name: str) -> Callable[[StreamScenario, Json], str | None] | None:
+    """How an expectation is checked, by its name or by what its name tells of."""
+    if name in _CHECKS:
+        return _CHECKS[name]
+    return next((check for part, check in _BY_PART.items() if part in name.lower()), None)
+
+
+_KEYS = ("key", "partition_key", "partitionKey", "pk", "item_key")
+
 _CHECKS: Mapping[str, Callable[[StreamScenario, Json], str | None]] = {
     "invocations": lambda world, wanted: _equal(world.batches, wanted),
     "checkpoint": lambda world, wanted: _equal(world.checkpoint(), wanted),
@@ -336,3 +449,13 @@ _CHECKS: Mapping[str, Callable[[StreamScenario, Json], str | None]] = {
         else f"is less than {wanted}"
     ),
 }
+
+_BY_PART: Mapping[str, Callable[[StreamScenario, Json], str | None]] = {
+    "early": _ended_early,
+    "ttl": _expired,
+    "identity": _expired,
+    "key_order": _per_key_order,
+    "concurrent_per_key": _most_of_a_key,
+    "max_concurrent": _most_running,
+}
+"""Expectations whose names are told apart by a part of them."""

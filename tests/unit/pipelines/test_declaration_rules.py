@@ -164,6 +164,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL308": lambda: [mapped(queue, filter_criteria=[{"body": "text"}])],
     "PL309": lambda: [streamed(tumbling_window_seconds=60)],
     "PL310": lambda: [mapped(queue, batching_window_seconds=0.5)],
+    "PL311": lambda: [streamed(consumer="not a name")],
     "PL401": lambda: [BucketNotification(bucket, to=queue, events=("s3:ObjectMade:*",))],
     "PL402": lambda: [BucketNotification(bucket, to=fifo)],
     "PL403": lambda: [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Final
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.checks.rule import Finding, Rule
@@ -64,7 +66,8 @@ def _twice(graph: Graph) -> Iterator[Finding]:
                 fix=f"the other mapping is at {first.declared_at}: keep one",
             )
     for one, other in combinations(graph.of(StreamMapping), 2):
-        if (one.stream, one.function.name) == (other.stream, other.function.name):
+        mine, others = ((it.stream, it.consumer, it.function.name) for it in (one, other))
+        if mine == others:
             yield Finding(
                 what=f'"{other.stream.name}" is mapped to "{other.function.name}" twice',
                 part=other,
@@ -141,6 +144,44 @@ def _windows(graph: Graph) -> Iterator[Finding]:
                 part=mapping,
                 fix="leave parallelization_factor out: a window's state belongs to its shard",
             )
+
+
+def _consumers(graph: Graph) -> Iterator[Finding]:
+    mappings = [mapping for mapping in graph.of(StreamMapping) if mapping.consumer is not None]
+    for mapping in mappings:
+        if isinstance(mapping.stream, Table):
+            yield Finding(
+                what=f'the stream of the table "{mapping.stream.name}" has no consumers of its own',
+                part=mapping,
+                fix="leave consumer out: enhanced fan-out is for Kinesis",
+            )
+        elif not _CONSUMER.fullmatch(mapping.consumer or ""):
+            yield Finding(
+                what=f'"{mapping.consumer}" is no name of a consumer',
+                part=mapping,
+                fix="use 1 to 128 letters, digits, dots, hyphens and underscores",
+            )
+    for one, other in combinations(mappings, 2):
+        if (one.stream, one.consumer) == (other.stream, other.consumer):
+            yield Finding(
+                what=f'two mappings read "{other.stream.name}" as the consumer "{other.consumer}"',
+                part=other,
+                fix=f"the other mapping is at {one.declared_at}: give each a consumer of its own",
+            )
+    for stream in {mapping.stream.name: mapping.stream for mapping in mappings}.values():
+        mine = [mapping for mapping in mappings if mapping.stream == stream]
+        if len(mine) > MOST_CONSUMERS:
+            yield Finding(
+                what=f'"{stream.name}" has {len(mine)} consumers',
+                part=mine[-1],
+                fix=f"a stream has at most {MOST_CONSUMERS}: let some mappings read without a consumer",
+            )
+
+
+MOST_CONSUMERS: Final = 20
+"""Of one stream in provisioned mode (Kinesis, `RegisterStreamConsumer`)."""
+
+_CONSUMER: Final = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
 
 def _filters(graph: Graph) -> Iterator[Finding]:
@@ -225,5 +266,11 @@ RULES = (
         title="a batching window is of whole seconds",
         source=f"{_LAMBDA}/api/API_CreateEventSourceMapping.html (MaximumBatchingWindowInSeconds)",
         check=_windows_of_whole_seconds,
+    ),
+    Rule(
+        id="PL311",
+        title="a consumer of a Kinesis stream belongs to one mapping",
+        source="https://docs.aws.amazon.com/kinesis/latest/APIReference/API_RegisterStreamConsumer.html",
+        check=_consumers,
     ),
 )

@@ -31,6 +31,7 @@ STREAM_ACTIONS = (
     "kinesis:GetShardIterator",
     "kinesis:ListShards",
 )
+CONSUMER_ACTIONS = ("kinesis:SubscribeToShard",)
 TABLE_STREAM_ACTIONS = (
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
@@ -70,6 +71,10 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
             why = f"its mapping, {mapping.declared_at}"
             if isinstance(mapping.stream, Stream):
                 yield Statement(STREAM_ACTIONS, (arn,), why)
+                if mapping.consumer is not None:
+                    yield Statement(
+                        CONSUMER_ACTIONS, (f"{arn}/consumer/{mapping.consumer}:*",), f"its consumer, {why}"
+                    )
             else:
                 yield Statement(TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",), why)
             yield from because(f"on_failure of {why}", _destination(mapping.on_failure, graph, stage))

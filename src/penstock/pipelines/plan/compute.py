@@ -167,8 +167,12 @@ def _add_queue_mapping(planning: Planning, mapping: QueueMapping, name: str) -> 
 
 def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -> None:
     source = logical_id(mapping.stream)
+    arn = attribute(source, "Arn" if isinstance(mapping.stream, Stream) else "StreamArn")
+    if mapping.consumer is not None:
+        consumer = {"StreamARN": arn, "ConsumerName": mapping.consumer}
+        arn = {"Ref": planning.add(f"{name}Consumer", "AWS::Kinesis::StreamConsumer", consumer)}
     properties: dict[str, object] = {
-        "EventSourceArn": attribute(source, "Arn" if isinstance(mapping.stream, Stream) else "StreamArn"),
+        "EventSourceArn": arn,
         "FunctionName": {"Ref": logical_id(mapping.function)},
         "BatchSize": mapping.batch_size,
         "MaximumBatchingWindowInSeconds": int(mapping.batching_window_seconds),
@@ -186,8 +190,8 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
         properties["TumblingWindowInSeconds"] = mapping.tumbling_window_seconds
     to = None if mapping.on_failure is None else planning.graph.follow(mapping.on_failure)
     if to is not None:
-        arn = {"Ref": logical_id(to)} if isinstance(to, Topic) else attribute(logical_id(to))
-        properties["DestinationConfig"] = {"OnFailure": {"Destination": arn}}
+        told = {"Ref": logical_id(to)} if isinstance(to, Topic) else attribute(logical_id(to))
+        properties["DestinationConfig"] = {"OnFailure": {"Destination": told}}
     _filters(properties, mapping)
     properties["Tags"] = planning.tags()
     planning.add(name, "AWS::Lambda::EventSourceMapping", properties)

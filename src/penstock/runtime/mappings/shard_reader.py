@@ -390,7 +390,7 @@ class ShardReader:
     def _discard_old(self, lane: Lane, batch: Batch) -> None:
         """Give up what has grown too old while it waited: for the mapping, or for the stream itself."""
         now = self._ports.scheduler.now()
-        limit: float = self._stream.retention_hours * 3600
+        limit: float = self._ports.streams.find(self.settings.stream).retention_hours * 3600
         condition: Condition = "Expired"
         if 0 <= self.settings.maximum_record_age_seconds < limit:
             limit, condition = self.settings.maximum_record_age_seconds, "RecordAgeExceeded"

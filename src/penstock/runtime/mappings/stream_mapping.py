@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 
-from penstock.pipelines.iam.functions import STREAM_ACTIONS, TABLE_STREAM_ACTIONS
+from penstock.pipelines.iam.functions import CONSUMER_ACTIONS, STREAM_ACTIONS, TABLE_STREAM_ACTIONS
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
@@ -25,6 +25,7 @@ from penstock.runtime.mappings.stream_records import Window
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.streams.consumers import consumer_arn
 from penstock.runtime.streams.shards import Shard
 from penstock.runtime.streams.streams import Streams, StreamSettings
 
@@ -95,7 +96,12 @@ class StreamMapping:
         service, actions = (
             ("kinesis", STREAM_ACTIONS) if kinesis else ("dynamodbstreams", TABLE_STREAM_ACTIONS)
         )
-        return refused_to_poll(self._guard, self.settings.function, service, actions, stream.arn)
+        function, consumer = self.settings.function, self.settings.consumer
+        refused = refused_to_poll(self._guard, function, service, actions, stream.arn)
+        if consumer is not None:
+            arn = consumer_arn(self._streams.find(self.settings.stream), consumer)
+            refused |= refused_to_poll(self._guard, function, service, CONSUMER_ACTIONS, arn)
+        return refused
 
     def checkpoint(self, shard: str) -> int:
         """The position of the first record of the shard that is not done with."""

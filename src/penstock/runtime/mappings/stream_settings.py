@@ -20,6 +20,7 @@ class StreamMappingSettings:
         starting_timestamp: epoch seconds, with `AT_TIMESTAMP`.
         wanted: filter criteria; None lets everything through. What is filtered out counts as done.
         on_failure_queue, on_failure_bucket, on_failure_topic: at most one is set, by name (a topic by its ARN).
+        consumer: the stream's consumer that the mapping reads as, if it is one with enhanced fan-out.
         pipe_arn: of the pipe that reads, if it is none of Lambda's mappings.
     """
 
@@ -40,6 +41,7 @@ class StreamMappingSettings:
     on_failure_bucket: str | None = None
     on_failure_topic: str | None = None
     wanted: Wanted | None = None
+    consumer: str | None = None
     pipe_arn: str | None = None
 
     @property

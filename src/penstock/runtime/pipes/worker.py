@@ -311,7 +311,7 @@ class PipeWorker:
             return any(str(one["messageId"]) in messages for one in batch.records)
         stream = self._ports.streams.find(self.settings.source_arn)
         waited = self._ports.scheduler.now() - batch.began
-        return waited < stream.settings.retention_hours * 3600
+        return waited < stream.retention_hours * 3600
 
     # --- Texts --------------------------------------------------------------------------------------------
 

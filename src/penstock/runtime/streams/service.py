@@ -10,17 +10,22 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
-from penstock.runtime.journal_events import StreamRecord
+from penstock.runtime.journal_events import RetentionChanged, StreamRecord
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, ServiceError, unanswered
+from penstock.runtime.streams.consumers import StreamConsumers
 from penstock.runtime.streams.iterators import ShardIterator, iterator_text, read_iterator
+from penstock.runtime.streams.listing import StreamListing, hash_key_range, seconds_of
 from penstock.runtime.streams.shards import Shard
 from penstock.runtime.streams.streams import NewRecord, Stream, Streams, checked
 
 MAXIMUM_RECORDS: Final = 500
-MAXIMUM_REQUEST_BYTES: Final = 5 * 1_048_576
+MAXIMUM_REQUEST_BYTES: Final = 10 * 1_048_576
 MOST_READ: Final = 10_000
 """Of records that one `GetRecords` returns."""
+
+LEAST_RETENTION_HOURS: Final = 24
+MOST_RETENTION_HOURS: Final = 8760
 
 _READ_BYTES: Final = 10 * 1_048_576
 
@@ -34,7 +39,8 @@ class KinesisService:
     def __init__(self, streams: Streams, scheduler: Scheduler) -> None:
         self.streams = streams
         self._scheduler = scheduler
-        self._consumers: dict[str, Answer] = {}
+        self.listing = StreamListing(streams, scheduler)
+        self.consumers = StreamConsumers(streams, scheduler)
 
     def answer(self, call: Call) -> Answer:
         """Answer one call; see `Service.answer`."""
@@ -89,7 +95,7 @@ class KinesisService:
             case "LATEST":
                 position = shard.end
             case "AT_TIMESTAMP":
-                position = shard.first_since(_seconds(parameters.get("Timestamp")))
+                position = shard.first_since(seconds_of(parameters.get("Timestamp")))
             case "AT_SEQUENCE_NUMBER":
                 position = shard.position(_sequence_number(parameters))
             case _:
@@ -122,7 +128,7 @@ class KinesisService:
                 {
                     "ShardId": one.id,
                     "ParentShards": list(one.parents),
-                    "HashKeyRange": _hash_key_range(one),
+                    "HashKeyRange": hash_key_range(one),
                 }
                 for one in stream.shards.values()
                 if shard.id in one.parents
@@ -137,38 +143,43 @@ class KinesisService:
 
     # --- Streams and shards -------------------------------------------------------------------------------
 
-    def _list_streams(self, parameters: Parameters) -> Answer:
-        names = [name for name in self.streams.names if self.streams.find(name).settings.kind == "kinesis"]
-        return {"StreamNames": names, "HasMoreStreams": False}
-
-    def _describe_stream(self, parameters: Parameters) -> Answer:
-        stream = self._stream(parameters)
-        described = self._summary(stream)
-        described.pop("OpenShardCount")
-        described.pop("ConsumerCount")
-        shards = [_described_shard(shard) for shard in stream.shards.values()]
-        return {"StreamDescription": {**described, "Shards": shards, "HasMoreShards": False}}
-
-    def _describe_stream_summary(self, parameters: Parameters) -> Answer:
-        return {"StreamDescriptionSummary": self._summary(self._stream(parameters))}
-
-    def _summary(self, stream: Stream) -> Answer:
-        settings = stream.settings
-        return {
-            "StreamName": settings.name,
-            "StreamARN": settings.arn,
-            "StreamStatus": "ACTIVE",
-            "StreamModeDetails": {"StreamMode": "PROVISIONED"},
-            "RetentionPeriodHours": settings.retention_hours,
-            "StreamCreationTimestamp": dt.datetime.fromtimestamp(self._scheduler.now(), dt.UTC),
-            "EnhancedMonitoring": [{"ShardLevelMetrics": []}],
-            "EncryptionType": "NONE",
-            "OpenShardCount": sum(not shard.closed for shard in stream.shards.values()),
-            "ConsumerCount": len(self._consumers),
-        }
-
     def _list_shards(self, parameters: Parameters) -> Answer:
-        return {"Shards": [_described_shard(shard) for shard in self._stream(parameters).shards.values()]}
+        token = parameters.get("NextToken")
+        if token is None:
+            return self.listing.list_shards(self._stream(parameters), parameters)
+        if "StreamName" in parameters or "ExclusiveStartShardId" in parameters:
+            raise ServiceError(
+                "InvalidArgumentException", "NextToken and StreamName cannot be provided together."
+            )
+        name, _, after = str(token).partition("/")
+        return self.listing.list_shards(self.streams.find(name), {**parameters, "NextToken": after})
+
+    def _increase_retention(self, parameters: Parameters) -> Answer:
+        stream, hours = self._stream(parameters), int(str(parameters["RetentionPeriodHours"]))
+        if not stream.retention_hours <= hours <= MOST_RETENTION_HOURS:
+            raise ServiceError(
+                "InvalidArgumentException",
+                f"Requested retention period ({hours} hours) for stream {stream.settings.name} can not be "
+                f"shorter than existing retention period ({stream.retention_hours} hours) or longer than "
+                f"{MOST_RETENTION_HOURS} hours. Use DecreaseRetentionPeriod API.",
+            )
+        return self._keep_for(stream, hours)
+
+    def _decrease_retention(self, parameters: Parameters) -> Answer:
+        stream, hours = self._stream(parameters), int(str(parameters["RetentionPeriodHours"]))
+        if not LEAST_RETENTION_HOURS <= hours <= stream.retention_hours:
+            raise ServiceError(
+                "InvalidArgumentException",
+                f"Requested retention period ({hours} hours) for stream {stream.settings.name} can not be "
+                f"longer than existing retention period ({stream.retention_hours} hours) or shorter than "
+                f"{LEAST_RETENTION_HOURS} hours. Use IncreaseRetentionPeriod API.",
+            )
+        return self._keep_for(stream, hours)
+
+    def _keep_for(self, stream: Stream, hours: int) -> Answer:
+        now = self._scheduler.now()
+        self.streams.change(RetentionChanged(at=now, stream=stream.settings.name, hours=hours))
+        return {}
 
     def _split_shard(self, parameters: Parameters) -> Answer:
         self.streams.split(
@@ -186,21 +197,13 @@ class KinesisService:
         )
         return {}
 
-    def _register_stream_consumer(self, parameters: Parameters) -> Answer:
-        """Enhanced fan-out is accepted; mappings read shards directly in any case."""
-        stream, name = str(parameters["StreamARN"]), str(parameters["ConsumerName"])
-        now = self._scheduler.now()
-        consumer: Answer = {
-            "ConsumerName": name,
-            "ConsumerARN": f"{stream}/consumer/{name}:{int(now)}",
-            "ConsumerStatus": "ACTIVE",
-            "ConsumerCreationTimestamp": dt.datetime.fromtimestamp(now, dt.UTC),
-        }
-        self.streams.find(stream)
-        if name in self._consumers:
-            raise ServiceError("ResourceInUseException", f"Consumer {name} already exists.")
-        self._consumers[name] = consumer
-        return {"Consumer": consumer}
+    def _subscribe_to_shard(self, parameters: Parameters) -> Answer:
+        raise unanswered(
+            "kinesis",
+            "SubscribeToShard",
+            because="it would hold a connection open while the run's time goes on; read with GetShardIterator and "
+            'GetRecords, or declare StreamMapping(..., consumer="...")',
+        )
 
 
 def _record(parameters: Parameters) -> NewRecord:
@@ -228,16 +231,6 @@ def _sequence_number(parameters: Parameters) -> str:
             "(2) AFTER_SEQUENCE_NUMBER and StartingSequenceNumber",
         )
     return number
-
-
-def _seconds(moment: object) -> float:
-    if isinstance(moment, dt.datetime):
-        return moment.timestamp()
-    if isinstance(moment, int | float):
-        return float(moment)
-    raise ServiceError(
-        "InvalidArgumentException", "Must specify timestamp parameter for iterator of type AT_TIMESTAMP"
-    )
 
 
 def _shard(stream: Stream, identifier: str) -> Shard:
@@ -269,35 +262,23 @@ def _described(record: StreamRecord) -> Answer:
     }
 
 
-def _described_shard(shard: Shard) -> Answer:
-    numbers: Answer = {"StartingSequenceNumber": shard.sequence_number(0)}
-    if shard.closed:
-        numbers["EndingSequenceNumber"] = shard.sequence_number(shard.end)
-    described: Answer = {
-        "ShardId": shard.id,
-        "HashKeyRange": _hash_key_range(shard),
-        "SequenceNumberRange": numbers,
-    }
-    for name, parent in zip(("ParentShardId", "AdjacentParentShardId"), shard.parents, strict=False):
-        described[name] = parent
-    return described
-
-
-def _hash_key_range(shard: Shard) -> Answer:
-    return {"StartingHashKey": str(shard.first_hash_key), "EndingHashKey": str(shard.last_hash_key)}
-
-
 OPERATIONS: Final[Mapping[str, Callable[[KinesisService, Parameters], Answer]]] = {
     "PutRecord": KinesisService._put_record,
     "PutRecords": KinesisService._put_records,
     "GetShardIterator": KinesisService._get_shard_iterator,
     "GetRecords": KinesisService._get_records,
-    "ListStreams": KinesisService._list_streams,
-    "DescribeStream": KinesisService._describe_stream,
-    "DescribeStreamSummary": KinesisService._describe_stream_summary,
+    "ListStreams": lambda self, parameters: self.listing.list_streams(parameters),
+    "DescribeStream": lambda self, given: self.listing.describe_stream(self._stream(given), given),
+    "DescribeStreamSummary": lambda self, given: self.listing.describe_stream_summary(self._stream(given)),
     "ListShards": KinesisService._list_shards,
     "SplitShard": KinesisService._split_shard,
     "MergeShards": KinesisService._merge_shards,
-    "RegisterStreamConsumer": KinesisService._register_stream_consumer,
+    "IncreaseStreamRetentionPeriod": KinesisService._increase_retention,
+    "DecreaseStreamRetentionPeriod": KinesisService._decrease_retention,
+    "RegisterStreamConsumer": lambda self, parameters: self.consumers.register(parameters),
+    "DescribeStreamConsumer": lambda self, parameters: self.consumers.describe(parameters),
+    "ListStreamConsumers": lambda self, parameters: self.consumers.listed(parameters),
+    "DeregisterStreamConsumer": lambda self, parameters: self.consumers.deregister(parameters),
+    "SubscribeToShard": KinesisService._subscribe_to_shard,
 }
 """What is answered, by AWS's operation name."""

@@ -48,7 +48,7 @@ class Shard:
         number: its place among all shards that the stream ever had.
         parents: the ids of the shards that it follows, none or one or two.
         first_hash_key, last_hash_key: the range of hash keys, both ends included.
-        closed: it was split or merged, and takes no more records.
+        closed_at: when it was split or merged; it takes no more records since. None: it is open.
         end: the position of the next record.
     """
 
@@ -58,12 +58,21 @@ class Shard:
     parents: tuple[str, ...] = ()
     first_hash_key: int = 0
     last_hash_key: int = HASH_KEYS - 1
-    closed: bool = False
+    opened_at: float = 0.0
+    closed_at: float | None = None
     end: int = 0
     _blocks: list[_Block] = field(default_factory=list)
     _firsts: list[int] = field(default_factory=list)
     _released: int = 0
     _done: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def closed(self) -> bool:
+        return self.closed_at is not None
+
+    def was_open_at(self, moment: float) -> bool:
+        """Whether it took records then; a stream's first shards count as open from the beginning of time."""
+        return self.opened_at <= moment and (self.closed_at is None or moment < self.closed_at)
 
     @property
     def first_sequence_number(self) -> int:

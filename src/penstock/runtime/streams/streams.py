@@ -15,7 +15,15 @@ from typing import Final, Literal, cast
 import msgspec
 
 from penstock.runtime.journal import Journal
-from penstock.runtime.journal_events import Event, RecordsPut, ShardsChanged, StreamRecord
+from penstock.runtime.journal_events import (
+    ConsumerDeregistered,
+    ConsumerRegistered,
+    Event,
+    RecordsPut,
+    RetentionChanged,
+    ShardsChanged,
+    StreamRecord,
+)
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 from penstock.runtime.streams.shards import HASH_KEYS, Shard, even_shards, owner_of, shard_id
@@ -31,13 +39,18 @@ Listener = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
-    """A stream's configuration; `kind` says whether it is Kinesis's or that of a DynamoDB table."""
+    """A stream's configuration; `kind` says whether it is Kinesis's or that of a DynamoDB table.
+
+    Attributes:
+        consumers: the consumers with enhanced fan-out that it has from its beginning, by name.
+    """
 
     name: str
     arn: str
     kind: StreamKind = "kinesis"
     shard_count: int = 1
     retention_hours: int = 24
+    consumers: tuple[str, ...] = ()
 
 
 class NewRecord(msgspec.Struct, frozen=True, gc=False):
@@ -50,10 +63,20 @@ class NewRecord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stream:
-    """A stream and its shards, by id, in the order in which they came to be."""
+    """A stream and its shards, by id, in the order in which they came to be.
 
-    def __init__(self, settings: StreamSettings) -> None:
+    Attributes:
+        retention_hours: for how long records can be read.
+        lost_before: what arrived before this moment has expired, however long records are kept since.
+        consumers: the consumers with enhanced fan-out, by name, and when they were registered.
+    """
+
+    def __init__(self, settings: StreamSettings, made_at: float) -> None:
         self.settings = settings
+        self.made_at = made_at
+        self.retention_hours = settings.retention_hours
+        self.lost_before = 0.0
+        self.consumers = dict.fromkeys(settings.consumers, made_at)
         self.shards = {shard.id: shard for shard in even_shards(settings.shard_count, settings.kind)}
         self.listeners: list[Listener] = []
         self._owners: dict[str, Shard] = {}
@@ -74,7 +97,7 @@ class Stream:
     def reshard(self, event: ShardsChanged) -> None:
         """Close shards and open those that follow them."""
         for closed in event.closed:
-            self.shards[closed].closed = True
+            self.shards[closed].closed_at = event.at
         for identifier, parents, first, last in event.opened:
             self.shards[identifier] = Shard(
                 identifier,
@@ -83,6 +106,7 @@ class Stream:
                 parents=parents,
                 first_hash_key=int(first),
                 last_hash_key=int(last),
+                opened_at=event.at,
             )
         self._owners.clear()
 
@@ -91,12 +115,24 @@ _REMEMBERED_KEYS: Final = 100_000
 
 
 class Streams:
-    """The streams of one run."""
+    """The streams of one run.
 
-    def __init__(self, settings: Iterable[StreamSettings], *, scheduler: Scheduler, journal: Journal) -> None:
+    Args:
+        made_at: when the run began, and with it its streams; now, if None.
+    """
+
+    def __init__(
+        self,
+        settings: Iterable[StreamSettings],
+        *,
+        scheduler: Scheduler,
+        journal: Journal,
+        made_at: float | None = None,
+    ) -> None:
         self._scheduler = scheduler
         self._journal = journal
-        self._streams = {one.name: Stream(one) for one in settings}
+        moment = scheduler.now() if made_at is None else made_at
+        self._streams = {one.name: Stream(one, moment) for one in settings}
         self._told: set[tuple[str, str]] = set()
 
     @property
@@ -212,6 +248,11 @@ class Streams:
         for parent in parents:
             self._tell(stream, parent.id)
 
+    def change(self, event: ConsumerRegistered | ConsumerDeregistered | RetentionChanged) -> None:
+        """Journal a change of a stream's settings, and do it."""
+        self._journal.append(event)
+        self.apply(event)
+
     def apply(self, event: Event) -> None:
         """Do the change of one journal event."""
         match event:
@@ -219,6 +260,14 @@ class Streams:
                 self._add(event, None)
             case ShardsChanged():
                 self._streams[event.stream].reshard(event)
+            case ConsumerRegistered():
+                self._streams[event.stream].consumers[event.consumer] = event.at
+            case ConsumerDeregistered():
+                self._streams[event.stream].consumers.pop(event.consumer, None)
+            case RetentionChanged():
+                stream = self._streams[event.stream]
+                stream.lost_before = max(stream.lost_before, event.at - stream.retention_hours * 3600)
+                stream.retention_hours = event.hours
             case _:
                 return
 
@@ -234,7 +283,7 @@ class Streams:
     def horizon(self, name: str, shard: str) -> int:
         """The position of the first record that has not expired."""
         stream = self.find(name)
-        oldest = self._scheduler.now() - stream.settings.retention_hours * 3600
+        oldest = max(stream.lost_before, self._scheduler.now() - stream.retention_hours * 3600)
         return stream.shards[shard].first_since(oldest)
 
     def listen(self, name: str, listener: Listener) -> None:

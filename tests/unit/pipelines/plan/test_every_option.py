@@ -294,6 +294,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "bisect_batch_on_function_error": {"bisect_batch_on_function_error": True},
             "report_batch_item_failures": {"report_batch_item_failures": False},
             "tumbling_window_seconds": {"tumbling_window_seconds": 60},
+            "consumer": {"consumer": "fast"},
             "on_failure": {"on_failure": BUCKET},
             "filter_criteria": {"filter_criteria": ({"data": {"a": [1]}},)},
         },
