@@ -1,6 +1,7 @@
 """docs/parity.md: a row for each rule, a column for each place, filled by what the tests came to.
 
     PENSTOCK_PARITY=write pytest tests/contracts tests/integration
+    PENSTOCK_PARITY=add pytest tests/contracts        fills in what has run, and leaves the other cells
 
 Tests say their place and rule by `tells`; the page's text stands around the table.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -53,8 +55,14 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the table, if that was asked for."""
-    if os.environ.get("PENSTOCK_PARITY") == "write" and _seen and not hasattr(session.config, "workerinput"):
-        PAGE.write_text(_TABLE.sub(_table().replace("\\", r"\\"), PAGE.read_text()))
+    asked = os.environ.get("PENSTOCK_PARITY")
+    if asked not in ("write", "add") or not _seen or hasattr(session.config, "workerinput"):
+        return
+    page = PAGE.read_text()
+    rows = _standing(page) if asked == "add" else {}
+    for rule, outcomes in _seen.items():
+        rows[rule] = rows.get(rule, {}) | outcomes
+    PAGE.write_text(_TABLE.sub(_table(rows).replace("\\", r"\\"), page))
 
 
 def _outcome(report: pytest.TestReport) -> str:
@@ -64,9 +72,21 @@ def _outcome(report: pytest.TestReport) -> str:
     return "yes" if report.passed else "**no**"
 
 
-def _table() -> str:
+def _standing(page: str) -> dict[str, dict[str, str]]:
+    """The rows that the page has."""
+    found = _TABLE.search(page)
+    lines = found[0].splitlines() if found is not None else []
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    places = [next((place for place, title in PLACES.items() if title == one), "") for one in cells[0][1:]]
+    return {
+        rule: {place: text for place, text in zip(places, texts, strict=True) if place and text}
+        for rule, *texts in cells[2:]
+    }
+
+
+def _table(rows: Mapping[str, Mapping[str, str]]) -> str:
     lines = ["| rule | " + " | ".join(PLACES.values()) + " |", "| --- |" + " --- |" * len(PLACES)]
-    for rule, outcomes in sorted(_seen.items()):
+    for rule, outcomes in sorted(rows.items()):
         cells = [outcomes.get(place, "") for place in PLACES]
         if rule.startswith(DEFINITIONS):
             cells[0] = "the measure"

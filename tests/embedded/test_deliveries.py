@@ -41,7 +41,7 @@ ALERTS, LETTERS, NEWS_LETTERS, GROUPED = (
     Queue("alerts"),
     Queue("letters"),
     Queue("news-letters"),
-    Queue("grouped.fifo", fifo=True),
+    Queue("grouped.fifo", fifo=True, content_based_deduplication=True),
 )
 NEWS = Topic("news")
 MACHINE = StateMachine("steps", {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}})

@@ -99,7 +99,7 @@ def test_a_batch_is_answered_entry_by_entry(run: Embedded) -> None:
     """One that is refused does not hold up the others."""
     answer = sns(run).publish_batch(
         TopicArn=ARN,
-        PublishBatchRequestEntries=[{"Id": "1", "Message": "one"}, {"Id": "2", "Message": "x" * 262_145}],
+        PublishBatchRequestEntries=[{"Id": "1", "Message": "one"}, {"Id": "2", "Message": ""}],
     )
     assert [one["Id"] for one in answer["Successful"]] == ["1"]
     assert [one["Code"] for one in answer["Failed"]] == ["InvalidParameter"]

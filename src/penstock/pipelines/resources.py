@@ -304,10 +304,11 @@ class EventRule(Resource):
 
 @dataclass(frozen=True, slots=True)
 class Topic(Resource):
-    """An SNS topic."""
+    """An SNS topic. With `content_based_deduplication`, a FIFO topic's messages need no deduplication id."""
 
     _: KW_ONLY
     fifo: bool = False
+    content_based_deduplication: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -419,6 +419,7 @@ class Embedded:
                 self.streams.apply(event)
                 self._buses.apply(event)
                 self._deliveries.apply(event)
+                self._topics.apply(event)
                 for mapping in self._stream_mappings:
                     mapping.apply(event)
                 self.functions.apply(event)

@@ -6,7 +6,8 @@
    allows and as long as the event is young enough; then its record goes to the on-failure destination and its
    event to the dead-letter queue (Lambda, "How Lambda handles errors and retries with asynchronous
    invocation"). The record of one that succeeds goes to the on-success destination.
-3. A throttled asynchronous invocation is tried again after 1 s, 2 s, 4 s, ... up to 5 minutes.
+3. A throttled asynchronous invocation is tried again after 1 s, 2 s, 4 s, ... up to 5 minutes. That of a function
+   whose reserved concurrency is zero is not tried again: it is given up at once.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from penstock.runtime.invocation import (
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
     Attribute,
+    DestinationFailed,
     Event,
     InvocationFinished,
     InvocationQueued,
@@ -46,6 +48,7 @@ from penstock.runtime.timestamps import milliseconds_text
 RETRY_DELAYS_SECONDS: Final = (60.0, 120.0)
 MAXIMUM_THROTTLE_DELAY_SECONDS: Final = 300.0
 THROTTLED: Final = "TooManyRequestsException"
+NEVER_RUN: Final = "ZeroReservedConcurrency"
 
 Done = Callable[[InvocationOutcome], None]
 
@@ -306,6 +309,9 @@ class Functions:
             self._settle(settings, event, "Success", outcome)
             return
         if outcome.error.error_type == THROTTLED:
+            if settings.reserved_concurrency == 0:
+                self._settle(settings, event, NEVER_RUN, None)
+                return
             delay = min(2.0**event.throttled, MAXIMUM_THROTTLE_DELAY_SECONDS)
             event.throttled += 1
             self._again(settings, event, delay, outcome)
@@ -348,19 +354,21 @@ class Functions:
         self, settings: FunctionSettings, event: _Event, condition: str, outcome: InvocationOutcome | None
     ) -> str | None:
         """Send the event to the dead-letter queue and the record to the destination; name where it went."""
-        dead_letter_queue = settings.dead_letter_queue
-        if dead_letter_queue is not None:
-            if self._is_refused(settings, Destination("queue", dead_letter_queue)):
-                dead_letter_queue = None
-            else:
-                self._queues.send(
-                    dead_letter_queue,
+        letters = None
+        if settings.dead_letter_queue is not None:
+            letters = self._try(
+                Destination("queue", settings.dead_letter_queue),
+                settings,
+                event,
+                lambda name: self._queues.send(
+                    name,
                     event.queued.payload,
-                    attributes=_dead_letter_attributes(event.queued.request_id, outcome),
+                    attributes=_dead_letter_attributes(event.queued.request_id, condition, outcome),
                     sender=settings.name,
-                )
+                ),
+            )
         if settings.on_failure is None:
-            return dead_letter_queue
+            return letters
         return self._tell(settings.on_failure, settings, event, condition, outcome)
 
     def _tell(
@@ -371,9 +379,59 @@ class Functions:
         condition: str,
         outcome: InvocationOutcome | None,
     ) -> str | None:
+        record = self._record(settings, event, condition, outcome)
+        succeeded = condition == "Success"
+        return self._try(
+            destination,
+            settings,
+            event,
+            lambda _: self._hand_over(destination, settings, record, succeeded=succeeded),
+        )
+
+    def _try(
+        self,
+        destination: Destination,
+        settings: FunctionSettings,
+        event: _Event,
+        send: Callable[[str], object],
+    ) -> str | None:
+        """Let `send` give something to a destination, and name it; None if nothing was delivered.
+
+        "Delivery errors can occur due to permissions errors, misconfigured resources, or size limits"
+        (Lambda, "Capturing records of Lambda asynchronous invocations"): what was to be delivered is lost.
+        """
         if self._is_refused(settings, destination):
             return None
-        record = self._record(settings, event, condition, outcome)
+        name = destination.name.rpartition(":")[2]
+        try:
+            send(destination.name)
+        except ServiceError as error:
+            self._journal.append(
+                DestinationFailed(
+                    at=self._scheduler.now(),
+                    request_id=event.queued.request_id,
+                    function=settings.name,
+                    destination=name,
+                    error=error.code,
+                    message=error.message,
+                )
+            )
+            return None
+        return name
+
+    def _hand_over(
+        self,
+        destination: Destination,
+        settings: FunctionSettings,
+        record: dict[str, object],
+        *,
+        succeeded: bool,
+    ) -> None:
+        """Give a record to its destination.
+
+        Raises:
+            ServiceError: the destination does not take it.
+        """
         text = json.dumps(record, ensure_ascii=False)
         match destination.kind:
             case "queue":
@@ -387,7 +445,7 @@ class Functions:
                         "destination, and there are no event buses here",
                         fix="set Functions.buses",
                     )
-                self.buses.put_record(destination.name, record, succeeded=condition == "Success")
+                self.buses.put_record(destination.name, record, succeeded=succeeded)
             case "topic":
                 if self.topics is None:
                     raise TargetError(
@@ -396,7 +454,6 @@ class Functions:
                         fix="set Functions.topics",
                     )
                 self.topics.publish_text(destination.name, text)
-        return destination.name.rpartition(":")[2]
 
     def _is_refused(self, settings: FunctionSettings, destination: Destination) -> bool:
         """Whether the function's role does not allow what Lambda does in its name; then nothing is sent."""
@@ -445,14 +502,19 @@ class Functions:
         return record
 
 
-def _dead_letter_attributes(request_id: str, outcome: InvocationOutcome | None) -> dict[str, Attribute]:
+def _dead_letter_attributes(
+    request_id: str, condition: str, outcome: InvocationOutcome | None
+) -> dict[str, Attribute]:
+    """What Lambda says of a dead letter: the status of the last attempt, and the first 1 KB of its error."""
     error = None if outcome is None else outcome.error
+    throttled = condition == NEVER_RUN or (error is not None and error.error_type == THROTTLED)
+    code = "429" if throttled else "200"
+    text = (error.error_message if error else "") or ("Rate Exceeded." if throttled else "Unhandled")
+    first = text.encode()[:1024].decode(errors="ignore")
     return {
         "RequestID": Attribute(data_type="String", string_value=request_id),
-        "ErrorCode": Attribute(data_type="Number", string_value="200"),
-        "ErrorMessage": Attribute(
-            data_type="String", string_value=((error.error_message if error else "") or "Unhandled")[:1024]
-        ),
+        "ErrorCode": Attribute(data_type="Number", string_value=code),
+        "ErrorMessage": Attribute(data_type="String", string_value=first),
     }
 
 

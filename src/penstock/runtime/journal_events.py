@@ -290,11 +290,17 @@ class EventPut(_Event, frozen=True, kw_only=True, tag=True):
 
 
 class MessagePublished(_Event, frozen=True, kw_only=True, tag=True):
-    """A message was published to a topic, and given to these subscriptions."""
+    """A message was published to a topic, and given to these subscriptions.
+
+    Attributes:
+        deduplication_id, sequence_number: of a FIFO topic's message.
+    """
 
     topic: str
     message_id: str
     subscriptions: tuple[str, ...] = ()
+    deduplication_id: str | None = None
+    sequence_number: int | None = None
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -404,12 +410,26 @@ class InvocationThrottled(_Event, frozen=True, kw_only=True, tag=True):
 
 
 class InvocationSettled(_Event, frozen=True, kw_only=True, tag=True):
-    """An asynchronous invocation is over: `Success`, `RetriesExhausted` or `EventAgeExceeded`."""
+    """An asynchronous invocation is over.
+
+    Attributes:
+        condition: `Success`, `RetriesExhausted`, `EventAgeExceeded` or `ZeroReservedConcurrency`.
+    """
 
     request_id: str
     function: str
     condition: str
     destination: str | None = None
+
+
+class DestinationFailed(_Event, frozen=True, kw_only=True, tag=True):
+    """A destination or dead-letter queue did not take what became of an asynchronous invocation: it is lost."""
+
+    request_id: str
+    function: str
+    destination: str
+    error: str
+    message: str
 
 
 # --- Executions -------------------------------------------------------------------------------------------
@@ -570,6 +590,7 @@ Event = (
     | InvocationFinished
     | InvocationThrottled
     | InvocationSettled
+    | DestinationFailed
     | ExecutionStarted
     | Happened
     | StateEntered

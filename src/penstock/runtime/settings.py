@@ -262,7 +262,12 @@ def _rule_target(pipeline: Pipeline, target: DeclaredTarget) -> RuleTarget:
 def topic_settings(pipeline: Pipeline) -> Iterator[TopicSettings]:
     """Every topic of the pipeline."""
     for topic in pipeline.of(Topic):
-        yield TopicSettings(name=name_of(topic), arn=arn_of(topic), fifo=topic.fifo)
+        yield TopicSettings(
+            name=name_of(topic),
+            arn=arn_of(topic),
+            fifo=topic.fifo,
+            content_based_deduplication=topic.content_based_deduplication,
+        )
 
 
 def subscription_settings(pipeline: Pipeline) -> Iterator[SubscriptionSettings]:

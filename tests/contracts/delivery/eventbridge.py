@@ -1,9 +1,20 @@
 """The pipeline of the rules of EventBridge's buses."""
 
-from penstock.pipelines import EventBus, EventRule, Queue, RuleTarget
-from tests.contracts.delivery.parts import family
+from penstock.pipelines import EventBus, EventRule, Queue, RuleTarget, Topic
+from tests.contracts.delivery.parts import family, function
 
-bus, matched = EventBus("delivery-bus"), Queue("delivery-matched")
+bus = EventBus("delivery-bus")
+matched, whole, part, constant, lines, seen_by_default, templated = (
+    Queue("delivery-matched"),
+    Queue("delivery-whole"),
+    Queue("delivery-part"),
+    Queue("delivery-constant"),
+    Queue("delivery-event-lines.fifo", fifo=True, content_based_deduplication=True),
+    Queue("delivery-default-bus"),
+    Queue("delivery-templated"),
+)
+texts = Queue("delivery-texts")
+rule_letters, function_letters = Queue("delivery-rule-letters"), Queue("delivery-function-letters")
 
 pipeline = family(
     "eventbridge",
@@ -18,5 +29,50 @@ pipeline = family(
                 input_template='{"amount": <amount>, "text": "it is <amount>"}',
             ),
         ),
+    ),
+    EventRule(
+        "delivery-several",
+        bus=bus,
+        pattern={"source": ["several"]},
+        to=(
+            whole,
+            RuleTarget(part, input_path="$.detail.items[0]"),
+            RuleTarget(constant, input={"always": "this"}),
+            RuleTarget(lines, input_path="$.detail", message_group_id="all"),
+        ),
+    ),
+    EventRule("delivery-on-default", pattern={"source": ["several"]}, to=(seen_by_default,)),
+    EventRule(
+        "delivery-template",
+        bus=bus,
+        pattern={"source": ["template"]},
+        to=(
+            RuleTarget(
+                templated,
+                input_paths={"name": "$.detail.name", "object": "$.detail.object", "none": "$.detail.none"},
+                input_template=(
+                    '{"name": <name>, "object": <object>, "rule": <aws.events.rule-name>, '
+                    '"event": <aws.events.event.json>, "quoted": "<name> here"}'
+                ),
+            ),
+            RuleTarget(texts, input_paths={"name": "$.detail.name"}, input_template='"hello <name>"'),
+        ),
+    ),
+    EventRule(
+        "delivery-to-function",
+        bus=bus,
+        pattern={"source": ["fails"]},
+        to=(
+            RuleTarget(
+                function("of-rule", "of_rule", maximum_retry_attempts=1, dead_letter_queue=function_letters),
+                dead_letter_queue=rule_letters,
+            ),
+        ),
+    ),
+    EventRule(
+        "delivery-too-large",
+        bus=bus,
+        pattern={"source": ["large"]},
+        to=(RuleTarget(Topic("delivery-small-topic"), dead_letter_queue=rule_letters),),
     ),
 )

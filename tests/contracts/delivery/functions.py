@@ -74,6 +74,16 @@ def invoked(event: dict[str, Any], context: object) -> None:
         raise RuntimeError("it was asked for")
 
 
+def of_topic(event: dict[str, Any], context: object) -> None:
+    """Notifications: what they say, and which members they have."""
+    note([[one["Sns"]["Message"], sorted(one["Sns"])] for one in event["Records"]])
+
+
+def of_rule(event: dict[str, Any], context: object) -> None:
+    """An event of a bus: noted, and failed if its detail asks for that."""
+    invoked(event["detail"], context)
+
+
 def enrich(records: list[dict[str, Any]], context: object) -> list[dict[str, Any]]:
     """Of a pipe: drops odd numbers."""
     return [one for one in records if one["n"] % 2 == 0]

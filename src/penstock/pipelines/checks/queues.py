@@ -36,11 +36,13 @@ def _fifo_suffix(graph: Graph) -> Iterator[Finding]:
 
 
 def _deduplication(graph: Graph) -> Iterator[Finding]:
-    for queue in graph.of(Queue):
-        if queue.content_based_deduplication and not queue.fifo:
+    several: tuple[Queue | Topic, ...] = (*graph.of(Queue), *graph.of(Topic))
+    for one in several:
+        if one.content_based_deduplication and not one.fifo:
+            kind = type(one).__name__.lower()
             yield Finding(
-                what=f'"{queue.name}" asks for content-based deduplication, which only a FIFO queue has',
-                part=queue,
+                what=f'"{one.name}" asks for content-based deduplication, which only a FIFO {kind} has',
+                part=one,
                 fix="say fifo=True, or leave content_based_deduplication out",
             )
 
@@ -166,7 +168,7 @@ RULES = (
     ),
     Rule(
         id="PL202",
-        title="only a FIFO queue deduplicates by content",
+        title="only a FIFO queue or topic deduplicates by content",
         source=f"{_SQS}/APIReference/API_SetQueueAttributes.html",
         check=_deduplication,
     ),

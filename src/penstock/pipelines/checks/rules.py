@@ -47,6 +47,13 @@ def _targets(graph: Graph) -> Iterator[Finding]:
                     part=rule,
                     fix="RuleTarget(queue, message_group_id=...), or name a standard queue",
                 )
+            if isinstance(to, Queue) and to.fifo and not to.content_based_deduplication:
+                yield Finding(
+                    what=f'the rule "{rule.name}" sends to the FIFO queue "{to.name}", which takes no message '
+                    "without a deduplication id",
+                    part=rule,
+                    fix="content_based_deduplication=True for the queue: EventBridge gives no such ids",
+                )
             if target.message_group_id is not None and not (isinstance(to, Queue) and to.fifo):
                 yield Finding(
                     what=f'the rule "{rule.name}" has a message group for "{to.name}", which is no FIFO queue',

@@ -108,6 +108,8 @@ def add_topic(planning: Planning, topic: Topic) -> None:
     properties: dict[str, object] = {"TopicName": planning.name(topic), "Tags": planning.tags()}
     if topic.fifo:
         properties["FifoTopic"] = True
+    if topic.content_based_deduplication:
+        properties["ContentBasedDeduplication"] = True
     name = planning.add(logical_id(topic), "AWS::SNS::Topic", properties)
     planning.outputs[f"{name}Arn"] = {"Value": {"Ref": name}}
     rules = [

@@ -29,6 +29,7 @@ from penstock.runtime.journal_events import (
     Parcel,
     Terms,
 )
+from penstock.runtime.queues.messages import MAXIMUM_ATTRIBUTES
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 
@@ -144,15 +145,22 @@ class Deliveries:
             self._settle(identifier, "Dropped")
             return
         fifo = self.targets.queues.find(terms.dead_letter_queue).settings.fifo
-        self.targets.queues.send(
-            terms.dead_letter_queue,
-            parcel.body,
-            attributes=_described(waiting, condition) if terms.service == "events" else None,
-            group_id=parcel.group_id if fifo else None,
-            deduplication_id=identifier if fifo else None,
-            sender=terms.source_arn,
-        )
-        self._settle(identifier, "DeadLettered")
+        attributes = _described(waiting, condition) if terms.service == "events" else parcel.attributes
+        try:
+            self.targets.queues.send(
+                terms.dead_letter_queue,
+                parcel.body,
+                # What had more attributes than a queue takes is here for that reason.
+                attributes=attributes if len(attributes) <= MAXIMUM_ATTRIBUTES else None,
+                group_id=parcel.group_id if fifo else None,
+                deduplication_id=parcel.deduplication_id or identifier if fifo else None,
+                sender=terms.source_arn,
+            )
+        except ServiceError:
+            # It is too large for a queue: a dead letter that cannot be delivered is lost on AWS, too.
+            self._settle(identifier, "Dropped")
+        else:
+            self._settle(identifier, "DeadLettered")
 
     def _settle(self, identifier: str, outcome: str) -> None:
         waiting = self._waiting[identifier]

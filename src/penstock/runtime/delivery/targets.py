@@ -59,12 +59,14 @@ class Targets:
         self.faults.check(parcel.name.rpartition(":")[2])
         match parcel.kind:
             case "queue":
+                fifo = self.queues.find(parcel.name).settings.fifo
                 self.queues.send(
                     parcel.name,
                     parcel.body,
                     attributes=parcel.attributes or None,
                     group_id=parcel.group_id,
-                    deduplication_id=parcel.deduplication_id,
+                    # A FIFO topic may have a standard queue as a subscriber, which knows no such ids.
+                    deduplication_id=parcel.deduplication_id if fifo else None,
                     sender=parcel.sender,
                 )
             case "function":

@@ -214,7 +214,6 @@ class Buses:
                 body=body,
                 sender=f"rule/{rule.name}",
                 group_id=target.group_id,
-                deduplication_id=None if target.group_id is None else self.ids.uuid(),
             ),
             Terms(
                 service="events",

@@ -63,6 +63,8 @@ class EventBridgeService:
                     "InvalidArgument",
                     f"Parameter {name} is not valid. Reason: {name} is a required argument.",
                 )
+        if str(entry["Source"]).startswith("aws."):
+            return _refused("NotAuthorizedForSourceException", "Not authorized for the source.")
         try:
             detail = json.loads(str(entry["Detail"]))
         except ValueError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from enum import Enum
 from typing import Final
 
@@ -170,17 +170,30 @@ def check_body(body: str) -> None:
         )
 
 
-def attributes_from_call(given: object) -> dict[str, Attribute]:
+def attributes_from_call(given: object, *, most: int | None = MAXIMUM_ATTRIBUTES) -> dict[str, Attribute]:
     """Read boto3's `MessageAttributes`.
+
+    Args:
+        most: how many there may be; None: any number.
 
     Raises:
         ServiceError: `InvalidParameterValue`, where SQS would say so.
     """
     if not isinstance(given, Mapping):
         return {}
-    if len(given) > MAXIMUM_ATTRIBUTES:
-        raise _invalid(f"Number of message attributes [{len(given)}] exceeds the allowed maximum [10].")
+    if most is not None:
+        check_attributes(given, most=most)
     return {str(name): _attribute(str(name), value) for name, value in given.items()}
+
+
+def check_attributes(given: Sized, *, most: int = MAXIMUM_ATTRIBUTES) -> None:
+    """Refuse more attributes than a message may have.
+
+    Raises:
+        ServiceError: `InvalidParameterValue`.
+    """
+    if len(given) > most:
+        raise _invalid(f"Number of message attributes [{len(given)}] exceeds the allowed maximum [{most}].")
 
 
 def _attribute(name: str, value: object) -> Attribute:

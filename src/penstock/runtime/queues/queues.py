@@ -26,7 +26,14 @@ from penstock.runtime.journal_events import (
     QueuePurged,
     RunResumed,
 )
-from penstock.runtime.queues.messages import MAXIMUM_MESSAGE_BYTES, Message, Where, check_body, size_bytes
+from penstock.runtime.queues.messages import (
+    MAXIMUM_MESSAGE_BYTES,
+    Message,
+    Where,
+    check_attributes,
+    check_body,
+    size_bytes,
+)
 from penstock.runtime.queues.queue import Queue, QueueSettings
 from penstock.runtime.scheduler import Scheduler, Timer
 from penstock.runtime.services import ServiceError
@@ -130,6 +137,7 @@ class Queues:
         settings = queue.settings
         given = dict(attributes or {})
         check_body(body)
+        check_attributes(given)
         if size_bytes(body, given) > MAXIMUM_MESSAGE_BYTES:
             raise ServiceError(
                 "InvalidParameterValue",

@@ -9,11 +9,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
-from penstock.runtime.queues.messages import attributes_from_call
+from penstock.runtime.queues.messages import attributes_from_call, size_bytes
 from penstock.runtime.services import Call, ServiceError, unanswered
-from penstock.runtime.topics.topics import Published, Topics
+from penstock.runtime.topics.topics import MAXIMUM_MESSAGE_BYTES, Published, Receipt, Topics
 
-MAXIMUM_MESSAGE_BYTES: Final = 262_144
 MOST_ENTRIES: Final = 10
 
 Parameters = Mapping[str, object]
@@ -37,7 +36,7 @@ class SnsService:
         arn = parameters.get("TopicArn") or parameters.get("TargetArn")
         if not arn:
             raise unanswered("sns", "Publish", because="only topics are published to, no telephone numbers")
-        return {"MessageId": self.topics.publish(str(arn), self._published(str(arn), parameters))}
+        return _answer(self.topics.publish(str(arn), _published(parameters)))
 
     def _publish_batch(self, parameters: Parameters) -> Answer:
         entries = cast("Sequence[Parameters]", parameters["PublishBatchRequestEntries"])
@@ -48,39 +47,22 @@ class SnsService:
         if len({entry["Id"] for entry in entries}) < len(entries):
             raise ServiceError("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id.")
         self.topics.find(arn)
+        if sum(_size_bytes(entry) for entry in entries) > MAXIMUM_MESSAGE_BYTES:
+            raise ServiceError(
+                "BatchRequestTooLong",
+                "The length of all the messages put together is more than the limit.",
+            )
         succeeded: list[Answer] = []
         failed: list[Answer] = []
         for entry in entries:
             try:
-                identifier = self.topics.publish(arn, self._published(arn, entry))
-                succeeded.append({"Id": entry["Id"], "MessageId": identifier})
+                receipt = self.topics.publish(arn, _published(entry))
+                succeeded.append({"Id": entry["Id"], **_answer(receipt)})
             except ServiceError as error:
                 failed.append(
                     {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
                 )
         return {"Successful": succeeded, "Failed": failed}
-
-    def _published(self, arn: str, parameters: Parameters) -> Published:
-        message = str(parameters.get("Message", ""))
-        if not message:
-            raise ServiceError("InvalidParameter", "Invalid parameter: Empty message")
-        if len(message.encode()) > MAXIMUM_MESSAGE_BYTES:
-            raise ServiceError("InvalidParameter", "Invalid parameter: Message too long")
-        group = parameters.get("MessageGroupId")
-        if self.topics.find(arn).fifo and group is None:
-            raise ServiceError(
-                "InvalidParameter",
-                "Invalid parameter: The MessageGroupId parameter is required for FIFO topics",
-            )
-        deduplication = parameters.get("MessageDeduplicationId")
-        subject = parameters.get("Subject")
-        return Published(
-            message=_default_of(message) if parameters.get("MessageStructure") == "json" else message,
-            subject=None if subject is None else str(subject),
-            attributes=attributes_from_call(parameters.get("MessageAttributes")),
-            group_id=None if group is None else str(group),
-            deduplication_id=None if deduplication is None else str(deduplication),
-        )
 
     def _list_topics(self, parameters: Parameters) -> Answer:
         return {"Topics": [{"TopicArn": arn} for arn in self.topics.by_arn]}
@@ -103,17 +85,63 @@ class SnsService:
         }
 
 
-def _default_of(message: str) -> str:
-    """The message for queues and functions of a message with one text for each protocol."""
+def _answer(receipt: Receipt) -> Answer:
+    answer: Answer = {"MessageId": receipt.message_id}
+    if receipt.sequence_number is not None:
+        answer["SequenceNumber"] = receipt.sequence_number
+    return answer
+
+
+def _published(parameters: Parameters) -> Published:
+    message = str(parameters.get("Message", ""))
+    if not message:
+        raise ServiceError("InvalidParameter", "Invalid parameter: Empty message")
+    if _size_bytes(parameters) > MAXIMUM_MESSAGE_BYTES:
+        raise ServiceError("InvalidParameter", "Invalid parameter: Message too long")
+    texts = _texts(message) if parameters.get("MessageStructure") == "json" else {"default": message}
+    return Published(
+        message=texts["default"],
+        by_protocol=texts,
+        subject=_text_or_none(parameters, "Subject"),
+        attributes=attributes_from_call(parameters.get("MessageAttributes"), most=None),
+        group_id=_text_or_none(parameters, "MessageGroupId"),
+        deduplication_id=_text_or_none(parameters, "MessageDeduplicationId"),
+    )
+
+
+def _text_or_none(parameters: Parameters, name: str) -> str | None:
+    value = parameters.get(name)
+    return None if value is None else str(value)
+
+
+def _size_bytes(parameters: Parameters) -> int:
+    """What counts towards 256 KB: the message and its attributes (SNS, "Publish")."""
+    attributes = attributes_from_call(parameters.get("MessageAttributes"), most=None)
+    return size_bytes(str(parameters.get("Message", "")), attributes)
+
+
+def _texts(message: str) -> dict[str, str]:
+    """The texts of a message with one for each protocol; a value that is no text is passed over.
+
+    Raises:
+        ServiceError: `InvalidParameter`.
+    """
     try:
-        texts = json.loads(message)
-    except ValueError:
-        texts = None
-    if not isinstance(texts, dict) or not isinstance(texts.get("default"), str):
+        given = json.loads(message)
+    except ValueError as error:
+        raise ServiceError(
+            "InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse"
+        ) from error
+    found = (
+        {name: text for name, text in given.items() if isinstance(text, str)}
+        if isinstance(given, dict)
+        else {}
+    )
+    if "default" not in found:
         raise ServiceError(
             "InvalidParameter", "Invalid parameter: Message Structure - No default entry in JSON message body"
         )
-    return str(texts["default"])
+    return found
 
 
 OPERATIONS: Final[Mapping[str, Callable[[SnsService, Parameters], Answer]]] = {

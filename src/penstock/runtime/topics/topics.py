@@ -1,30 +1,36 @@
 """The topics of one run: a message that is published goes to every subscription whose filter policy it passes.
 
 Sources: SNS, "Fanout to Amazon SQS queues", "Amazon SNS message filtering", "Amazon SNS raw message delivery",
-"Parsing Amazon SNS message formats".
+"Parsing Amazon SNS message formats", "Message deduplication for FIFO topics", "FIFO topic message delivery".
 
 1. A queue gets an envelope with the message in it, or with raw delivery the message itself. A function is invoked
    asynchronously with one record; what becomes of that is the function's own matter.
 2. Everything happens in the turn in which the message was published. What an endpoint does not take is a matter of
    `delivery`.
+3. What a FIFO topic remembers of its messages, for five minutes, is the fold of the journal.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from penstock.pipelines.event_patterns import Pattern
 from penstock.runtime.delivery.deliveries import SUBSCRIPTION_RETRIES, Deliveries
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
-from penstock.runtime.journal_events import Attribute, MessagePublished, Parcel, Terms
+from penstock.runtime.journal_events import Attribute, Event, MessagePublished, Parcel, Terms
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 from penstock.runtime.timestamps import milliseconds_text
 
+MAXIMUM_MESSAGE_BYTES: Final = 262_144
+DEDUPLICATION_SECONDS: Final = 300.0
+FIRST_SEQUENCE_NUMBER: Final = 10_000_000_000_000_000_000
 _SITE: Final = "https://sns.us-east-1.amazonaws.com"
 
 
@@ -35,6 +41,7 @@ class TopicSettings:
     name: str
     arn: str
     fifo: bool = False
+    content_based_deduplication: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +68,40 @@ class SubscriptionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A message as it was published."""
+    """A message as it was published.
+
+    Attributes:
+        by_protocol: what endpoints of a protocol (`sqs`, `lambda`) get instead of the message.
+    """
 
     message: str
+    by_protocol: Mapping[str, str] = field(default_factory=dict)
     subject: str | None = None
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
     group_id: str | None = None
     deduplication_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a publisher is answered; `sequence_number` is a FIFO topic's."""
+
+    message_id: str
+    sequence_number: str | None = None
+
+
+@dataclass(slots=True)
+class _Fifo:
+    """What a FIFO topic remembers: its messages of the last five minutes by deduplication id, and how many it had."""
+
+    known: OrderedDict[str, tuple[float, Receipt]] = field(default_factory=OrderedDict)
+    count: int = 0
+
+    def duplicate_of(self, deduplication_id: str, now: float) -> Receipt | None:
+        while self.known and next(iter(self.known.values()))[0] <= now:
+            self.known.popitem(last=False)
+        found = self.known.get(deduplication_id)
+        return None if found is None else found[1]
 
 
 @dataclass(slots=True)
@@ -82,6 +116,7 @@ class Topics:
     deliveries: Deliveries
     by_arn: dict[str, TopicSettings] = field(default_factory=dict)
     by_topic: dict[str, list[SubscriptionSettings]] = field(default_factory=dict)
+    _fifo: dict[str, _Fifo] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.by_arn = {one.arn: one for one in self.topics}
@@ -100,32 +135,53 @@ class Topics:
             raise ServiceError("NotFound", "Topic does not exist", 404)
         return found
 
-    def publish(self, arn: str, published: Published) -> str:
-        """Give a message to the topic's subscriptions.
+    def apply(self, event: Event) -> None:
+        """Fold an event of the journal: what a FIFO topic remembers."""
+        if isinstance(event, MessagePublished) and event.sequence_number is not None:
+            fifo = self._fifo.setdefault(event.topic, _Fifo())
+            fifo.count += 1
+            receipt = Receipt(message_id=event.message_id, sequence_number=str(event.sequence_number))
+            fifo.known[event.deduplication_id or ""] = (event.at + DEDUPLICATION_SECONDS, receipt)
 
-        Returns:
-            The message's id.
+    def publish(self, arn: str, published: Published) -> Receipt:
+        """Give a message to the topic's subscriptions; one that a FIFO topic had in the last five minutes to none.
 
         Raises:
-            ServiceError: there is no such topic.
+            ServiceError: there is no such topic, or it does not take the message.
         """
         topic = self.find(arn)
-        now, message_id = self.scheduler.now(), self.ids.uuid()
+        published = _identified(topic, published)
+        now, sequence_number = self.scheduler.now(), None
+        if topic.fifo:
+            fifo = self._fifo.setdefault(topic.name, _Fifo())
+            known = fifo.duplicate_of(published.deduplication_id or "", now)
+            if known is not None:
+                return known
+            sequence_number = FIRST_SEQUENCE_NUMBER + fifo.count
         wanted = [one for one in self.by_topic[topic.name] if _passes(one, published)]
-        self.journal.append(
-            MessagePublished(
-                at=now,
-                topic=topic.name,
-                message_id=message_id,
-                subscriptions=tuple(one.arn for one in wanted),
-            )
+        event = MessagePublished(
+            at=now,
+            topic=topic.name,
+            message_id=self.ids.uuid(),
+            subscriptions=tuple(one.arn for one in wanted),
+            deduplication_id=published.deduplication_id,
+            sequence_number=sequence_number,
         )
+        self.journal.append(event)
+        self.apply(event)
         for subscription in wanted:
-            self._deliver(subscription, topic, published, message_id, now)
-        return message_id
+            self._deliver(subscription, topic, published, event)
+        number = None if sequence_number is None else str(sequence_number)
+        return Receipt(message_id=event.message_id, sequence_number=number)
 
-    def publish_text(self, arn: str, text: str) -> str:
-        """Publish a plain message, as other services do."""
+    def publish_text(self, arn: str, text: str) -> Receipt:
+        """Publish a plain message, as other services do.
+
+        Raises:
+            ServiceError: as `publish`; it is over 256 KB.
+        """
+        if len(text.encode()) > MAXIMUM_MESSAGE_BYTES:
+            raise ServiceError("InvalidParameter", "Invalid parameter: Message too long")
         return self.publish(arn, Published(message=text))
 
     def _deliver(
@@ -133,24 +189,23 @@ class Topics:
         to: SubscriptionSettings,
         topic: TopicSettings,
         published: Published,
-        message_id: str,
-        now: float,
+        event: MessagePublished,
     ) -> None:
         if to.function is not None:
             record = {
                 "EventVersion": "1.0",
                 "EventSubscriptionArn": to.arn,
                 "EventSource": "aws:sns",
-                "Sns": _notification(to, topic, published, message_id, now, for_function=True),
+                "Sns": _notification(to, topic, published, event, for_function=True),
             }
             body = json.dumps({"Records": [record]}, ensure_ascii=False)
             parcel = Parcel(kind="function", name=to.function, body=body, sender=topic.arn)
         elif to.queue is not None:
-            envelope = _notification(to, topic, published, message_id, now, for_function=False)
+            envelope = _notification(to, topic, published, event, for_function=False)
             parcel = Parcel(
                 kind="queue",
                 name=to.queue,
-                body=published.message if to.raw else json.dumps(envelope, ensure_ascii=False),
+                body=_text(to, published) if to.raw else json.dumps(envelope, ensure_ascii=False),
                 attributes=dict(published.attributes) if to.raw else {},
                 group_id=published.group_id,
                 deduplication_id=published.deduplication_id,
@@ -170,12 +225,45 @@ class Topics:
         )
 
 
+def _identified(topic: TopicSettings, published: Published) -> Published:
+    """The message with its deduplication id, as the topic takes it.
+
+    Raises:
+        ServiceError: `InvalidParameter`.
+    """
+    if not topic.fifo:
+        if published.deduplication_id is not None:
+            raise _invalid(
+                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is "
+                "not valid for this topic type"
+            )
+        return published
+    if published.group_id is None:
+        raise _invalid("The MessageGroupId parameter is required for FIFO topics")
+    if published.deduplication_id is not None:
+        return published
+    if not topic.content_based_deduplication:
+        raise _invalid(
+            "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+            "explicitly"
+        )
+    return replace(published, deduplication_id=hashlib.sha256(published.message.encode()).hexdigest())
+
+
+def _invalid(message: str) -> ServiceError:
+    return ServiceError("InvalidParameter", f"Invalid parameter: {message}")
+
+
+def _text(to: SubscriptionSettings, published: Published) -> str:
+    """What an endpoint of this protocol is told."""
+    return published.by_protocol.get("sqs" if to.queue is not None else "lambda", published.message)
+
+
 def _notification(
     to: SubscriptionSettings,
     topic: TopicSettings,
     published: Published,
-    message_id: str,
-    now: float,
+    event: MessagePublished,
     *,
     for_function: bool,
 ) -> dict[str, object]:
@@ -185,17 +273,20 @@ def _notification(
         name: {"Type": one.data_type, "Value": _attribute_value(one)}
         for name, one in published.attributes.items()
     }
-    made: dict[str, object] = {"Type": "Notification", "MessageId": message_id, "TopicArn": topic.arn}
+    made: dict[str, object] = {"Type": "Notification", "MessageId": event.message_id}
+    if event.sequence_number is not None:
+        made["SequenceNumber"] = str(event.sequence_number)
+    made["TopicArn"] = topic.arn
     if published.subject is not None or for_function:
         made["Subject"] = published.subject
-    made |= {
-        "Message": published.message,
-        "Timestamp": milliseconds_text(now),
-        "SignatureVersion": "1",
-        "Signature": "EXAMPLE",
-        f"SigningCert{url}": f"{_SITE}/SimpleNotificationService-0000000000000000000000.pem",
-        f"Unsubscribe{url}": f"{_SITE}/?Action=Unsubscribe&SubscriptionArn={to.arn}",
-    }
+    made |= {"Message": _text(to, published), "Timestamp": milliseconds_text(event.at)}
+    if not topic.fifo:  # messages of FIFO topics bear no signature
+        made |= {
+            "SignatureVersion": "1",
+            "Signature": "EXAMPLE",
+            f"SigningCert{url}": f"{_SITE}/SimpleNotificationService-0000000000000000000000.pem",
+        }
+    made[f"Unsubscribe{url}"] = f"{_SITE}/?Action=Unsubscribe&SubscriptionArn={to.arn}"
     if attributes or for_function:
         made["MessageAttributes"] = attributes
     return made
@@ -210,14 +301,18 @@ def _attribute_value(attribute: Attribute) -> str:
 
 
 def _passes(subscription: SubscriptionSettings, published: Published) -> bool:
-    """Whether a message passes the filter policy (SNS, "Message filter policy scope")."""
+    """Whether a message passes the filter policy (SNS, "Message filter policy scope").
+
+    Binary attributes are not looked at, and a body that is no JSON object passes no policy.
+    """
     policy = subscription.policy
     if policy is None:
         return True
     if not subscription.by_body:
-        return policy.matches({name: _comparable(one) for name, one in published.attributes.items()})
+        texts = {name: one for name, one in published.attributes.items() if one.binary_value is None}
+        return policy.matches({name: _comparable(one) for name, one in texts.items()})
     try:
-        body = json.loads(published.message)
+        body = json.loads(_text(subscription, published))
     except ValueError:
         return False
     return isinstance(body, dict) and policy.matches(body)

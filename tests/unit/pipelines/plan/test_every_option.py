@@ -60,7 +60,7 @@ QUEUE, OTHER_QUEUE = (
     Queue("two", visibility_timeout_seconds=600),
 )
 OTHER_STREAM = Stream("copies")
-LINE = Queue("line.fifo", fifo=True)
+LINE = Queue("line.fifo", fifo=True, content_based_deduplication=True)
 STREAM, TABLE = Stream("clicks"), Table("items", partition_key="id", stream_view_type="NEW_IMAGE")
 FUNCTION, OTHER_FUNCTION = Function("work", HANDLER), Function("rest", HANDLER)
 MACHINE, BUS, TOPIC = StateMachine("flow", PASS), EventBus("bus"), Topic("news")
@@ -241,6 +241,10 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
         {
             "name": {"name": "other"},
             "fifo": ({"name": "tried.fifo", "fifo": True}, {"name": "tried-fifo"}),
+            "content_based_deduplication": (
+                {"name": "tried.fifo", "fifo": True, "content_based_deduplication": True},
+                {"name": "tried.fifo", "fifo": True},
+            ),
         },
     ),
     Subscription: (

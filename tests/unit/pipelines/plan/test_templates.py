@@ -95,7 +95,11 @@ def everything() -> Pipeline:
                         dead_letter_queue=dead,
                     ),
                     RuleTarget(worker, input={"constant": 1}),
-                    RuleTarget(Queue("line.fifo", fifo=True), input_path="$.detail", message_group_id="g"),
+                    RuleTarget(
+                        Queue("line.fifo", fifo=True, content_based_deduplication=True),
+                        input_path="$.detail",
+                        message_group_id="g",
+                    ),
                 ),
             ),
             Subscription(topic, to=Queue("readers"), dead_letter_queue=dead),
