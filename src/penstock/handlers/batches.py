@@ -21,6 +21,7 @@ from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.dead_letters import Undecodable, dead_letter_url, send_dead_letter
+from penstock.handlers.members import given_text
 from penstock.handlers.opening import Open
 from penstock.handlers.spec import Source
 
@@ -64,11 +65,15 @@ class BatchRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record_id_of(source: Source, record: Record) -> str:
-    """The identifier that Lambda is told: the message id, or the sequence number."""
+    """The identifier that Lambda is told: the message id, or the sequence number.
+
+    Empty if the record has none: Lambda takes the whole batch for failed then.
+    """
     if source is Source.SQS:
-        return str(record.get("messageId", ""))
-    part = record.get("kinesis" if source is Source.KINESIS else "dynamodb") or {}
-    return str(part.get("sequenceNumber" if source is Source.KINESIS else "SequenceNumber", ""))
+        return given_text(record, "messageId")
+    part = record.get("kinesis" if source is Source.KINESIS else "dynamodb")
+    name = "sequenceNumber" if source is Source.KINESIS else "SequenceNumber"
+    return given_text(part, name) if isinstance(part, dict) else ""
 
 
 def settle_each(
@@ -223,13 +228,14 @@ def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
 def _body_of(source: Source, record: Record) -> bytes:
     """What a dead letter's body is: the message itself, a Kinesis record's data, or the whole record as JSON."""
     if source is Source.SQS:
-        return str(record.get("body", "")).encode(errors="surrogatepass")
+        return given_text(record, "body").encode(errors="surrogatepass")
     if source is Source.KINESIS:
-        data = str((record.get("kinesis") or {}).get("data", ""))
-        try:
-            return base64_bytes(data)
-        except ValueError:
-            return data.encode(errors="surrogatepass")
+        data = record["kinesis"].get("data") if isinstance(record.get("kinesis"), dict) else None
+        if isinstance(data, str):
+            try:
+                return base64_bytes(data)
+            except ValueError:
+                return data.encode(errors="surrogatepass")
     return msgspec.json.encode(record)
 
 

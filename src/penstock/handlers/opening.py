@@ -7,14 +7,23 @@ be decoded. Every opener is made once, when a handler is decorated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin
 
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.attribute_values import image
-from penstock.handlers.base64_data import base64_bytes
+from penstock.handlers.members import (
+    count_of,
+    decoded,
+    given_text,
+    members_of,
+    number_of,
+    part_of,
+    text_of,
+    texts_of,
+)
 from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, unpacked, user_records
 from penstock.handlers.payloads import (
     Text,
@@ -85,33 +94,35 @@ def _s3(annotation: object, at: str) -> Open:
 
 def _sqs(annotation: object, at: str) -> Open:
     if annotation is S3Upload:
-        return lambda record: list(uploads_in_text(_text(record, "body")))
+        return lambda record: list(uploads_in_text(text_of(record, "body")))
     wrapped, payload = _wrapped(annotation, SQSMessage)
     if not wrapped:
         _refuse_others(annotation, SQSMessage, at)
     if wrapped and payload is S3Upload:
         return lambda record: [
-            _sqs_message(record, upload) for upload in uploads_in_text(_text(record, "body"))
+            _sqs_message(record, upload) for upload in uploads_in_text(text_of(record, "body"))
         ]
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
     if wrapped:
-        return lambda record: [_sqs_message(record, decode(_text(record, "body")))]
-    return lambda record: [decode(_text(record, "body"))]
+        return lambda record: [_sqs_message(record, decode(text_of(record, "body")))]
+    return lambda record: [decode(text_of(record, "body"))]
 
 
 def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
-    attributes = {str(name): str(value) for name, value in _members(record, "attributes")}
-    given = _members(record, "messageAttributes")
+    attributes = {
+        str(name): str(value) for name, value in members_of(record, "attributes") if value is not None
+    }
+    given = members_of(record, "messageAttributes")
     return SQSMessage(
         body=body,
-        message_id=str(record.get("messageId", "")),
+        message_id=given_text(record, "messageId"),
         attributes=attributes,
         message_attributes={str(name): _attribute(name, value) for name, value in given},
-        receive_count=_count(
+        receive_count=count_of(
             attributes.get("ApproximateReceiveCount", "1"), "attributes.ApproximateReceiveCount"
         ),
-        queue_arn=str(record.get("eventSourceARN", "")),
+        queue_arn=given_text(record, "eventSourceARN"),
     )
 
 
@@ -121,7 +132,7 @@ def _attribute(name: object, value: object) -> str | bytes:
         raise DecodeError(f"{path}: an attribute is an object")
     binary, text = value.get("binaryValue"), value.get("stringValue")
     if isinstance(binary, str):
-        return _base64(binary, f"{path}.binaryValue")
+        return decoded(binary, f"{path}.binaryValue")
     if not isinstance(text, str):
         raise DecodeError(f"{path}: an attribute has a stringValue or a binaryValue, which is a text")
     return text
@@ -161,7 +172,7 @@ def _logs_in_kinesis(payload: object, at: str) -> Open:
     decode = text_decoder(payload)
 
     def opened(record: Record) -> list[object]:
-        packed = _base64(_text(_part(record, "kinesis"), "data"), "kinesis.data")
+        packed = decoded(text_of(part_of(record, "kinesis"), "data"), "kinesis.data")
         found = log_events.events_in(packed, "kinesis.data")
         return [log_events.log_event(one, decode(log_events.message_of(one))) for one in found]
 
@@ -174,10 +185,10 @@ _PACKED = (AGGREGATED[0], GZIPPED[0])
 
 def _parts(record: Record) -> list[UserRecord]:
     """A record's data; or those that the Kinesis Producer Library packed into it."""
-    kinesis = _part(record, "kinesis")
-    data = _base64(_text(kinesis, "data"), "kinesis.data")
+    kinesis = part_of(record, "kinesis")
+    data = decoded(text_of(kinesis, "data"), "kinesis.data")
     try:
-        return user_records(data, str(kinesis.get("partitionKey", "")))
+        return user_records(data, given_text(kinesis, "partitionKey"))
     except ValueError as error:
         raise DecodeError(f"kinesis.data: {error}") from error
 
@@ -190,15 +201,15 @@ def _plain(data: Text) -> Text:
 
 
 def _kinesis_record(record: Record, part: UserRecord, data: object) -> KinesisRecord[object]:
-    kinesis = _part(record, "kinesis")
+    kinesis = part_of(record, "kinesis")
     return KinesisRecord(
         data=data,
         partition_key=part.partition_key,
-        sequence_number=str(kinesis.get("sequenceNumber", "")),
+        sequence_number=given_text(kinesis, "sequenceNumber"),
         subsequence_number=part.subsequence_number,
-        arrived_at=_number(kinesis.get("approximateArrivalTimestamp", 0.0), "approximateArrivalTimestamp"),
-        shard_id=str(record.get("eventID", "")).partition(":")[0],
-        stream_arn=str(record.get("eventSourceARN", "")),
+        arrived_at=number_of(kinesis.get("approximateArrivalTimestamp", 0.0), "approximateArrivalTimestamp"),
+        shard_id=given_text(record, "eventID").partition(":")[0],
+        stream_arn=given_text(record, "eventSourceARN"),
     )
 
 
@@ -218,26 +229,26 @@ def _dynamodb(annotation: object, at: str) -> Open:
 
 
 def _change(record: Record, decode: Callable[[object], object]) -> DynamoDBChange[object]:
-    change = _part(record, "dynamodb")
-    identity = dict(_members(record, "userIdentity"))
+    change = part_of(record, "dynamodb")
+    identity = dict(members_of(record, "userIdentity"))
     images = {
         name: decode(image(change[member])) if change.get(member) else None
         for name, member in (("new", "NewImage"), ("old", "OldImage"))
     }
     return DynamoDBChange(
-        event_name=_text(record, "eventName"),
-        keys=image(change.get("Keys", {})),
+        event_name=text_of(record, "eventName"),
+        keys=image(part_of(change, "Keys")),
         new=images["new"],
         old=images["old"],
-        sequence_number=str(change.get("SequenceNumber", "")),
-        table=str(record.get("eventSourceARN", "")).partition(":table/")[2].partition("/")[0],
+        sequence_number=given_text(change, "SequenceNumber"),
+        table=given_text(record, "eventSourceARN").partition(":table/")[2].partition("/")[0],
         expired=identity.get("principalId") == "dynamodb.amazonaws.com",
     )
 
 
 def _sns(annotation: object, at: str) -> Open:
     if annotation is S3Upload:
-        return lambda record: list(uploads_in_text(_text(_part(record, "Sns"), "Message")))
+        return lambda record: list(uploads_in_text(text_of(part_of(record, "Sns"), "Message")))
     wrapped, payload = _wrapped(annotation, SNSMessage)
     if not wrapped:
         _refuse_others(annotation, SNSMessage, at)
@@ -245,22 +256,22 @@ def _sns(annotation: object, at: str) -> Open:
     decode = text_decoder(payload)
 
     def opened(record: Record) -> list[object]:
-        sns = _part(record, "Sns")
-        message = decode(_text(sns, "Message"))
+        sns = part_of(record, "Sns")
+        message = decode(text_of(sns, "Message"))
         return [_sns_message(sns, message) if wrapped else message]
 
     return opened
 
 
 def _sns_message(sns: Record, message: object) -> SNSMessage[object]:
-    attributes = _members(sns, "MessageAttributes")
+    attributes = members_of(sns, "MessageAttributes")
     subject = sns.get("Subject")
     return SNSMessage(
         message=message,
-        message_id=str(sns.get("MessageId", "")),
-        topic_arn=str(sns.get("TopicArn", "")),
+        message_id=given_text(sns, "MessageId"),
+        topic_arn=given_text(sns, "TopicArn"),
         subject=None if subject is None else str(subject),
-        timestamp=str(sns.get("Timestamp", "")),
+        timestamp=given_text(sns, "Timestamp"),
         message_attributes={str(name): _sns_attribute(name, value) for name, value in attributes},
     )
 
@@ -270,7 +281,7 @@ def _sns_attribute(name: object, value: object) -> str | bytes:
     text = value.get("Value") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(text, str):
         raise DecodeError(f"{path}: an attribute is an object with a Value, which is a text")
-    return _base64(text, f"{path}.Value") if value.get("Type") == "Binary" else text
+    return decoded(text, f"{path}.Value") if value.get("Type") == "Binary" else text
 
 
 def _event(annotation: object, at: str) -> Open:
@@ -303,13 +314,13 @@ def _detail_in(text: str) -> object:
 def _bus_event(record: Record, detail: object) -> EventBridgeEvent[object]:
     return EventBridgeEvent(
         detail=detail,
-        id=str(record.get("id", "")),
-        source=str(record.get("source", "")),
-        detail_type=str(record.get("detail-type", "")),
-        time=str(record.get("time", "")),
-        account=str(record.get("account", "")),
-        region=str(record.get("region", "")),
-        resources=tuple(str(item) for item in record.get("resources") or ()),
+        id=given_text(record, "id"),
+        source=given_text(record, "source"),
+        detail_type=given_text(record, "detail-type"),
+        time=given_text(record, "time"),
+        account=given_text(record, "account"),
+        region=given_text(record, "region"),
+        resources=texts_of(record, "resources"),
     )
 
 
@@ -349,48 +360,3 @@ _OPENERS: Mapping[Source, Callable[[object, str], Open]] = {
     Source.TASK: _task,
     Source.LOGS: _logs,
 }
-
-
-def _part(record: Record, name: str) -> Record:
-    found = record.get(name)
-    if not isinstance(found, dict):
-        raise DecodeError(f"{name}: an object is missing here")
-    return found
-
-
-def _members(record: Record, name: str) -> Iterable[tuple[object, Any]]:
-    """The members of an object that may be missing."""
-    found = record.get(name)
-    if found is None:
-        return ()
-    if not isinstance(found, dict):
-        raise DecodeError(f"{name}: this is no object")
-    return found.items()
-
-
-def _number(value: object, path: str) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]  # what it refuses is the TypeError below
-    except (TypeError, ValueError) as error:
-        raise DecodeError(f"{path}: {value!r} is no number") from error
-
-
-def _count(text: str, path: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise DecodeError(f"{path}: {text!r} is no number") from error
-
-
-def _text(record: Record, name: str) -> str:
-    found = record.get(name)
-    if not isinstance(found, str):
-        raise DecodeError(f"{name}: a text is missing here")
-    return found
-
-
-def _base64(text: str, path: str) -> bytes:
-    try:
-        return base64_bytes(text)
-    except ValueError as error:
-        raise DecodeError(f"{path}: {error}") from error

@@ -12,6 +12,7 @@ from typing import Any, cast
 import msgspec
 
 from penstock.errors import DecodeError
+from penstock.handlers.members import given_text
 from penstock.handlers.records import S3Upload
 
 _decode = msgspec.json.Decoder().decode
@@ -75,12 +76,12 @@ def upload_of(record: object, path: str) -> S3Upload:
         bucket=_text(bucket, "name", f"{path}.s3.bucket"),
         key=key,
         size_bytes=_size(described.get("size"), f"{path}.s3.object.size"),
-        etag=_given(described, "eTag"),
+        etag=given_text(described, "eTag"),
         version_id=None if version is None else str(version),
-        sequencer=_given(described, "sequencer"),
-        event_name=_given(top, "eventName"),
-        event_time=_given(top, "eventTime"),
-        region=_given(top, "awsRegion"),
+        sequencer=given_text(described, "sequencer"),
+        event_name=given_text(top, "eventName"),
+        event_time=given_text(top, "eventTime"),
+        region=given_text(top, "awsRegion"),
     )
 
 
@@ -111,12 +112,12 @@ def _from_event_bridge(event: Mapping[str, Any]) -> S3Upload:
         bucket=_text(bucket, "name", "detail.bucket"),
         key=_text(described, "key", "detail.object"),
         size_bytes=_size(described.get("size"), "detail.object.size"),
-        etag=_given(described, "etag"),
+        etag=given_text(described, "etag"),
         version_id=None if version is None else str(version),
-        sequencer=_given(described, "sequencer"),
-        event_name=_given(event, "detail-type"),
-        event_time=_given(event, "time"),
-        region=_given(event, "region"),
+        sequencer=given_text(described, "sequencer"),
+        event_name=given_text(event, "detail-type"),
+        event_time=given_text(event, "time"),
+        region=given_text(event, "region"),
     )
 
 
@@ -132,12 +133,6 @@ def _text(value: Mapping[str, Any], name: str, path: str) -> str:
     if not isinstance(found, str) or not found:
         raise DecodeError(f"{path}.{name}: a text is missing here")
     return found
-
-
-def _given(value: Mapping[str, Any], name: str) -> str:
-    """A text that may be missing or null: removals have no ETag, changes of tags no sequencer."""
-    found = value.get(name)
-    return "" if found is None else str(found)
 
 
 def _size(value: object, path: str) -> int:

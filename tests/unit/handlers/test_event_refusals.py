@@ -11,7 +11,17 @@ import msgspec
 import pytest
 
 from penstock.errors import DecodeError, EventError
-from penstock.handlers import S3Upload, SQSMessage, on_s3_upload, on_sqs_message
+from penstock.handlers import (
+    DynamoDBChange,
+    EventBridgeEvent,
+    S3Upload,
+    SQSMessage,
+    on_dynamodb_change,
+    on_event,
+    on_kinesis_record,
+    on_s3_upload,
+    on_sqs_message,
+)
 from penstock.handlers.complaints import complete
 from penstock.handlers.events import parse_event
 from penstock.handlers.packing import gunzipped
@@ -265,3 +275,50 @@ def _logs(packed: bytes) -> dict[str, object]:
 
 def _data(event: Any) -> bytes:
     return base64.b64decode(event["awslogs"]["data"])
+
+
+# --- Identifiers --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["text", 5, True, None, {}])
+def test_a_record_without_an_identifier_fails_its_batch(part: object) -> None:
+    """Lambda takes an empty identifier for a failure of the whole batch; nothing is raised, nothing is lost."""
+
+    @on_kinesis_record
+    def record(data: str) -> None: ...
+
+    @on_dynamodb_change
+    def change(one: DynamoDBChange[dict[str, Any]]) -> None: ...
+
+    streamed: Any = events.kinesis_event("x")
+    streamed["Records"][0]["kinesis"] = part
+    changed: Any = events.dynamodb_event((None, {"id": "1"}))
+    changed["Records"][0]["dynamodb"] = part
+    failed = {"batchItemFailures": [{"itemIdentifier": ""}]}
+    assert record.invoke(streamed, FakeContext()) == failed
+    assert change.invoke(changed, FakeContext()) == failed
+
+
+def test_what_is_null_is_missing_in_a_message_too() -> None:
+    """Ids, ARNs, attributes."""
+    event: Any = events.sqs_event("x")
+    event["Records"][0] |= {"messageId": None, "eventSourceARN": None}
+    event["Records"][0]["attributes"]["SenderId"] = None
+    seen: list[SQSMessage[str]] = []
+
+    @on_sqs_message
+    def handle(message: SQSMessage[str]) -> None:
+        seen.append(message)
+
+    handle.invoke(event, FakeContext())
+    assert (seen[0].message_id, seen[0].queue_arn, "SenderId" in seen[0].attributes) == ("", "", False)
+
+
+def test_the_resources_of_an_event_are_a_list() -> None:
+    """What is none is told of as such."""
+
+    @on_event
+    def handle(event: EventBridgeEvent[dict[str, Any]]) -> None: ...
+
+    with pytest.raises(DecodeError, match="resources: this is no list"):
+        handle.invoke({**events.bus_event({}), "resources": 5}, FakeContext())
