@@ -13,19 +13,19 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from penstock.errors import UsageError
-from penstock.pipelines import Bucket, Pipeline, Queue, Table
+from penstock.pipelines import Bucket, Pipeline, Table
 from penstock.pipelines.iam import Policy, policy_of, read_seen
 from penstock.pipelines.imports import enter_project
 from penstock.pipelines.resolve import arn_of, name_of
 from penstock.runtime import settings
 from penstock.runtime.access import Guard
-from penstock.runtime.aws_calls import REGION, answering, settled
+from penstock.runtime.aws_calls import answering, settled
 from penstock.runtime.call_needs import call_needs
+from penstock.runtime.clients import Clients
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.delivery.deliveries import Deliveries
 from penstock.runtime.delivery.faults import Faults
@@ -51,15 +51,10 @@ from penstock.runtime.journal_events import (
     RunResumed,
     RunStarted,
 )
-from penstock.runtime.mappings.ports import RunsBatches
-from penstock.runtime.mappings.queue_mapping import QueueMapping as RunningQueueMapping
-from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
-from penstock.runtime.mappings.stream_mapping import StreamMapping as RunningStreamMapping
-from penstock.runtime.mappings.stream_settings import StreamMappingSettings
+from penstock.runtime.mappings.making import MappingParts, make_mappings
 from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.notifications import Notifications
-from penstock.runtime.pipes.settings import pipe_settings, queue_reader, stream_reader
-from penstock.runtime.pipes.worker import PipeWorker
+from penstock.runtime.noting import Notes
 from penstock.runtime.pipes.worker import Ports as PipePorts
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.queues.service import SqsService
@@ -69,13 +64,12 @@ from penstock.runtime.s3.objects import (
     BucketDeleted,
     ObjectRemoved,
     ObjectWritten,
-    S3Change,
     StoredObject,
 )
 from penstock.runtime.s3.service import S3Service
-from penstock.runtime.s3.store import S3Store, notification_of
+from penstock.runtime.s3.store import S3Store
 from penstock.runtime.scheduler import Scheduler
-from penstock.runtime.services import Call, CallRecord, HttpRequest, Router, Service
+from penstock.runtime.services import Call, HttpRequest, Router, Service
 from penstock.runtime.state_folder import StateFolder
 from penstock.runtime.streams.feeding import Feeder
 from penstock.runtime.streams.service import KinesisService
@@ -83,13 +77,13 @@ from penstock.runtime.streams.streams import Streams
 from penstock.runtime.streams.table_changes import TableChanges
 from penstock.runtime.streams.table_service import TableStreamsService
 from penstock.runtime.streams.time_to_live import TimeToLive
+from penstock.runtime.tables import create_table
 from penstock.runtime.topics.service import SnsService
 from penstock.runtime.topics.topics import Topics
 from penstock.runtime.workers.inline import InlineInvoker
 from penstock.runtime.workers.pool import PoolInvoker
 
 if TYPE_CHECKING:
-    from boto3.session import Session
     from mypy_boto3_s3 import S3Client
 
 VIRTUAL_CONCURRENCY: Final = 5
@@ -153,15 +147,22 @@ class Embedded:
         self.journal = Journal(folder.journal)
         self._exit.callback(self.journal.close)
         self.scheduler = scheduler = Scheduler(self.clock, after_turn=self.journal.flush)
+        notes = Notes(journal=self.journal, now=scheduler.now)
+        self._clients = Clients()
         ids = Ids(self.seed, resumed_at=len(self.past))
         self.queues = Queues(
             settings.queue_settings(pipeline), scheduler=scheduler, journal=self.journal, ids=ids
         )
-        self._bridge = MotoBridge(self._note_change, lambda: self._table_changes.forget())
+
+        def changed(call: Call) -> None:
+            notes.bridged(call)
+            self._table_changes.publish()
+
+        self._bridge = MotoBridge(changed, lambda: self._table_changes.forget())
         self.router = Router(
-            fallback=self._bridge, observers=[self._note_call], needs=call_needs, judge=self.authority
+            fallback=self._bridge, observers=[notes.call], needs=call_needs, judge=self.authority
         )
-        guard = Guard(self.authority, self._note_call)
+        guard = Guard(self.authority, notes.call)
         self._invoker = self._make_invoker(virtual=virtual)
         self._exit.callback(self._invoker.close)
         self.functions = Functions(
@@ -186,13 +187,20 @@ class Embedded:
             scheduler=scheduler,
             time_to_live=TimeToLive(settings.time_to_live_settings(pipeline), scheduler, self._expire),
         )
-        self._notifications = Notifications(
+        notifications = Notifications(
             settings.notification_rules(pipeline), queues=self.queues, functions=self.functions
         )
         self.s3 = S3Service(
-            S3Store(folder.s3, now=scheduler.now, commit_port=self._commit, writer=f"main-{len(self.past)}")
+            S3Store(
+                folder.s3,
+                now=scheduler.now,
+                commit_port=lambda change: notes.committed(change, notifications),
+                writer=f"main-{len(self.past)}",
+            )
         )
-        self._driver = Driver(scheduler=scheduler, journal=self.journal, answer=self._answer, guard=guard)
+        self._driver = Driver(
+            scheduler=scheduler, journal=self.journal, answer=self.router.answer, guard=guard
+        )
         self.step_functions = StepFunctions(
             settings.machine_settings(pipeline),
             driver=self._driver,
@@ -204,7 +212,7 @@ class Embedded:
             functions=self.functions,
             router=self.router,
             scheduler=scheduler,
-            make_client=self._client,
+            make_client=self._clients,
             executions=self.step_functions,
             guard=guard,
         )
@@ -240,67 +248,32 @@ class Embedded:
             "stepfunctions": self.step_functions,
         }
         self.router.services.update(services)
-        self._stream_mappings = [
-            self._stream_mapping(one, self.functions, ids, guard)
-            for one in settings.stream_mapping_settings(pipeline)
-        ]
-        concurrency = VIRTUAL_CONCURRENCY if virtual else self.workers
-        self._mappings = [
-            self._queue_mapping(one, self.functions, guard)
-            for one in settings.mapping_settings(pipeline, concurrency=concurrency)
-        ]
-        self._make_pipes(topics, ids, concurrency, guard)
-        self._clients: dict[str, Client] = {}
-
-    def _make_pipes(self, topics: Topics, ids: Ids, concurrency: int, guard: Guard) -> None:
-        """A pipe reads as a mapping does, and gives its batches to a worker instead of a function."""
-        ports = PipePorts(
-            queues=self.queues,
-            streams=self.streams,
+        self._mappings = make_mappings(
+            pipeline,
+            MappingParts(
+                queues=self.queues,
+                streams=self.streams,
+                scheduler=scheduler,
+                journal=self.journal,
+                ids=ids,
+                put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
+                publish=topics.publish_text,
+                guard=guard,
+            ),
             functions=self.functions,
-            executions=self.step_functions,
-            buses=self._buses,
-            topics=topics,
-            faults=self.faults,
-            scheduler=self.scheduler,
-            ids=ids,
-            guard=guard,
-        )
-        for pipe, one in pipe_settings(self.pipeline):
-            worker = PipeWorker(one, ports)
-            if isinstance(pipe.source, Queue):
-                reader = queue_reader(pipe, pipe.source, concurrency=concurrency)
-                self._mappings.append(self._queue_mapping(reader, worker, guard))
-            else:
-                stream = stream_reader(pipe, self.pipeline)
-                self._stream_mappings.append(self._stream_mapping(stream, worker, ids, guard))
-
-    def _queue_mapping(
-        self, one: QueueMappingSettings, functions: RunsBatches, guard: Guard
-    ) -> RunningQueueMapping:
-        return RunningQueueMapping(
-            one,
-            queues=self.queues,
-            functions=functions,
-            scheduler=self.scheduler,
-            journal=self.journal,
-            guard=guard,
-        )
-
-    def _stream_mapping(
-        self, one: StreamMappingSettings, functions: RunsBatches, ids: Ids, guard: Guard
-    ) -> RunningStreamMapping:
-        return RunningStreamMapping(
-            one,
-            streams=self.streams,
-            functions=functions,
-            queues=self.queues,
-            scheduler=self.scheduler,
-            journal=self.journal,
-            ids=ids,
-            put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
-            guard=guard,
-            publish=self._topics.publish_text,
+            pipes=PipePorts(
+                queues=self.queues,
+                streams=self.streams,
+                functions=self.functions,
+                executions=self.step_functions,
+                buses=self._buses,
+                topics=topics,
+                faults=self.faults,
+                scheduler=scheduler,
+                ids=ids,
+                guard=guard,
+            ),
+            concurrency=VIRTUAL_CONCURRENCY if virtual else self.workers,
         )
 
     def _make_invoker(self, *, virtual: bool) -> Invoker:
@@ -369,7 +342,7 @@ class Embedded:
         for bucket in self.pipeline.of(Bucket):
             self.s3.create_bucket(name_of(bucket))
         for table in self.pipeline.of(Table):
-            _create_table(self._client("dynamodb"), table)
+            create_table(self._clients("dynamodb"), table)
         self._table_changes.attach()
 
     def _resume(self) -> None:
@@ -402,7 +375,7 @@ class Embedded:
         }
         for table in self.pipeline.of(Table):
             if arn_of(table) not in made:
-                _create_table(self._client("dynamodb"), table)
+                create_table(self._clients("dynamodb"), table)
         self._table_changes.attach()
 
     def _apply(self, event: Event) -> None:
@@ -420,16 +393,13 @@ class Embedded:
                 self._buses.apply(event)
                 self._deliveries.apply(event)
                 self._topics.apply(event)
-                for mapping in self._stream_mappings:
+                for mapping in self._mappings.streams:
                     mapping.apply(event)
                 self.functions.apply(event)
                 self.step_functions.apply(event)
 
     def _start_mappings(self) -> None:
-        for mapping in self._mappings:
-            mapping.start()
-        for stream_mapping in self._stream_mappings:
-            stream_mapping.start()
+        self._mappings.start()
         self._buses.start(self._began_at)
 
     # --- What a user does ---------------------------------------------------------------------------------
@@ -551,87 +521,14 @@ class Embedded:
 
     def s3_client(self) -> S3Client:
         """A boto3 client for S3 that this run answers."""
-        return cast("S3Client", self._client("s3"))
+        return cast("S3Client", self._clients("s3"))
 
     def client(self, service: str) -> Client:
         """A boto3 client that this run answers; no credentials are needed."""
-        return self._client(service)
-
-    def _client(self, service: str) -> Client:
-        found = self._clients.get(service)
-        if found is None:
-            found = self._clients[service] = _session().client(service)  # type: ignore[call-overload]
-        return found
-
-    # --- Ports --------------------------------------------------------------------------------------------
+        return self._clients(service)
 
     def _expire(self, table: str, key: Mapping[str, Mapping[str, object]]) -> None:
         """Delete an item whose time has passed, as DynamoDB does by itself."""
-        client: Any = self._client("dynamodb")
+        client: Any = self._clients("dynamodb")
         with self._table_changes.expiring():
             client.delete_item(TableName=table, Key=key)
-
-    def _answer(self, call: Call) -> dict[str, object]:
-        return self.router.answer(call)
-
-    def _commit(self, change: S3Change) -> None:
-        """Journal a change to a bucket together with the messages that tell of it."""
-        self.journal.append(change)
-        notification = notification_of(change)
-        if notification is not None:
-            self._notifications.tell(notification)
-        self.journal.flush()
-
-    def _note_call(self, record: CallRecord) -> None:
-        self.journal.append(
-            CallMade(
-                at=self.scheduler.now(),
-                function=record.caller or "",
-                service=record.service,
-                operation=record.operation,
-                needs=record.needs,
-                error=record.error,
-                count=record.count,
-                denied=record.denied,
-            )
-        )
-
-    def _note_change(self, call: Call) -> None:
-        request = call.request
-        if request is not None:
-            self.journal.append(
-                BridgedCall(
-                    at=self.scheduler.now(),
-                    service=call.service,
-                    operation=call.operation,
-                    method=request.method,
-                    url=request.url,
-                    headers=dict(request.headers),
-                    body=request.body,
-                )
-            )
-        self._table_changes.publish()
-
-
-@cache
-def _session() -> Session:
-    """The boto3 session of every run of this process: it reads the models of the services once, which takes long."""
-    import boto3
-
-    return boto3.session.Session(region_name=REGION)
-
-
-def _create_table(client: Client, table: Table) -> None:
-    from penstock.pipelines.resources import Key
-
-    keys = [("HASH", table.partition_key), *([("RANGE", table.sort_key)] if table.sort_key else [])]
-    named = [(kind, key if isinstance(key, Key) else Key(key)) for kind, key in keys]
-    request: dict[str, object] = {
-        "TableName": name_of(table),
-        "KeySchema": [{"AttributeName": key.name, "KeyType": kind} for kind, key in named],
-        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for _, key in named],
-        "BillingMode": "PAY_PER_REQUEST",
-    }
-    if table.stream_view_type is not None:
-        request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream_view_type}
-    client.create_table(**request)  # type: ignore[attr-defined]  # boto3's methods are made at run time
