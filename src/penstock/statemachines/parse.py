@@ -16,6 +16,7 @@ from penstock.statemachines.fields import Fields
 from penstock.statemachines.jsonpath import ReferencePath
 from penstock.statemachines.map_fields import parse_map
 from penstock.statemachines.model import Evaluate, Flow, Machine, State
+from penstock.statemachines.nested_states import escaped
 from penstock.statemachines.values import JSON, compact, type_name
 
 # Members that hold states of their own: what they mention is not mentioned by the state around them.
@@ -51,7 +52,7 @@ def parse_flow(fields: Fields, flows: dict[str, Flow]) -> Flow:
         raise fields.fault("States is missing or empty", fix='give "States" at least one state')
     start_at = fields.required_text("StartAt")
     parsed = {
-        name: parse_state(name, states.nested(value, _escape(name)), flows)
+        name: parse_state(name, states.nested(value, escaped(name)), flows)
         for name, value in states.members.items()
     }
     if start_at not in parsed:
@@ -366,10 +367,6 @@ def _nearest(name: str, states: Mapping[str, State]) -> str | None:
 
     near = get_close_matches(name, list(states), n=1)
     return f'did you mean "{near[0]}"?' if near else None
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 __all__ = ["parse_flow", "parse_machine", "parse_resource", "parse_state", "type_name"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from penstock.errors import DefinitionError, StateTestError
 from penstock.statemachines.fields import Fields
 from penstock.statemachines.model import Flow, Map, Parallel, State, Task
+from penstock.statemachines.nested_states import nested_states
 from penstock.statemachines.parse import parse_state
 from penstock.statemachines.teststate_mocks import check_result
 from penstock.statemachines.values import JSON
@@ -60,9 +61,9 @@ def find_state(definition: Mapping[str, JSON], name: str | None) -> State:
             state = _parse("StateName", definition, "", jsonata=False)
             _check_definition(_machine_of(definition), "/States/StateName")
             return state
-        for found, member, pointer, jsonata in _all_states(definition, "", jsonata=False):
-            if name is None or found == name:
-                state = _parse("StateName", member, pointer, jsonata=jsonata)
+        for found in nested_states(definition):
+            if name is None or found.name == name:
+                state = _parse("StateName", found.members, found.pointer, jsonata=found.jsonata)
                 _check_definition(definition, "")
                 return state
     except DefinitionError as error:
@@ -105,27 +106,6 @@ def _machine_of(state: Mapping[str, JSON]) -> dict[str, JSON]:
 
 def _parse(name: str, members: Mapping[str, JSON], pointer: str, *, jsonata: bool) -> State:
     return parse_state(name, Fields(members, pointer, jsonata=jsonata), {})
-
-
-def _all_states(
-    flow: Mapping[str, JSON], pointer: str, *, jsonata: bool
-) -> Iterator[tuple[str, Mapping[str, JSON], str, bool]]:
-    """Every state of a machine, the innermost ones too, with its pointer and its query language."""
-    jsonata = flow.get("QueryLanguage", "JSONata" if jsonata else "JSONPath") == "JSONata"
-    states = flow.get("States")
-    for name, state in states.items() if isinstance(states, dict) else ():
-        if not isinstance(state, dict):
-            continue
-        place = f"{pointer}/States/{name}"
-        yield name, state, place, jsonata
-        for member in ("ItemProcessor", "Iterator"):
-            inner = state.get(member)
-            if isinstance(inner, dict):
-                yield from _all_states(inner, f"{place}/{member}", jsonata=jsonata)
-        branches = state.get("Branches")
-        for index, branch in enumerate(branches) if isinstance(branches, list) else ():
-            if isinstance(branch, dict):
-                yield from _all_states(branch, f"{place}/Branches/{index}", jsonata=jsonata)
 
 
 def check_request(

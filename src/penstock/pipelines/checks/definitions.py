@@ -11,6 +11,7 @@ from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.resolve import definition, document, substituted_names
 from penstock.pipelines.resources import Function, Resource, StateMachine
+from penstock.statemachines.nested_states import nested_states
 
 _FUNCTION_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[^:]*:[^:]*:function:([A-Za-z0-9_-]+)(?::[^:]+)?")
 _MACHINE_ARN = re.compile(r"arn:aws[a-z-]*:states:[^:]*:[^:]*:stateMachine:([^:/]+)(?:[:/].*)?")
@@ -58,34 +59,17 @@ def _undeclared_resources(graph: Graph) -> Iterator[Finding]:
     functions = {function.name for function in graph.of(Function)}
     machines = {machine.name for machine in graph.of(StateMachine)}
     for machine in readable_machines(graph):
-        for pointer, state in states(definition(machine, graph)):
-            kind, name = resource_named_by(state)
+        for state in nested_states(definition(machine, graph)):
+            kind, name = resource_named_by(state.members)
             if name and name not in (functions if kind is Function else machines):
                 known = ", ".join(sorted(functions if kind is Function else machines)) or "none"
                 word = "function" if kind is Function else "state machine"
                 yield Finding(
                     what=f'a task names the {word} "{name}", which the pipeline does not declare',
                     part=machine,
-                    within=f"{shown_file(machine)}  {pointer}".strip(),
+                    within=f"{shown_file(machine)}  {state.pointer}".strip(),
                     fix=f"declare it and name it through a substitution; declared: {known}",
                 )
-
-
-def states(content: object, pointer: str = "") -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Every state of a definition, also inside Map and Parallel, with its JSON pointer."""
-    if not isinstance(content, Mapping):
-        return
-    inner = content.get("States")
-    for name, state in inner.items() if isinstance(inner, Mapping) else ():
-        if not isinstance(state, Mapping):
-            continue
-        here = f"{pointer}/States/{name}"
-        yield here, state
-        for field in ("ItemProcessor", "Iterator"):
-            yield from states(state.get(field), f"{here}/{field}")
-        branches = state.get("Branches")
-        for number, branch in enumerate(branches if isinstance(branches, list) else ()):
-            yield from states(branch, f"{here}/Branches/{number}")
 
 
 def resource_named_by(state: Mapping[str, object]) -> tuple[type[Resource], str | None]:

@@ -17,6 +17,7 @@ from penstock.pipelines.iam.statements import Statement, arn_text, because, exec
 from penstock.pipelines.iam.tasks import OPEN, Definition, definition_of, task_needs
 from penstock.pipelines.resolve import document
 from penstock.pipelines.resources import StateMachine
+from penstock.statemachines.nested_states import nested_states
 
 _LOG_DELIVERY = (
     "logs:CreateLogDelivery",
@@ -48,28 +49,14 @@ def _statements(machine: StateMachine, graph: Graph, stage: str) -> Iterator[Sta
     yield Statement(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",), "its traces")
     told = definition_of(machine, graph)
     definition = machine.declared_at if isinstance(machine.definition, Mapping) else machine.definition
-    for name, state in _states(document(machine, graph.root)):
+    for nested in nested_states(document(machine, graph.root)):
+        name, state = nested.name, nested.members
         why = f"state {name}, {definition}"
         if state.get("Type") == "Task":
             needs = task_needs(name, state, told)
             yield from because(why, _written(needs, graph, stage))
         elif state.get("Type") == "Map":
             yield from because(why, _map(state, told, stage))
-
-
-def _states(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Every state of a definition, whatever it is nested in, in the order of the text."""
-    if isinstance(value, Mapping):
-        states = value.get("States")
-        if isinstance(states, Mapping):
-            for name, state in states.items():
-                if isinstance(state, Mapping):
-                    yield str(name), state
-                    for field in ("ItemProcessor", "Iterator", "Branches"):
-                        yield from _states(state.get(field))
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _states(item)
 
 
 def _written(needs: Iterable[Need], graph: Graph, stage: str) -> Iterator[Statement]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from penstock.statemachines.checks.tree import escaped
+from penstock.statemachines.nested_states import escaped
 
 if TYPE_CHECKING:
     from yaml.nodes import Node

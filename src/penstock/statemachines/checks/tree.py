@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from penstock.statemachines.nested_states import escaped
 from penstock.statemachines.values import JSON
 
 Members = Mapping[str, JSON]
@@ -117,8 +118,3 @@ def objects(value: JSON) -> Iterator[tuple[int, Members]]:
         for index, one in enumerate(value):
             if isinstance(one, dict):
                 yield index, one
-
-
-def escaped(name: str | int) -> str:
-    """A name as a part of a JSON pointer (RFC 6901)."""
-    return str(name).replace("~", "~0").replace("/", "~1")
