@@ -35,6 +35,7 @@ NOT_DONE_HERE = {
     "state machine process-file s3:ListMultipartUploadParts": "as above",
     "state machine process-file states:DescribeExecution": "a Map's children are run by the machine itself here",
     "state machine process-file states:StopExecution": "as above",
+    "state machine process-file states:RedriveExecution": "as above",
     "function * s3:AbortMultipartUpload": "writes() of a bucket allows it; it takes uploads of many megabytes",
     "function * s3:DeleteObject": "writes() of a bucket allows it; these handlers delete nothing",
     "function * dynamodb:BatchWriteItem": "writes() of a table allows it; these handlers put one item at a time",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from penstock.pipelines.iam.functions import QUEUE_ACTIONS, STREAM_ACTIONS, TABLE_STREAM_ACTIONS
+from penstock.pipelines.iam.functions import (
+    LIST_STREAMS,
+    QUEUE_ACTIONS,
+    STREAM_ACTIONS,
+    TABLE_STREAM_ACTIONS,
+)
 from penstock.pipelines.iam.matching import Allowed, concrete
 from penstock.pipelines.iam.needs import Need
 from penstock.pipelines.iam.policy import caller_of
@@ -36,7 +41,7 @@ def advice(pipeline: Pipeline, caller: str, need: Need) -> str:
             if verb is not None:
                 what = f'{verb}({type(resource).__name__} "{resource.name}")'
                 return f'add {what} to the calls of function "{owner.name}", {owner.declared_at}'
-    if need.action in (*QUEUE_ACTIONS, *STREAM_ACTIONS, *TABLE_STREAM_ACTIONS):
+    if need.action in (*QUEUE_ACTIONS, *STREAM_ACTIONS, *TABLE_STREAM_ACTIONS, LIST_STREAMS):
         return "the declared mapping needs it: enforce the pipeline's own policy, policy_of(pipeline)"
     return f"no declaration stands for it; allow what the runs have called: {from_runs}"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
-from penstock.pipelines.iam.needs import ANY, Need, Parameters, ServiceNeeds
+from penstock.pipelines.iam.further_needs import FURTHER, SENDING
+from penstock.pipelines.iam.needs import ANY, Need, Parameters, ServiceNeeds, texts
+from penstock.pipelines.iam.prefixes import PREFIXES
 from penstock.pipelines.iam.s3_needs import S3
 from penstock.pipelines.iam.service_needs import SERVICES
 from penstock.pipelines.iam.table_needs import DYNAMODB, DYNAMODB_STREAMS
@@ -15,18 +18,8 @@ _SERVICES: Final[Mapping[str, ServiceNeeds]] = {
     "dynamodb": DYNAMODB,
     "dynamodbstreams": DYNAMODB_STREAMS,
     **SERVICES,
+    **FURTHER,
 }
-
-_PREFIXES: Final = {
-    "apigatewaymanagementapi": "execute-api",
-    "bedrock-runtime": "bedrock",
-    "iot-data": "iot",
-    "opensearch": "es",
-    "sesv2": "ses",
-    "timestream-query": "timestream",
-    "timestream-write": "timestream",
-}
-"""Prefixes of actions that differ from boto3's name of the service, for services without a table."""
 
 _FOR_EVERYBODY: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken")})
 """STS, "GetCallerIdentity": "No permissions are required to perform this operation." """
@@ -35,8 +28,8 @@ _FOR_EVERYBODY: Final = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSes
 def needs_of(service: str, operation: str, parameters: Parameters) -> tuple[Need, ...]:
     """What one call needs, each need once, that of the call's own resource first.
 
-    An operation of a service that has no table is taken to be called as its action is, on the first ARN among its
-    parameters, or on `*`.
+    An operation of a service that has no table is taken to be called as its action is, on the first of the service's
+    own ARNs among its parameters, or on `*`.
 
     Args:
         service: as `boto3.client(service)` has it.
@@ -53,7 +46,10 @@ def needs_of(service: str, operation: str, parameters: Parameters) -> tuple[Need
     if special is not None:
         return tuple(dict.fromkeys(special(parameters)))
     action = f"{found.prefix}:{found.renamed.get(operation, operation)}"
-    return (Need(action, ANY if operation in found.on_all else found.resource(parameters)),)
+    if operation in found.on_all:
+        return (Need(action, ANY),)
+    resource = found.resource(parameters)
+    return (Need(action, _own_arn(found.prefix, parameters) if resource == ANY else resource),)
 
 
 def has_table(service: str) -> bool:
@@ -70,5 +66,13 @@ def knows_no_resource(service: str, operation: str) -> bool:
 def _of_another_service(service: str, operation: str, parameters: Parameters) -> tuple[Need, ...]:
     if (service, operation) in _FOR_EVERYBODY:
         return ()
-    named = (one for one in parameters.values() if isinstance(one, str) and one.startswith("arn:"))
-    return (Need(f"{_PREFIXES.get(service, service)}:{operation}", next(named, ANY)),)
+    prefix = PREFIXES.get(service, service)
+    sender = SENDING.get((service, operation))
+    return (Need(f"{prefix}:{operation}", sender(parameters) if sender else _own_arn(prefix, parameters)),)
+
+
+def _own_arn(prefix: str, parameters: Parameters) -> str:
+    """The first ARN of the service itself among the parameters: that of a role or a key says nothing about it."""
+    begin = re.compile(rf"arn:[\w-]+:{re.escape(prefix)}:")
+    given = (one for value in parameters.values() for one in (texts(value) or (value,)))
+    return next((one for one in given if isinstance(one, str) and begin.match(one)), ANY)

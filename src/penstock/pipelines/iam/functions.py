@@ -32,13 +32,11 @@ STREAM_ACTIONS = (
     "kinesis:ListShards",
 )
 CONSUMER_ACTIONS = ("kinesis:SubscribeToShard",)
-TABLE_STREAM_ACTIONS = (
-    "dynamodb:DescribeStream",
-    "dynamodb:GetRecords",
-    "dynamodb:GetShardIterator",
-    "dynamodb:ListStreams",
-)
+TABLE_STREAM_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 """What a mapping does in the function's name, by its source."""
+
+LIST_STREAMS = "dynamodb:ListStreams"
+"""A mapping of a table's stream does it as well; it knows no ARN (Service Authorization Reference)."""
 
 
 def function_statements(function: Function, graph: Graph, stage: str = "") -> tuple[Statement, ...]:
@@ -77,6 +75,7 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
                     )
             else:
                 yield Statement(TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",), why)
+                yield Statement((LIST_STREAMS,), ("*",), why)
             yield from because(f"on_failure of {why}", _destination(mapping.on_failure, graph, stage))
     for field in ("on_success", "on_failure", "dead_letter_queue"):
         why = f"{field}, {function.declared_at}"

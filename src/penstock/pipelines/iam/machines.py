@@ -74,9 +74,10 @@ def _map(state: Mapping[str, object], told: Definition, stage: str) -> Iterator[
     if not isinstance(config, Mapping) or config.get("Mode") != "DISTRIBUTED":
         return
     yield Statement(("states:StartExecution",), (arn_text(machine, stage),))
-    yield Statement(
-        ("states:DescribeExecution", "states:StopExecution"), (execution_arn_text(machine, stage),)
-    )
+    executions = execution_arn_text(machine, stage)
+    yield Statement(("states:DescribeExecution", "states:StopExecution"), (executions,))
+    # A redriven execution redrives its Map Runs' children, `execution:MACHINE/LABEL:ID` (the same page).
+    yield Statement(("states:RedriveExecution",), (f"{executions.removesuffix(':*')}/*",))
     for field, needs in (("ItemReader", _reader_needs), ("ResultWriter", _writer_needs)):
         part = state.get(field)
         if isinstance(part, Mapping) and "Resource" in part:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.iam.functions import STREAM_ACTIONS, TABLE_STREAM_ACTIONS
+from penstock.pipelines.iam.functions import LIST_STREAMS, STREAM_ACTIONS, TABLE_STREAM_ACTIONS
 from penstock.pipelines.iam.statements import Statement, access, arn_text, because
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import Queue, Resource, StateMachine, Stream
@@ -27,6 +27,7 @@ def _statements(pipe: Pipe, graph: Graph, stage: str) -> Iterator[Statement]:
         yield Statement(STREAM_ACTIONS, (arn,), why)
     else:
         yield Statement(TABLE_STREAM_ACTIONS, (f"{arn}/stream/*",), why)
+        yield Statement((LIST_STREAMS,), ("*",), why)
     if pipe.enrichment is not None:
         yield from because(
             f"its enrichment, {pipe.declared_at}", _invoked(pipe.enrichment, stage, waits=True)

@@ -85,6 +85,28 @@ def _attributes(parameters: Parameters) -> Iterable[Need]:
     yield Need("s3:GetObjectAttributes", _resource(parameters))
 
 
+_CONFIGURATIONS: Final = {
+    **{f"{verb}BucketAccelerateConfiguration": f"{verb}AccelerateConfiguration" for verb in ("Get", "Put")},
+    **{f"{verb}ObjectLockConfiguration": f"{verb}BucketObjectLockConfiguration" for verb in ("Get", "Put")},
+    **{
+        f"{operation}Bucket{kind}Configuration{plural}": f"{verb}{kind}Configuration"
+        for kind in ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
+        for operation, plural, verb in (
+            ("Delete", "", "Put"),
+            ("Get", "", "Get"),
+            ("List", "s", "Get"),
+            ("Put", "", "Put"),
+        )
+    },
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "GetBucketLifecycle": "GetLifecycleConfiguration",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "PutBucketLifecycle": "PutLifecycleConfiguration",
+    "PutBucketReplication": "PutReplicationConfiguration",
+}
+"""What a bucket is set to: the verbs and the names of the actions are others."""
+
 S3: Final = ServiceNeeds(
     "s3",
     _resource,
@@ -108,6 +130,7 @@ S3: Final = ServiceNeeds(
         "ListObjectsV2": "ListBucket",
         "ListParts": "ListMultipartUploadParts",
         "PutBucketCors": "PutBucketCORS",
+        **_CONFIGURATIONS,
         "PutBucketEncryption": "PutEncryptionConfiguration",
         "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
         "PutBucketNotificationConfiguration": "PutBucketNotification",

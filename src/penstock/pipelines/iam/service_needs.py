@@ -57,6 +57,29 @@ def _put_events(parameters: Parameters) -> Iterable[Need]:
         yield Need("events:PutEvents", bus_arn(entry.get("EventBusName")))
 
 
+_OF_RULES: Final = frozenset(
+    {
+        "DeleteRule",
+        "DescribeRule",
+        "DisableRule",
+        "EnableRule",
+        "ListTargetsByRule",
+        "PutRule",
+        "PutTargets",
+        "RemoveTargets",
+    }
+)
+_OF_BUSES: Final = frozenset({"CreateEventBus", "DeleteEventBus", "DescribeEventBus", "UpdateEventBus"})
+
+
+def _bus(action: str) -> Callable[[Parameters], Iterable[Need]]:
+    return lambda parameters: (Need(action, bus_arn(parameters.get("Name"))),)
+
+
+def _rules(action: str) -> Callable[[Parameters], Iterable[Need]]:
+    return lambda parameters: (Need(action, _rule(parameters)),)
+
+
 def _rule(parameters: Parameters) -> str:
     name = parameters.get("Rule") or parameters.get("Name")
     if not isinstance(name, str):
@@ -76,6 +99,11 @@ def _function(parameters: Parameters) -> str:
         name = arn("lambda", f"function:{name.rpartition('function:')[2]}")
     qualifier = parameters.get("Qualifier")
     return f"{name}:{qualifier}" if isinstance(qualifier, str) else name
+
+
+def _mapping(parameters: Parameters) -> Iterable[Need]:
+    uuid = parameters.get("UUID") or "*"
+    yield Need("lambda:UpdateEventSourceMapping", arn("lambda", f"event-source-mapping:{uuid}"))
 
 
 # --- Secrets Manager, SSM, CloudWatch Logs ----------------------------------------------------------------
@@ -100,8 +128,30 @@ def _parameter(name: str) -> str:
 
 
 def _named_parameter(parameters: Parameters) -> str:
-    name = parameters.get("Name") or parameters.get("Path") or parameters.get("ResourceId")
+    name = parameters.get("Name") or parameters.get("Path")
+    if parameters.get("ResourceType") == "Parameter":
+        name = parameters.get("ResourceId")
     return _parameter(name) if isinstance(name, str) else ANY
+
+
+_OF_PARAMETERS: Final = frozenset(
+    {
+        "AddTagsToResource",
+        "DeleteParameter",
+        "GetParameter",
+        "GetParameterHistory",
+        "GetParametersByPath",
+        "LabelParameterVersion",
+        "ListTagsForResource",
+        "PutParameter",
+        "RemoveTagsFromResource",
+        "UnlabelParameterVersion",
+    }
+)
+
+
+def _named(action: str) -> Callable[[Parameters], Iterable[Need]]:
+    return lambda parameters: (Need(action, _named_parameter(parameters)),)
 
 
 def _parameters(action: str) -> Callable[[Parameters], Iterable[Need]]:
@@ -114,6 +164,10 @@ def _log_stream(parameters: Parameters) -> str:
         return ANY
     group = group.removesuffix(":*") if group.startswith("arn:") else arn("logs", f"log-group:{group}")
     return f"{group}:log-stream:{parameters.get('logStreamName') or ''}"
+
+
+def _put_alarm(parameters: Parameters) -> Iterable[Need]:
+    yield Need("cloudwatch:PutMetricAlarm", arn("cloudwatch", f"alarm:{parameters.get('AlarmName') or '*'}"))
 
 
 def _destination_of_move(parameters: Parameters) -> Iterable[Need]:
@@ -149,13 +203,31 @@ SERVICES: Final[Mapping[str, ServiceNeeds]] = {
         "sns",
         _topic,
         renamed={"PublishBatch": "Publish"},
-        on_all=frozenset({"ListTopics", "ListSubscriptions"}),
+        on_all=frozenset({"CreatePlatformApplication", "ListSubscriptions", "ListTopics"}),
     ),
-    "events": ServiceNeeds("events", _rule, special={"PutEvents": _put_events}),
+    "events": ServiceNeeds(
+        "events",
+        lambda parameters: ANY,
+        special={
+            "PutEvents": _put_events,
+            **{operation: _bus(f"events:{operation}") for operation in _OF_BUSES},
+            **{operation: _rules(f"events:{operation}") for operation in _OF_RULES},
+        },
+    ),
     "kinesis": ServiceNeeds(
         "kinesis",
         regional("kinesis", "stream/", "ConsumerARN", "StreamARN", "StreamName"),
-        on_all=frozenset({"ListStreams", "DescribeLimits", "DescribeAccountSettings"}),
+        on_all=frozenset(
+            {
+                "DescribeAccountSettings",
+                "DescribeLimits",
+                "DisableEnhancedMonitoring",
+                "EnableEnhancedMonitoring",
+                "ListStreams",
+                "UpdateShardCount",
+                "UpdateStreamMode",
+            }
+        ),
     ),
     "firehose": ServiceNeeds(
         "firehose",
@@ -177,7 +249,15 @@ SERVICES: Final[Mapping[str, ServiceNeeds]] = {
             "InvokeAsync": "InvokeFunction",
             "InvokeWithResponseStream": "InvokeFunction",
         },
-        on_all=frozenset({"ListFunctions", "GetAccountSettings"}),
+        special={"UpdateEventSourceMapping": _mapping},
+        on_all=frozenset(
+            {
+                "CreateEventSourceMapping",
+                "GetAccountSettings",
+                "ListEventSourceMappings",
+                "ListFunctions",
+            }
+        ),
     ),
     "secretsmanager": ServiceNeeds(
         "secretsmanager",
@@ -187,15 +267,29 @@ SERVICES: Final[Mapping[str, ServiceNeeds]] = {
     ),
     "ssm": ServiceNeeds(
         "ssm",
-        _named_parameter,
+        lambda parameters: ANY,
         on_all=frozenset({"DescribeParameters"}),
         special={
+            **{operation: _named(f"ssm:{operation}") for operation in _OF_PARAMETERS},
             "GetParameters": _parameters("ssm:GetParameters"),
             "DeleteParameters": _parameters("ssm:DeleteParameters"),
         },
     ),
-    "logs": ServiceNeeds("logs", _log_stream, on_all=frozenset({"DescribeLogGroups"})),
-    "cloudwatch": ServiceNeeds("cloudwatch", lambda parameters: ANY),
+    "logs": ServiceNeeds(
+        "logs",
+        _log_stream,
+        on_all=frozenset(
+            {
+                "DeleteIndexPolicy",
+                "DescribeIndexPolicies",
+                "DescribeLogGroups",
+                "DescribeQueries",
+                "ListSyslogConfigurations",
+                "PutIndexPolicy",
+            }
+        ),
+    ),
+    "cloudwatch": ServiceNeeds("cloudwatch", lambda parameters: ANY, special={"PutMetricAlarm": _put_alarm}),
     "xray": ServiceNeeds("xray", lambda parameters: ANY),
 }
 """By boto3's name of the service."""

@@ -74,7 +74,16 @@ def _statements(name: str) -> Callable[[Parameters], Iterable[Need]]:
 DYNAMODB: Final = ServiceNeeds(
     "dynamodb",
     _table,
-    on_all=frozenset({"ListTables", "DescribeLimits", "DescribeEndpoints"}),
+    on_all=frozenset(
+        {
+            "DescribeEndpoints",
+            "DescribeLimits",
+            "ListBackups",
+            "ListContributorInsights",
+            "ListGlobalTables",
+            "ListTables",
+        }
+    ),
     special={
         "BatchGetItem": _batch("dynamodb:BatchGetItem"),
         "BatchWriteItem": _batch("dynamodb:BatchWriteItem"),
@@ -95,4 +104,4 @@ def _stream(parameters: Parameters) -> str:
     return ANY if table is None else f"{table_arn(table)}/stream/*"
 
 
-DYNAMODB_STREAMS: Final = ServiceNeeds("dynamodb", _stream)
+DYNAMODB_STREAMS: Final = ServiceNeeds("dynamodb", _stream, on_all=frozenset({"ListStreams"}))

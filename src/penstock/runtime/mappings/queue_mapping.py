@@ -25,6 +25,7 @@ from penstock.runtime.mappings.responses import failed_identifiers
 from penstock.runtime.queues.messages import Message, md5_of_text
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.scheduler import Scheduler, Timer
+from penstock.runtime.services import Need
 
 BATCH_LIMIT_BYTES: Final = 5 * 1024 * 1024
 """Of message bodies; with their attributes, a batch stays under Lambda's 6 MB."""
@@ -184,15 +185,17 @@ class QueueMapping:
 
 
 def refused_to_poll(
-    guard: Guard, function: str, service: str, actions: Iterable[str], source_arn: str
+    guard: Guard, function: str, service: str, actions: Iterable[str], source_arn: str, *further: Need
 ) -> bool:
     """Whether the function's role lacks one of the actions that Lambda polls the source with; each is noted.
 
+    Args:
+        further: what is not on the source.
+
     Lambda, "CreateEventSourceMapping", refuses a mapping whose role lacks one.
     """
-    refusals = [
-        guard.refusal(function, service, action.partition(":")[2], (action, source_arn)) for action in actions
-    ]
+    needs = [*((action, source_arn) for action in actions), *further]
+    refusals = [guard.refusal(function, service, need[0].partition(":")[2], need) for need in needs]
     return any(one is not None for one in refusals)
 
 

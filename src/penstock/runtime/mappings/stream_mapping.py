@@ -12,7 +12,12 @@ from __future__ import annotations
 
 import hashlib
 
-from penstock.pipelines.iam.functions import CONSUMER_ACTIONS, STREAM_ACTIONS, TABLE_STREAM_ACTIONS
+from penstock.pipelines.iam.functions import (
+    CONSUMER_ACTIONS,
+    LIST_STREAMS,
+    STREAM_ACTIONS,
+    TABLE_STREAM_ACTIONS,
+)
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
@@ -92,15 +97,20 @@ class StreamMapping:
         self._open_readers()
 
     def _refused(self, stream: StreamSettings) -> bool:
-        kinesis = stream.kind == "kinesis"
-        service, actions = (
-            ("kinesis", STREAM_ACTIONS) if kinesis else ("dynamodbstreams", TABLE_STREAM_ACTIONS)
-        )
         function, consumer = self.settings.function, self.settings.consumer
-        refused = refused_to_poll(self._guard, function, service, actions, stream.arn)
+        if stream.kind != "kinesis":
+            return refused_to_poll(
+                self._guard,
+                function,
+                "dynamodbstreams",
+                TABLE_STREAM_ACTIONS,
+                stream.arn,
+                (LIST_STREAMS, "*"),
+            )
+        refused = refused_to_poll(self._guard, function, "kinesis", STREAM_ACTIONS, stream.arn)
         if consumer is not None:
             arn = consumer_arn(self._streams.find(self.settings.stream), consumer)
-            refused |= refused_to_poll(self._guard, function, service, CONSUMER_ACTIONS, arn)
+            refused |= refused_to_poll(self._guard, function, "kinesis", CONSUMER_ACTIONS, arn)
         return refused
 
     def checkpoint(self, shard: str) -> int:

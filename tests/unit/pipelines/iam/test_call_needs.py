@@ -158,6 +158,80 @@ CASES: list[tuple[str, str, dict[str, Any], list[tuple[str, str]]]] = [
         {"KeyId": REGIONAL.format("kms", "key/1")},
         [("kms:Decrypt", REGIONAL.format("kms", "key/1"))],
     ),
+    ("kms", "Encrypt", {"KeyId": "1234"}, [("kms:Encrypt", REGIONAL.format("kms", "key/1234"))]),
+    ("kms", "Encrypt", {"KeyId": "alias/mine"}, [("kms:Encrypt", REGIONAL.format("kms", "key/*"))]),
+    ("kms", "Decrypt", {"CiphertextBlob": b""}, [("kms:Decrypt", REGIONAL.format("kms", "key/*"))]),
+    (
+        "kms",
+        "ReEncrypt",
+        {"SourceKeyId": "1", "DestinationKeyId": "2"},
+        [
+            ("kms:ReEncryptFrom", REGIONAL.format("kms", "key/1")),
+            ("kms:ReEncryptTo", REGIONAL.format("kms", "key/2")),
+        ],
+    ),
+    ("kms", "GenerateRandom", {"KeyId": "1"}, [("kms:GenerateRandom", "*")]),
+    (
+        "bedrock-runtime",
+        "Converse",
+        {"modelId": "amazon.nova-lite-v1:0"},
+        [("bedrock:InvokeModel", "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0")],
+    ),
+    (
+        "sagemaker-runtime",
+        "InvokeEndpoint",
+        {"EndpointName": "mine"},
+        [("sagemaker:InvokeEndpoint", REGIONAL.format("sagemaker", "endpoint/mine"))],
+    ),
+    (
+        "sesv2",
+        "SendEmail",
+        {"FromEmailAddress": "Shop <shop@example.com>"},
+        [("ses:SendEmail", REGIONAL.format("ses", "identity/shop@example.com"))],
+    ),
+    ("emr", "ListClusters", {}, [("elasticmapreduce:ListClusters", "*")]),
+    (
+        "comprehend",
+        "StartEntitiesDetectionJob",
+        {"DataAccessRoleArn": "arn:aws:iam::123456789012:role/reader"},
+        [("comprehend:StartEntitiesDetectionJob", "*")],
+    ),
+    (
+        "elbv2",
+        "RegisterTargets",
+        {"TargetGroupArn": REGIONAL.format("elasticloadbalancing", "targetgroup/a/1")},
+        [
+            (
+                "elasticloadbalancing:RegisterTargets",
+                REGIONAL.format("elasticloadbalancing", "targetgroup/a/1"),
+            )
+        ],
+    ),
+    (
+        "sns",
+        "TagResource",
+        {"ResourceArn": REGIONAL.format("sns", "news")},
+        [("sns:TagResource", REGIONAL.format("sns", "news"))],
+    ),
+    (
+        "events",
+        "CreateEventBus",
+        {"Name": "b"},
+        [("events:CreateEventBus", REGIONAL.format("events", "event-bus/b"))],
+    ),
+    ("ssm", "GetDocument", {"Name": "d"}, [("ssm:GetDocument", "*")]),
+    (
+        "s3",
+        "PutBucketReplication",
+        {"Bucket": "files"},
+        [("s3:PutReplicationConfiguration", "arn:aws:s3:::files")],
+    ),
+    (
+        "s3",
+        "ListBucketMetricsConfigurations",
+        {"Bucket": "files"},
+        [("s3:GetMetricsConfiguration", "arn:aws:s3:::files")],
+    ),
     ("sts", "GetCallerIdentity", {}, []),
 ]
 

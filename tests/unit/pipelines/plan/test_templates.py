@@ -232,6 +232,7 @@ def test_machine_may_do_what_its_definition_does() -> None:
         "s3:PutObject",
         "sqs:SendMessage",
         "states:DescribeExecution",
+        "states:RedriveExecution",
         "states:StartExecution",
         "states:StopExecution",
     }
