@@ -195,6 +195,13 @@ def text_decoder(annotation: object) -> DecodeText:
         return lambda text: _model_decoded(validate, text)
     decode = msgspec.json.Decoder(object if annotation in _ANY else annotation, dec_hook=_dec_hook).decode
 
+    def as_json(text: Text) -> object:
+        """The JSON in which something is refused; what comes after that may be no JSON any more."""
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise DecodeError(f"the payload is not JSON: {error}") from error
+
     def again(value: object) -> object:
         return decode(msgspec.json.encode(value))
 
@@ -202,7 +209,7 @@ def text_decoder(annotation: object) -> DecodeText:
         try:
             return decode(text)
         except msgspec.ValidationError as error:
-            raise undecodable(str(error), lambda: msgspec.json.decode(text), again) from error
+            raise undecodable(str(error), as_json(text), again) from error
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise DecodeError(f"the payload is not JSON: {error}") from error
         except DecodeError:
@@ -232,7 +239,7 @@ def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
         try:
             return again(value)
         except msgspec.ValidationError as error:
-            raise undecodable(str(error), lambda: value, again) from error
+            raise undecodable(str(error), value, again) from error
         except DecodeError:
             raise  # of a model inside it
         except Exception as error:
@@ -244,7 +251,7 @@ def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
     return convert
 
 
-def undecodable(reason: str, given: Callable[[], object], decode: Callable[[object], object]) -> DecodeError:
+def undecodable(reason: str, given: object, decode: Callable[[object], object]) -> DecodeError:
     """msgspec's "Expected `int`, got `str` - at `$.amount`" as an error that names the field first.
 
     Args:
@@ -262,7 +269,7 @@ def undecodable(reason: str, given: Callable[[], object], decode: Callable[[obje
             return None
         return None
 
-    return DecodeError(complete(reason, given(), refusal))
+    return DecodeError(complete(reason, given, refusal))
 
 
 def _refused(error: Exception) -> DecodeError:

@@ -85,6 +85,14 @@ def test_few_values_are_tried_to_find_a_name() -> None:
     assert len(tried) < 20
 
 
+@pytest.mark.parametrize("text", ["1,2", b"5 \xff", '"a" "b"', "[" * 100_000, '{"prices": 5} rest'])
+def test_a_text_that_begins_as_json_is_no_json(text: str | bytes) -> None:
+    """Of which msgspec says first that its beginning is of another type."""
+    for annotation in (dict[str, int], list[dict[str, str]]):
+        with pytest.raises(DecodeError, match="the payload is not JSON"):
+            text_decoder(annotation)(text)
+
+
 def test_the_name_itself_may_be_what_is_wrong() -> None:
     """A key that is no number, in an object whose keys are numbers."""
     with pytest.raises(DecodeError) as refused:

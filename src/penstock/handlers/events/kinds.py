@@ -37,7 +37,7 @@ def parse_event(kind: str, payload: object) -> object:
         return _converted(kind, event)
     except msgspec.ValidationError as error:
         given = _with_objects(event) if kind in _REQUESTS else event
-        reason = undecodable(str(error), lambda: given, lambda other: _converted(kind, other)).what
+        reason = undecodable(str(error), given, lambda other: _converted(kind, other)).what
         raise EventError(f"this is no event of {kind}: {reason}", fix=_remedy(kind, event)) from error
     except RecursionError as error:
         raise EventError(f"this is no event of {kind}: it is nested too deeply") from error
