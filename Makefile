@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-integration test-docker lint types rooms unit clean
+.PHONY: demo test test-integration test-ministack test-docker lint types rooms unit clean
 
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
@@ -24,12 +24,16 @@ rooms: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/pytest -n auto -m "not integration"
+	$(BIN)/pytest -n auto -m "not integration and not ministack"
 
 # Against LocalStack on this machine: installed once, below .penstock/localstack. The tests wait more than they
 # work, so two workers, each with a LocalStack of its own, take half of the time.
 test-integration: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile -m integration tests/contracts tests/integration
+
+# The contracts against MiniStack, installed once below .penstock/ministack.
+test-ministack: $(READY)
+	$(BIN)/pytest -m ministack tests/contracts
 
 # The same against docker-compose.yml, and definitions on Step Functions Local; what was started is removed.
 test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import settings
 
 from penstock.pipelines.imports import PROJECT_PACKAGES
+from tests.ministack import deployed_to_ministack, ministack
 from tests.parity import pytest_runtest_logreport, pytest_sessionfinish
 
-__all__ = ["pytest_runtest_logreport", "pytest_sessionfinish"]
+__all__ = ["deployed_to_ministack", "ministack", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)

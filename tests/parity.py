@@ -21,6 +21,7 @@ PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "parity.md"
 PLACES: Final = {
     "embedded": "embedded",
     "localstack": "LocalStack",
+    "ministack": "MiniStack",
     "step-functions-local": "Step Functions Local",
 }
 _TABLE: Final = re.compile(r"(?<=<!-- filled by the tests -->\n).*?(?=<!-- until here -->)", re.DOTALL)
@@ -66,6 +67,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _outcome(report: pytest.TestReport) -> str:
+    if (known := getattr(report, "wasxfail", None)) is not None:
+        return f"no: {known}"
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         return f"not run: {reason.removeprefix('Skipped: ').partition(': `')[0]}"

@@ -1,4 +1,4 @@
-"""Where the contract tests of whole pipelines run: in this process, and deployed to LocalStack."""
+"""Where the contract tests of whole pipelines run: in this process, and deployed to LocalStack and MiniStack."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from penstock.runtime.state_folder import new_run
 from penstock.testing.deployed import DeployPipeline
 from penstock.testing.localstack import LocalStack, eventually, unavailable
 from tests.contracts.delivery import deployed
+from tests.contracts.gaps import MINISTACK_GAPS
 from tests.parity import rule_of, tells
 
 Found = TypeVar("Found")
 
 LOCALSTACK = pytest.param("localstack", marks=pytest.mark.integration)
+MINISTACK = pytest.param("ministack", marks=pytest.mark.ministack)
+PLACES = ("embedded", LOCALSTACK, MINISTACK)
 
 SECONDS = 60.0
 
@@ -80,18 +83,19 @@ def received(sqs: Any, url: str) -> Iterator[dict[str, Any]]:  # boto3 makes its
             yield one
 
 
-@pytest.fixture(params=["embedded", LOCALSTACK])
+@pytest.fixture(params=PLACES)
 def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Pipeline], Running]]:
     """Makes a pipeline run."""
     with ExitStack() as stack:
         if request.param == "localstack":
             yield lambda pipeline: on_localstack(request, pipeline)
-            return
+        elif request.param == "ministack":
+            yield lambda pipeline: on_ministack(request, pipeline)
+        else:
+            yield lambda pipeline: stack.enter_context(_embedded(pipeline, tmp_path))
 
-        yield lambda pipeline: stack.enter_context(_embedded(pipeline, tmp_path))
 
-
-@pytest.fixture(params=["embedded", LOCALSTACK])
+@pytest.fixture(params=PLACES)
 def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     """The pipeline of the rules of a test's module, running somewhere; elsewhere, that of all modules.
 
@@ -101,6 +105,9 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
         if (why := request.module.NOT_ON_LOCALSTACK.get(request.function.__name__)) is not None:
             pytest.skip(why)
         yield on_localstack(request, deployed.pipeline)
+        return
+    if request.param == "ministack":
+        yield on_ministack(request, request.module.pipeline)
         return
     with _embedded(request.module.pipeline, tmp_path) as run:
         yield run
@@ -118,6 +125,18 @@ def _embedded(pipeline: Pipeline, folder: Path) -> Iterator[Running]:
             return found
 
         yield Running(client=run.client, settle=settle, wait=run.scheduler.run_for)
+
+
+def on_ministack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:
+    """The pipeline alone, deployed to the session's MiniStack.
+
+    A gap that is known has to show: the test of such a rule fails when it passes.
+    """
+    deploy: DeployPipeline = request.getfixturevalue("deployed_to_ministack")
+    made = deploy(pipeline)
+    if (why := MINISTACK_GAPS.get(request.function.__name__)) is not None:
+        request.applymarker(pytest.mark.xfail(reason=why, raises=AssertionError, strict=True))
+    return Running(client=made.client, settle=_wait)
 
 
 def on_localstack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:

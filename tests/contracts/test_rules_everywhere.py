@@ -20,7 +20,7 @@ def send(run: Running, queue: str, *bodies: object) -> None:
     sqs = run.client("sqs")
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     entries = [{"Id": str(number), "MessageBody": json.dumps(body)} for number, body in enumerate(bodies)]
-    assert "Failed" not in sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert not sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
 
 
 def test_a_notification_has_a_prefix_and_a_suffix(running: Start) -> None:

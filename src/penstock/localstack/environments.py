@@ -51,26 +51,29 @@ def environment_python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def is_ready(folder: Path, requirements: Sequence[str], python: Python) -> bool:
+def is_ready(folder: Path, requirements: Sequence[str], python: Python, *, lock: Path = LOCK) -> bool:
     """Whether the environment is finished, with these requirements and this Python, which is still there."""
     try:
-        made = (folder / _STAMP).read_text() == _stamp(requirements, python)
+        made = (folder / _STAMP).read_text() == _stamp(requirements, python, lock)
     except OSError:
         return False
     return made and environment_python(folder).exists()
 
 
-def make_environment(folder: Path, requirements: Sequence[str], python: Python) -> bool:
+def make_environment(
+    folder: Path, requirements: Sequence[str], python: Python, *, lock: Path = LOCK
+) -> bool:
     """Make an environment; returns whether it had to be made.
 
     Args:
         requirements: versions are those of the lock file.
+        lock: pip's constraints; everything that is installed has its version there.
 
     Raises:
         LocalStackError: something cannot be installed, or written.
     """
     with _locked(folder):
-        return _make(folder, requirements, python)
+        return _make(folder, requirements, python, lock)
 
 
 def install_kinesis(downloads: Path) -> bool:
@@ -106,8 +109,8 @@ def install_kinesis(downloads: Path) -> bool:
     return True
 
 
-def _make(folder: Path, requirements: Sequence[str], python: Python) -> bool:
-    if is_ready(folder, requirements, python):
+def _make(folder: Path, requirements: Sequence[str], python: Python, lock: Path) -> bool:
+    if is_ready(folder, requirements, python, lock=lock):
         return False
     shutil.rmtree(folder, ignore_errors=True)
     _run([python.path, "-I", "-m", "venv", folder], folder)
@@ -119,8 +122,8 @@ def _make(folder: Path, requirements: Sequence[str], python: Python) -> bool:
         "--disable-pip-version-check",
     ]
     # Half of the time would go into compiling modules of which few are ever imported.
-    _run([*pip, "install", "--no-compile", "--no-input", "--constraint", LOCK, *requirements], folder)
-    (folder / _STAMP).write_text(_stamp(requirements, python))
+    _run([*pip, "install", "--no-compile", "--no-input", "--constraint", lock, *requirements], folder)
+    (folder / _STAMP).write_text(_stamp(requirements, python, lock))
     return True
 
 
@@ -143,9 +146,9 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _stamp(requirements: Sequence[str], python: Python) -> str:
-    lock = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    return f"Python {python.version}\n{' '.join(requirements)}\nlock {lock}\n"
+def _stamp(requirements: Sequence[str], python: Python, lock: Path) -> str:
+    pins = hashlib.sha256(lock.read_bytes()).hexdigest()
+    return f"Python {python.version}\n{' '.join(requirements)}\nlock {pins}\n"
 
 
 def _run(command: Sequence[str | Path], folder: Path) -> None:

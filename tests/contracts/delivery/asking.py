@@ -40,7 +40,7 @@ def send(run: Running, queue: str, *bodies: object, group: str | None = None) ->
         entries.append({"Id": str(number), "MessageBody": json.dumps(body)})
         if group is not None:
             entries[-1] |= {"MessageGroupId": group, "MessageDeduplicationId": f"{group}{number}"}
-    assert "Failed" not in sqs.send_message_batch(QueueUrl=url_of(run, queue), Entries=entries)
+    assert not sqs.send_message_batch(QueueUrl=url_of(run, queue), Entries=entries).get("Failed")
 
 
 def put(run: Running, stream: str, *data: object) -> None:
