@@ -1,4 +1,4 @@
-"""What an endpoint is known to do otherwise: the reason stands in docs/parity.md, and the test holds that it is so still."""
+"""What an endpoint is known to do otherwise; the reason stands in docs/parity.md, and each test holds that it is so."""
 
 from __future__ import annotations
 

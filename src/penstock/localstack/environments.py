@@ -60,9 +60,7 @@ def is_ready(folder: Path, requirements: Sequence[str], python: Python, *, lock:
     return made and environment_python(folder).exists()
 
 
-def make_environment(
-    folder: Path, requirements: Sequence[str], python: Python, *, lock: Path = LOCK
-) -> bool:
+def make_environment(folder: Path, requirements: Sequence[str], python: Python, *, lock: Path = LOCK) -> bool:
     """Make an environment; returns whether it had to be made.
 
     Args:
