@@ -31,9 +31,9 @@ unit: $(READY)
 test-integration: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile -m integration tests/contracts tests/integration
 
-# The contracts against MiniStack, installed once below .penstock/ministack.
+# The contracts against MiniStack: installed once, below .penstock/ministack; each worker has one of its own.
 test-ministack: $(READY)
-	$(BIN)/pytest -m ministack tests/contracts
+	$(BIN)/pytest -n 4 -m ministack tests/contracts
 
 # The same against docker-compose.yml, and definitions on Step Functions Local; what was started is removed.
 test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566

@@ -131,6 +131,6 @@ def ministack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Con
 
 @pytest.fixture
 def deployed_to_ministack(ministack: LocalStack) -> DeployPipeline:
-    """Deploys pipelines to the session's MiniStack, which has nothing else, with the template and packages for AWS."""
+    """Deploys pipelines to the session's MiniStack, which has nothing else, as they are deployed to AWS."""
     with _OPENER.open(Request(f"{ministack.endpoint_url}/_ministack/reset", method="POST"), timeout=60):
         return Deployments(ministack, tell=print).deploy

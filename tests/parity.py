@@ -60,7 +60,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if asked not in ("write", "add") or not _seen or hasattr(session.config, "workerinput"):
         return
     page = PAGE.read_text()
-    rows = _standing(page) if asked == "add" else {}
+    rows = rows_of(page) if asked == "add" else {}
     for rule, outcomes in _seen.items():
         rows[rule] = rows.get(rule, {}) | outcomes
     PAGE.write_text(_TABLE.sub(_table(rows).replace("\\", r"\\"), page))
@@ -68,14 +68,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _outcome(report: pytest.TestReport) -> str:
     if (known := getattr(report, "wasxfail", None)) is not None:
-        return f"no: {known}"
+        return str(known)
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         return f"not run: {reason.removeprefix('Skipped: ').partition(': `')[0]}"
     return "yes" if report.passed else "**no**"
 
 
-def _standing(page: str) -> dict[str, dict[str, str]]:
+def rows_of(page: str) -> dict[str, dict[str, str]]:
     """The rows that the page has."""
     found = _TABLE.search(page)
     lines = found[0].splitlines() if found is not None else []

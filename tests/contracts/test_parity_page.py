@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tests.contracts import test_pipelines_everywhere, test_rules_everywhere
-from tests.parity import PAGE
+from tests.contracts.gaps import MINISTACK_GAPS
+from tests.integration.test_definitions_elsewhere import CASES
+from tests.parity import DEFINITIONS, PAGE, rows_of
 
 
 @pytest.mark.parametrize(
@@ -21,3 +25,28 @@ def test_each_rule_has_its_row(module: ModuleType) -> None:
             rule = str(function.__doc__).partition("\n")[0].strip().rstrip(".")
             (row,) = [one for one in rows if one.startswith(f"| {rule} |")]
             assert row.split("|")[2].strip() == "yes", row
+
+
+def test_each_row_is_a_rule() -> None:
+    """What the tests no longer hold does not stand there: the table keeps what one session has not tried."""
+    rules = {str(one.__doc__).partition("\n")[0].strip().rstrip(".") for one in contracts().values()}
+    definitions = {f"{DEFINITIONS}{one.id}" for one in CASES}
+    assert rows_of(PAGE.read_text()).keys() - rules - definitions == set()
+
+
+def test_each_known_gap_belongs_to_a_rule() -> None:
+    """And the page says of it what the gap says."""
+    assert MINISTACK_GAPS.keys() <= contracts().keys()
+    rows = rows_of(PAGE.read_text())
+    for name, gap in MINISTACK_GAPS.items():
+        rule = str(contracts()[name].__doc__).partition("\n")[0].strip().rstrip(".")
+        assert rows[rule]["ministack"] == gap.cell
+
+
+def contracts() -> dict[str, object]:
+    """Every test of this folder by its name."""
+    modules = [
+        importlib.import_module(f"tests.contracts.{path.stem}")
+        for path in sorted(Path(__file__).parent.glob("test_*.py"))
+    ]
+    return {name: one for module in modules for name, one in vars(module).items() if name.startswith("test_")}

@@ -12,7 +12,7 @@ from penstock.errors import UsageError
 from penstock.pipelines import Pipeline
 from penstock.pipelines.deploy import Destination, Request, Terminal, connect, deploy, destroy
 from penstock.pipelines.resolve import Target, name_of
-from penstock.pipelines.resources import Queue, Resource
+from penstock.pipelines.resources import Function, Queue, Resource
 from penstock.testing.localstack import LocalStack
 
 if TYPE_CHECKING:
@@ -96,9 +96,8 @@ class Deployments:
             DeclarationError, TargetError: as `penstock.pipelines.deploy.deploy`.
         """
         runtime = self.localstack.functions_on
-        request = Request(
-            pipeline=pipeline, stage=stage, parameters={"Runtime": runtime} if runtime is not None else {}
-        )
+        parameters = {"Runtime": runtime} if runtime is not None and pipeline.of(Function) else {}
+        request = Request(pipeline=pipeline, stage=stage, parameters=parameters)
         destination = self._destination()
         done = deploy(request, destination, self._terminal())
         assert done is not None  # it is always agreed to
