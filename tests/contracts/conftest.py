@@ -28,6 +28,9 @@ MINISTACK = pytest.param("ministack", marks=pytest.mark.ministack)
 PLACES = ("embedded", LOCALSTACK, MINISTACK)
 
 SECONDS = 60.0
+FAILURES = (AssertionError, pytest.fail.Exception, ValueError)
+"""How a rule that is not kept is seen: it does not hold, nothing is refused, or what comes is no JSON."""
+
 LONG_SECONDS = 120.0
 """For what LocalStack is not asked: visibility timeouts that pass one after another."""
 
@@ -137,7 +140,7 @@ def on_ministack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:
     deploy: DeployPipeline = request.getfixturevalue("deployed_to_ministack")
     made = deploy(pipeline)
     if (gap := MINISTACK_GAPS.get(request.function.__name__)) is not None:
-        known = pytest.mark.xfail(reason=gap.cell, raises=AssertionError, strict=gap.always)
+        known = pytest.mark.xfail(reason=gap.cell, raises=FAILURES, strict=gap.always)
         request.applymarker(known)
     return Running(client=made.client, settle=_wait if gap is not None else _wait_long)
 
