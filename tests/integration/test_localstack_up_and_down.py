@@ -41,6 +41,9 @@ def test_up_twice_and_down_twice(state: Path) -> None:
     url = penstock(state, "up")
     assert url.startswith("http://127.0.0.1:")
     assert penstock(state, "up") == url
+    port = int(url.rpartition(":")[2])
+    assert f"is up already, on port {port}" in penstock(state, "up", "--port", str(port - 1))
+    assert penstock(state, "up", "--port", str(port)) == url
     shown = penstock(state, "status")
     assert url.strip() in shown
     assert "DynamoDB and its streams: moto" in shown

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from penstock.errors import LocalStackError
+from penstock.localstack import processes
 from penstock.localstack.pythons import Python
 
 VERSION: Final = "4.14.0"
@@ -89,6 +90,7 @@ def install_kinesis(downloads: Path) -> bool:
     with _locked(place):
         if not marker.exists():
             partial = place.with_name(f"{KINESIS_VERSION}.partial")
+            processes.end(None, lambda: processes.marked(partial, processes.INSTALLING), grace_seconds=0)
             shutil.rmtree(partial, ignore_errors=True)
             command: list[str | Path] = [
                 npm,
@@ -110,6 +112,8 @@ def install_kinesis(downloads: Path) -> bool:
 def _make(folder: Path, requirements: Sequence[str], python: Python, lock: Path) -> bool:
     if is_ready(folder, requirements, python, lock=lock):
         return False
+    # Nobody else installs it now: what still does was started by a command that has been killed.
+    processes.end(None, lambda: processes.marked(folder, processes.INSTALLING), grace_seconds=0)
     shutil.rmtree(folder, ignore_errors=True)
     _run([python.path, "-I", "-m", "venv", folder], folder)
     pip: list[str | Path] = [
@@ -151,6 +155,7 @@ def _stamp(requirements: Sequence[str], python: Python, lock: Path) -> str:
 
 def _run(command: Sequence[str | Path], folder: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    environ[processes.INSTALLING] = str(folder)
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=INSTALL_SECONDS, env=environ, check=False

@@ -129,11 +129,18 @@ def up(
         tell: is told of what takes long.
 
     Raises:
-        LocalStackError: there is no Python for it, it cannot be installed, or it does not become healthy.
+        LocalStackError: there is no Python for it, it cannot be installed, it does not become healthy, or it is up
+            on another port than `port`.
     """
     with _locked(folder):
         server = _recorded(folder)
         if server is not None and not fresh and _becomes_healthy(server, START_SECONDS):
+            if port is not None and port != server.port:
+                raise LocalStackError(
+                    f"LocalStack is up already, on port {server.port}",
+                    at=server.endpoint_url,
+                    fix="leave --port out, or stop it first: penstock localstack down",
+                )
             return server
         if _settle(folder, server, grace_seconds=0):
             tell("ended an earlier LocalStack and what it had started")
@@ -242,8 +249,10 @@ def _share_downloads(folder: Folder) -> None:
     downloads, link = folder.environments / "downloads", folder.data / "fs/var/lib/localstack/lib"
     downloads.mkdir(exist_ok=True)
     environments.install_kinesis(downloads)
-    if not link.is_symlink():
+    if not link.is_symlink() or link.readlink() != downloads:  # the folder may have been moved
         link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_symlink():
+            link.unlink()
         shutil.rmtree(link, ignore_errors=True)
         link.symlink_to(downloads, target_is_directory=True)
 

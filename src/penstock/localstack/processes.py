@@ -19,6 +19,12 @@ from typing import Final
 MARK: Final = "PENSTOCK_LOCALSTACK"
 """The environment variable that everything which was started carries; its value is the folder."""
 
+INSTALLING: Final = "PENSTOCK_LOCALSTACK_INSTALLING"
+"""Carried by what installs an environment; its value is the environment's folder."""
+
+SANDBOX: Final = "PENSTOCK_LOCALSTACK_SANDBOX"
+"""Carried by a function's process and all that it starts; its value is the folder of its environment."""
+
 ENVIRONMENTS: Final = "PENSTOCK_LOCALSTACK_ENVIRONMENTS"
 """Tells LocalStack's plugin where the functions' virtual environments are."""
 
@@ -48,14 +54,17 @@ def is_alive(one: Process) -> bool:
     return bool(one.started) and _started(one.pid) == one.started
 
 
-def marked(folder: Path) -> tuple[Process, ...]:
+def marked(folder: Path, name: str = MARK) -> tuple[Process, ...]:
     """Every process of this user that was started for the folder, whoever its parent is now.
+
+    Args:
+        name: the variable that says so.
 
     Linux only; elsewhere there is no such look at a process's environment, and nothing is found.
     """
     if sys.platform != "linux":
         return ()
-    mark = f"{MARK}={folder}".encode()
+    mark = f"{name}={folder}".encode()
     found: list[Process] = []
     entries = list(Path("/proc").glob("[0-9]*"))
     for _ in range(_ROUNDS):

@@ -4,7 +4,9 @@ As Lambda does it: the process is kept between invocations; one that times out, 
 started, and the next invocation initializes another. What the function writes is its log.
 
 1. Standard library only.
-2. The process gets nothing of LocalStack's own environment but the PATH.
+2. An initialization that takes too long has failed ("Lambda execution environment lifecycle", Init phase: 10 seconds,
+   and another try within the function's timeout).
+3. The process gets nothing of LocalStack's own environment but the PATH.
 """
 
 from __future__ import annotations
@@ -20,8 +22,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from penstock.localstack.plugin.runtime_api import Answer, Event, InitError, RuntimeApi, error_payload
+from penstock.localstack.processes import SANDBOX, end, marked
+
+INIT_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +59,9 @@ class Outcome:
 class FunctionProcess:
     """The environment. One thread at a time invokes it; `stop` may come from any."""
 
-    def __init__(self, code: Code, environ: Mapping[str, str]) -> None:
+    def __init__(self, code: Code, environ: Mapping[str, str], *, init_seconds: float = INIT_SECONDS) -> None:
         self._code = code
+        self._init_seconds = init_seconds
         self._environ = dict(environ)
         self._temporary = Path(tempfile.mkdtemp(prefix="function-"))
         self._log = (self._temporary / "log").open("ab+", buffering=0)
@@ -67,8 +74,11 @@ class FunctionProcess:
         """Initialize it: returns when the runtime asks for its first invocation.
 
         Raises:
-            InitError: it could not be.
+            InitError: it could not be, or not in time.
         """
+        self._initialize(self._init_seconds + self._code.timeout_seconds)
+
+    def _initialize(self, seconds: float) -> None:
         with self._lock:
             if self._stopped:
                 raise InitError(error_payload("Sandbox.Stopped", "The environment has been stopped"))
@@ -77,7 +87,11 @@ class FunctionProcess:
             self._api, self._process = api, process
         threading.Thread(target=_watch, args=(process, api), daemon=True).start()
         try:
-            api.ready.result()
+            api.ready.result(seconds)
+        except TimeoutError:
+            self._kill()
+            message = f"Error: Task timed out after {seconds:.2f} seconds"
+            raise InitError(error_payload("Sandbox.Timedout", message)) from None
         except ProcessLookupError:
             self._kill()
             message = f"Error: Runtime exited with error: {_exit_text(process)}"
@@ -96,7 +110,7 @@ class FunctionProcess:
         timeout = self._code.timeout_seconds
         if self._api is None or self._process is None or self._process.poll() is not None:
             self._kill()
-            self.start()
+            self._initialize(timeout)
         api, process = self._api, self._process
         assert api is not None
         assert process is not None
@@ -145,6 +159,7 @@ class FunctionProcess:
             **self._environ,
             "AWS_LAMBDA_RUNTIME_API": address,
             "LAMBDA_TASK_ROOT": str(self._code.folder),
+            SANDBOX: str(self._temporary),
             "NO_PROXY": "127.0.0.1,localhost",
             "TMPDIR": str(scratch),
         }
@@ -165,6 +180,7 @@ class FunctionProcess:
             with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing of it may be left
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            end(None, lambda: marked(self._temporary, SANDBOX), grace_seconds=0)  # what has left its group
         if api is not None:
             api.close()
 

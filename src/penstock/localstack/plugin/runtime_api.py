@@ -12,6 +12,7 @@ ready.
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -148,6 +149,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, api: RuntimeApi) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.api = api
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A function that is killed hangs up: that is no error of the API's."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # passed on as it is
 
 
 class _Handler(BaseHTTPRequestHandler):
