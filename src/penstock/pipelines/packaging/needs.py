@@ -10,9 +10,12 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +34,8 @@ TOOLKIT_LATER: Final = {
     "read_row_groups": frozenset({"pyarrow"}),
 }
 """What the toolkit imports only for those who use these names of it."""
+
+_PRIVATE_KEY: Final = re.compile(rb"\s*-----BEGIN [A-Z ]*PRIVATE KEY-----")
 
 _LEFT_OUT = {"__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 
@@ -55,7 +60,8 @@ def needs_of(function: Function, root: Path) -> Needs:
         root: the project's folder.
 
     Raises:
-        DeclarationError: a file cannot be parsed, or imports a part of penstock that is not on Lambda.
+        DeclarationError: a file cannot be parsed, imports a part of penstock that is not on Lambda, or holds a
+            private key.
         TargetError: a file cannot be read.
     """
     setting = handler_setting(function)
@@ -80,6 +86,7 @@ def needs_of(function: Function, root: Path) -> Needs:
         elif top not in sys.stdlib_module_names:
             modules.setdefault(top, at)
     files = {path.relative_to(root).as_posix(): _read(path) for top in tops for path in _files(root, top)}
+    _refuse_private_keys(files)
     return Needs(files=files, modules=modules)
 
 
@@ -108,9 +115,20 @@ def _of_toolkit(name: str, at: str) -> Iterator[str]:
 
 
 def _in_project(top: str, root: Path) -> bool:
-    return (root / f"{top}.py").is_file() or any(
-        path.suffix == ".py" for path in sorted((root / top).glob("*"))
-    )
+    """Whether it is a module or a package of the project's, which may be a namespace package.
+
+    A folder that has modules only further down, and bears the name of an installed package, is none: Python would
+    import that package (PEP 420, "Specification").
+    """
+    if (root / f"{top}.py").is_file() or any(path.suffix == ".py" for path in (root / top).glob("*")):
+        return True
+    return any(path.suffix == ".py" for path in _files(root, top)) and top not in installed_modules()
+
+
+@cache
+def installed_modules() -> Mapping[str, list[str]]:
+    """The top-level modules that are installed here, and which distributions have them."""
+    return metadata.packages_distributions()
 
 
 def _file(name: str, root: Path) -> Path | None:
@@ -181,8 +199,18 @@ def _files(root: Path, top: str) -> Iterator[Path]:
     for path in (root / top).rglob("*"):
         inside = path.relative_to(root).parts
         hidden = any(part in _LEFT_OUT or part[0] == "." for part in inside)
-        if path.is_file() and not hidden and path.suffix not in (".pyc", ".pyi"):
+        if path.is_file() and not hidden and path.suffix not in (".env", ".pyc", ".pyi"):
             yield path
+
+
+def _refuse_private_keys(files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        if _PRIVATE_KEY.match(content):
+            raise DeclarationError(
+                "this file is a private key, and would be in the package",
+                at=name,
+                fix="keep it in Secrets Manager or SSM and let the handler read it there; take the file away",
+            )
 
 
 def _read(path: Path) -> bytes:

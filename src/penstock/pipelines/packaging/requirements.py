@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
 from penstock.errors import TargetError
-from penstock.pipelines.packaging.needs import TOOLKIT
+from penstock.pipelines.packaging.needs import TOOLKIT, installed_modules
 
 ON_LAMBDA: Final = frozenset({"boto3", "botocore", "s3transfer"})
 """What Lambda's runtimes bring (Lambda, "Runtime-included SDK versions"): packed only if it is in `always`."""
@@ -67,7 +66,7 @@ def chosen(modules: Mapping[str, str], root: Path) -> tuple[str, ...]:
     own, added, toolkit = declared(root), always(root), _toolkit_requirements()
     found = dict(added)
     for module, at in sorted(modules.items()):
-        names = [normal(one) for one in _distributions().get(module, [])] or [normal(module)]
+        names = [normal(one) for one in installed_modules().get(module, [])] or [normal(module)]
         if ON_LAMBDA.intersection(names):
             continue
         known = next(
@@ -104,11 +103,6 @@ def pinned(requirements: Iterable[str]) -> tuple[str, ...]:
         found[name] = f"{name}=={version}" if from_index else None
         waiting += _by_name(distribution.requires or ())
     return tuple(sorted(pin for pin in found.values() if pin is not None))
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return metadata.packages_distributions()
 
 
 def _toolkit_requirements() -> dict[str, str]:

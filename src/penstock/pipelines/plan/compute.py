@@ -8,7 +8,7 @@ from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.iam.statements import arn_text
 from penstock.pipelines.pipes import Pipe
-from penstock.pipelines.plan.credentials import refuse_credentials
+from penstock.pipelines.plan.credentials import refuse_credentials, refuse_credentials_in
 from penstock.pipelines.plan.planning import (
     CODE_BUCKET,
     Planning,
@@ -207,6 +207,8 @@ def _filters(properties: dict[str, object], mapping: QueueMapping | StreamMappin
 def add_machine(planning: Planning, machine: StateMachine) -> None:
     """A state machine; its definition's `${Name}` are `DefinitionSubstitutions`."""
     written = document(machine, planning.graph.root)
+    texts_given = {name: value for name, value in machine.substitutions.items() if isinstance(value, str)}
+    refuse_credentials_in(machine, {"definition": written, "substitutions": texts_given})
     used = substituted_names(written)
     logs = log_group(planning, machine, "/aws/vendedlogs/states/")
     allowed = role(

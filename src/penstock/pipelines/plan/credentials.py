@@ -7,10 +7,11 @@ A value comes by reference: the name of a secret or parameter, which the handler
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from penstock.errors import DeclarationError
-from penstock.pipelines.resources import Function
+from penstock.pipelines.resources import EventRule, Function, Resource
 
 _KINDS: Final = (
     ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
@@ -21,20 +22,64 @@ _KINDS: Final = (
     ("a password in a URL", re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@{}]+@")),
 )
 
+_SAYS_SO: Final = re.compile(
+    r"(?i)(?:^|_)(?:password|passwd|passphrase|api_?key|secret_key|access_key|private_key|auth_token|access_token)$"
+)
+"""A variable of such a name holds the secret itself; one that holds its name is called `..._NAME`, say."""
+
+_REFERENCE: Final = re.compile(r"\s*$|arn:|/|.*\{\{resolve:", re.DOTALL)
+
+_FIX: Final = "write the name of a secret or parameter there, or {{resolve:secretsmanager:NAME}}"
+
 
 def refuse_credentials(function: Function) -> None:
-    """See whether a variable's text has the form of a credential.
+    """See whether a variable's text has the form of a credential, or its name says that it is one.
 
     Raises:
-        DeclarationError: it has; the text itself is not shown.
+        DeclarationError: so it is; the text itself is not shown.
     """
     for variable, value in function.environment.items():
         if not isinstance(value, str):
             continue
-        for kind, pattern in _KINDS:
-            if pattern.search(value):
-                raise DeclarationError(
-                    f'the variable {variable} of "{function.name}" holds {kind}, and would stand in the template',
-                    at=str(function.declared_at),
-                    fix="write the name of a secret or parameter there, or {{resolve:secretsmanager:NAME}}",
-                )
+        kind = _credential_in(value)
+        if kind is None and _SAYS_SO.search(variable) and not _REFERENCE.match(value):
+            kind = f"what its name says (if it is the name of a secret, call it {variable}_NAME)"
+        if kind is not None:
+            raise DeclarationError(
+                f'the variable {variable} of "{function.name}" holds {kind}, and would stand in the template',
+                at=str(function.declared_at),
+                fix=_FIX,
+            )
+
+
+def refuse_credentials_in(resource: Resource, document: object) -> None:
+    """See whether a text somewhere in a document has the form of a credential: a definition, a rule's input.
+
+    Raises:
+        DeclarationError: so it is; the text itself is not shown.
+    """
+    for pointer, text in _texts(document):
+        kind = _credential_in(text)
+        if kind is not None:
+            raise DeclarationError(
+                f'"{resource.name}" has {kind}, which would stand in the template',
+                at=f"{resource.declared_at}  {pointer}".rstrip(),
+                fix="let a function read the secret where it is needed"
+                if not isinstance(resource, EventRule)
+                else "let the target read the secret",
+            )
+
+
+def _credential_in(text: str) -> str | None:
+    return next((kind for kind, pattern in _KINDS if pattern.search(text)), None)
+
+
+def _texts(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, f"{pointer}/{key}")
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _texts(item, f"{pointer}/{number}")

@@ -6,6 +6,7 @@ import json
 from typing import Final
 
 from penstock.pipelines.iam import role_statements
+from penstock.pipelines.plan.credentials import refuse_credentials_in
 from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
 from penstock.pipelines.resources import (
     BucketNotification,
@@ -166,6 +167,7 @@ def add_rule(planning: Planning, rule: EventRule) -> None:
     starter = role(planning, rule, "events.amazonaws.com", allowed) if allowed else ""
     targets: list[object] = []
     for number, one in enumerate(rule.targets):
+        refuse_credentials_in(rule, {"input": one.input, "input_template": one.input_template})
         arn = {"Ref": logical_id(one.to)} if isinstance(one.to, Topic) else attribute(logical_id(one.to))
         target: dict[str, object] = {"Id": f"target-{number}", "Arn": arn}
         if isinstance(one.to, StateMachine):

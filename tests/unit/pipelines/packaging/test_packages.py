@@ -151,6 +151,39 @@ def test_only_what_is_imported(tmp_path: Path) -> None:
     }
 
 
+def test_a_namespace_package(tmp_path: Path) -> None:
+    """Modules may stand further down only; a folder that bears an installed package's name is not that package."""
+    root = project(
+        tmp_path,
+        "from shop.orders.texts import up\nimport yaml\n",
+        **{
+            "shop/orders/texts.py": "def up(): ...\n",
+            "shop/orders/prices.csv": "1\n",
+            "yaml/tools/make.py": "",
+            "pyproject.toml": '[project]\ndependencies = ["penstock", "PyYAML>=6"]\n',
+        },
+    )
+    needs = needs_of(function(), root)
+
+    assert {"shop/orders/texts.py", "shop/orders/prices.csv"} <= set(needs.files)
+    assert "yaml/tools/make.py" not in needs.files
+    assert chosen(needs.modules, root) == ("msgspec>=0.19", "PyYAML>=6")
+
+
+def test_no_secrets_go_in(tmp_path: Path) -> None:
+    """Settings files and hidden files stay here; a private key is told of, since it may be needed."""
+    hidden = (".env", "prod.env", ".git/config", ".aws/credentials")
+    root = project(tmp_path, "", **{f"handlers/{name}": "SECRET=1" for name in hidden})
+    assert not {name for name in needs_of(function(), root).files if "env" in name or "/." in name}
+
+    (root / "handlers" / "key.pem").write_text("-----BEGIN EC PRIVATE " + "KEY-----\nMII\n")
+    with pytest.raises(PenstockError, match="private key") as raised:
+        needs_of(function(), root)
+    assert raised.value.at == "handlers/key.pem"
+    (root / "handlers" / "key.pem").write_text("-----BEGIN CERTIFICATE-----\nMII\n")
+    assert "handlers/key.pem" in needs_of(function(), root).files
+
+
 @pytest.mark.parametrize(
     "source",
     [

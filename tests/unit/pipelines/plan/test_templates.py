@@ -343,6 +343,36 @@ def test_references_to_secrets_are_not_credentials() -> None:
         plan(Pipeline("jobs", parts=(Function("worker", "json.dumps", environment={"DB": value}),)))
 
 
+@pytest.mark.parametrize("variable", ["DB_PASSWORD", "STRIPE_API_KEY", "apikey", "AUTH_TOKEN"])
+def test_a_variable_that_says_what_it_holds(variable: str) -> None:
+    """The value is not shown; a reference, a name's place and a variable for the name pass."""
+
+    def planned(**variables: str) -> None:
+        plan(Pipeline("jobs", parts=(Function("worker", "json.dumps", environment=variables),)))
+
+    with pytest.raises(DeclarationError, match=f"{variable}_NAME") as raised:
+        planned(**{variable: "hunter2"})
+    assert "hunter2" not in str(raised.value)
+    planned(**{variable: "{{resolve:secretsmanager:db:SecretString:password}}"})
+    planned(**{variable: "/prod/db/password"})
+    planned(**{f"{variable}_NAME": "hunter2", "TOKENS": "5", "KEY": "id"})
+
+
+def test_a_credential_in_a_definition_or_an_input() -> None:
+    """The place in the document is named, its value is not shown."""
+    key = "AKIA" + "ABCDEFGH12345678"
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": [key], "End": True}}}
+    rule = EventRule("hourly", schedule="rate(1 hour)", to=(RuleTarget(Queue("jobs"), input={"key": key}),))
+    for part, place in (
+        (StateMachine("flow", definition), "/definition/States/A/Result/0"),
+        (rule, "/input/key"),
+    ):
+        with pytest.raises(DeclarationError, match="an AWS access key") as raised:
+            plan(Pipeline("jobs", parts=(part,)))
+        assert place in str(raised.value)
+        assert key not in str(raised.value)
+
+
 GOLDEN = Path(__file__).parents[3] / "golden" / "file_processing.template.json"
 
 
