@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from penstock.statemachines.failures import runtime_failure
 from penstock.statemachines.model import ItemBatcher, Scope, Setting
 from penstock.statemachines.settings import integer
-from penstock.statemachines.values import JSON, size_bytes
-
-MAXIMUM_BATCH_BYTES = 262_144
-"""Developer Guide, "MaxInputBytesPerBatch": at most 256 KiB, as any input."""
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +39,7 @@ def batch_limits(batcher: ItemBatcher, value: JSON, scope: Scope) -> BatchLimits
     max_bytes = _positive(batcher.max_input_bytes, value, scope)
     return BatchLimits(
         max_items=max_items,
-        max_input_bytes=min(max_bytes or MAXIMUM_BATCH_BYTES, MAXIMUM_BATCH_BYTES),
+        max_input_bytes=min(max_bytes or MAXIMUM_PAYLOAD_BYTES, MAXIMUM_PAYLOAD_BYTES),
         batch_input=None if batcher.batch_input is None else batcher.batch_input(value, scope),
         has_batch_input=batcher.batch_input is not None,
     )

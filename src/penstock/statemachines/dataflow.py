@@ -13,10 +13,7 @@ from penstock.errors import PathError
 from penstock.statemachines.execution import Branch, Execution, context_object
 from penstock.statemachines.failures import DATA_LIMIT, RESULT_PATH_MATCH, StateFailure, too_large_cause
 from penstock.statemachines.model import Catcher, Evaluate, Scope, State
-from penstock.statemachines.values import JSON, size_bytes
-
-MAXIMUM_PAYLOAD_BYTES = 262_144
-"""Quotas: "Maximum input or output size for a task, state, or execution: 256 KiB"."""
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 _NO_CONTEXT: Mapping[str, JSON] = MappingProxyType({})
 _MISSING = object()

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from penstock.errors import ExecutionInputError
 from penstock.statemachines import fan_out, map_run, redrive, states, tasks
-from penstock.statemachines.dataflow import MAXIMUM_PAYLOAD_BYTES
 from penstock.statemachines.execution import (
     HISTORY_FULL_ERROR,
     Branch,
@@ -61,7 +60,7 @@ from penstock.statemachines.protocol import (
 )
 from penstock.statemachines.tasks import Attempt
 from penstock.statemachines.transitions import enter, fail, stop
-from penstock.statemachines.values import JSON, size_bytes
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 MAXIMUM_EXPRESS_SECONDS = 300
 """Quotas: "Maximum execution time" of an Express workflow is five minutes."""

@@ -14,7 +14,7 @@ from penstock.statemachines.dataflow import scope_of
 from penstock.statemachines.execution import Branch, Execution
 from penstock.statemachines.model import ResultWriter
 from penstock.statemachines.protocol import ChildFinished, StartChild, WriteResults
-from penstock.statemachines.values import JSON, compact, iso_date_time, size_bytes
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, compact, iso_date_time, size_bytes
 
 if TYPE_CHECKING:
     from penstock.statemachines.map_run import MapRun
@@ -83,7 +83,7 @@ class Results:
             output = _record(child, started_at, happened)
         self.outputs[child.index] = output
         self.kept_bytes += size_bytes(output) + 1
-        if self.kept_bytes > dataflow.MAXIMUM_PAYLOAD_BYTES:
+        if self.kept_bytes > MAXIMUM_PAYLOAD_BYTES:
             self.too_large = True
             self.outputs.clear()
 

@@ -35,7 +35,7 @@ from penstock.statemachines.protocol import (
 )
 from penstock.statemachines.settings import integer
 from penstock.statemachines.transitions import fail, leave
-from penstock.statemachines.values import JSON, size_bytes
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 MAXIMUM_TIMEOUT_SECONDS = 99_999_999
 
@@ -186,7 +186,7 @@ def succeeded(execution: Execution, attempt: Attempt, happened: TaskSucceeded) -
     branch = attempt.branch
     close(execution, attempt)
     output = happened.output
-    if size_bytes(output) > dataflow.MAXIMUM_PAYLOAD_BYTES:
+    if size_bytes(output) > MAXIMUM_PAYLOAD_BYTES:
         _too_large(execution, attempt)
         return
     execution.record(branch, attempt.events.succeeded, {**attempt.shared(), "output": output})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,9 @@ from penstock.errors import UnwritableValueError
 
 JSON: TypeAlias = object
 """A decoded JSON value: None, bool, int, float, str, list or dict with str keys."""
+
+MAXIMUM_PAYLOAD_BYTES: Final = 262_144
+"""Quotas: "Maximum input or output size for a task, state, or execution": 256 KiB, and of a batch of items."""
 
 _MOST_SHOWN, _DEEPEST_SHOWN = 10_000, 100
 

@@ -41,9 +41,7 @@ from penstock.statemachines import (
     as_api,
 )
 from penstock.statemachines.redrive import redrivable
-from penstock.statemachines.values import JSON, compact, size_bytes
-
-MAXIMUM_INPUT_BYTES: Final = 256 * 1024
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, compact, size_bytes
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\s<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}\Z")
 
@@ -88,7 +86,7 @@ class StepFunctions:
                 `ExecutionAlreadyExists`.
         """
         settings = self._machine(arn)
-        if size_bytes(value) > MAXIMUM_INPUT_BYTES:
+        if size_bytes(value) > MAXIMUM_PAYLOAD_BYTES:
             raise ServiceError("InvalidExecutionInput", "Input is too long: 262144 bytes are allowed")
         if name is not None and _NAME.match(name) is None:
             raise ServiceError("InvalidName", f"Invalid Name: '{name}'")
@@ -184,7 +182,7 @@ class StepFunctions:
 
     def _start_as_asked(self, parameters: Parameters) -> Drive:
         text = str(parameters.get("input", "{}"))
-        if len(text.encode()) > MAXIMUM_INPUT_BYTES:
+        if len(text.encode()) > MAXIMUM_PAYLOAD_BYTES:
             raise ServiceError("InvalidExecutionInput", "Input is too long: 262144 bytes are allowed")
         name = parameters.get("name")
         return self.start_execution(

@@ -8,11 +8,10 @@ from typing import Final
 from penstock.statemachines.checks.rule import Finding, Rule
 from penstock.statemachines.checks.tree import StateNode, Tree
 from penstock.statemachines.map_fields import LABEL
-from penstock.statemachines.values import JSON, size_bytes
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
 
-MAXIMUM_PAYLOAD_BYTES: Final = 262_144
 MAXIMUM_DEFINITION_BYTES: Final = 1 << 20
 MAXIMUM_WAIT_SECONDS: Final = 99_999_999
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
