@@ -26,6 +26,9 @@ POISON = (
 
 _NO_TIME = {"", "NA"}
 
+LONGEST_KEY = 256
+"""Of a partition key, in characters (Kinesis, "PutRecord")."""
+
 
 def write_departures(folder: Path) -> Path:
     """Write the first week's departures of the flights of 2013 to `folder/departures.jsonl`, in their order.
@@ -66,20 +69,24 @@ def _departures() -> Iterator[dict[str, object]]:
 
 
 def records(path: Path) -> Iterator[TimedRecord]:
-    """The lines of a departures file as records; a line that cannot be read comes when the one before it came."""
-    at, began = 0.0, None
+    """The lines of a departures file as records; a line that cannot be read comes when the one before it came.
+
+    A time without an offset is UTC. Empty lines are none.
+    """
+    at = 0.0
     with path.open("rb") as file:
         for line in file:
-            data = line.rstrip(b"\n")
+            data = line.rstrip(b"\r\n")
+            if not data:
+                continue
             key = "?"
             try:
                 decoded = json.loads(data)
-                key, moment = str(decoded["origin"]), datetime.fromisoformat(decoded["at"])
-            except (ValueError, KeyError, TypeError):
-                yield TimedRecord(at, key, data)
-                continue
-            began = moment if began is None else began
-            at = moment.timestamp()
+                origin, moment = str(decoded["origin"]), datetime.fromisoformat(decoded["at"])
+                at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+                key = origin if 0 < len(origin) <= LONGEST_KEY else key
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                pass  # it is put all the same: the function says what is wrong with it
             yield TimedRecord(at, key, data)
 
 
@@ -120,36 +127,57 @@ def _items(client: Any) -> list[dict[str, Any]]:
 FEWEST_IN_PICTURE = 5
 """An hour with fewer departures has a bar, but no mean delay."""
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 960, 360, 48, 48, 32
+HOUR_SECONDS = 3600
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM, LABEL_WIDTH = 960, 360, 48, 56, 32, 72
 
 
 def picture(items: list[dict[str, Any]]) -> str:
-    """Departures per hour as bars, their mean delay as a line (SVG)."""
-    hours: dict[str, list[float]] = {}
+    """Departures per hour as bars, their mean delay as a line where hours follow each other (SVG)."""
+    hours: dict[int, tuple[float, float]] = {}
     for item in items:
-        totals = hours.setdefault(item["window"]["S"][:13], [0.0, 0.0])
+        hour = int(datetime.fromisoformat(item["window"]["S"]).timestamp()) // HOUR_SECONDS
         departures = float(item["departures"]["N"])
-        totals[0] += departures
-        totals[1] += departures * float(item["mean_delay_minutes"]["N"])
-    names = sorted(hours)
-    most = max((hours[name][0] for name in names), default=1.0)
-    delays = [hours[name][1] / hours[name][0] if hours[name][0] else 0.0 for name in names]
-    shown = [late for name, late in zip(names, delays, strict=True) if hours[name][0] >= FEWEST_IN_PICTURE]
-    longest = max([*shown, 1.0])
-    step = (WIDTH - 2 * LEFT) / max(1, len(names))
-    room = HEIGHT - TOP - BOTTOM
-    bars, points, days = [], [], []
-    for index, name in enumerate(names):
-        x, height = LEFT + index * step, hours[name][0] / most * room
+        before = hours.get(hour, (0.0, 0.0))
+        late = departures * float(item["mean_delay_minutes"]["N"])
+        hours[hour] = (before[0] + departures, before[1] + late)
+    first, last = min(hours, default=0), max(hours, default=0)
+    most = max([*(departures for departures, _ in hours.values()), 1.0])
+    means = {hour: late / departures if departures else 0.0 for hour, (departures, late) in hours.items()}
+    judged = {hour: mean for hour, mean in means.items() if hours[hour][0] >= FEWEST_IN_PICTURE}
+    longest = max([*judged.values(), 1.0])
+    step = (WIDTH - 2 * LEFT) / (last - first + 1)
+    ground, room = HEIGHT - BOTTOM, HEIGHT - TOP - BOTTOM
+    bars, lines = list[str](), [""]
+    days = list[tuple[float, str]]()
+    for hour in sorted(hours):
+        departures = hours[hour][0]
+        x, height = LEFT + (hour - first) * step, departures / most * room
+        told = f"{_moment(hour)}: {departures:.0f} departures, {means[hour]:.1f} min late"
         bars.append(
-            f'<rect x="{x:.1f}" y="{HEIGHT - BOTTOM - height:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}">'
-            f"<title>{escape(name)}h: {hours[name][0]:.0f} departures, {delays[index]:.1f} min late</title></rect>"
+            f'<rect x="{x:.1f}" y="{ground - height:.1f}" width="{max(step * 0.8, 0.5):.1f}"'
+            f' height="{height:.1f}">'
+            f"<title>{escape(told)}</title></rect>"
         )
-        if hours[name][0] >= FEWEST_IN_PICTURE:
-            y = HEIGHT - BOTTOM - max(0.0, delays[index]) / longest * room
-            points.append(f"{x + step * 0.4:.1f},{y:.1f}")
-        if (index == 0 or name[:10] != names[index - 1][:10]) and x < WIDTH - LEFT - 60:
-            days.append(f'<text x="{x:.1f}" y="{HEIGHT - 12}">{escape(name[:10])}</text>')
+        if hour not in judged:
+            lines.append("")
+            continue
+        if hour - 1 not in judged:
+            lines.append("")
+        lines[-1] += f"{x + step * 0.4:.1f},{ground - max(0.0, means[hour]) / longest * room:.1f} "
+    for day in range(first // 24, last // 24 + 1):
+        x = max(LEFT + (day * 24 - first) * step, float(LEFT))
+        if (not days or x - days[-1][0] >= LABEL_WIDTH) and x <= WIDTH - LEFT - LABEL_WIDTH:
+            days.append((x, _moment(day * 24)[:10]))
+    labels = [f'<text x="{x:.1f}" y="{HEIGHT - 12}">{day}</text>' for x, day in days]
+    scale = [
+        f'<text x="{x}" y="{ground - room * share + 4:.1f}" text-anchor="{anchor}" fill="{colour}">'
+        f"{top * share:.0f}</text>"
+        for x, anchor, colour, top in (
+            (LEFT - 6, "end", "#4c7fb8", most),
+            (WIDTH - LEFT + 6, "start", "#c2410c", longest),
+        )
+        for share in (0, 0.5, 1)
+    ]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}"'
@@ -157,13 +185,26 @@ def picture(items: list[dict[str, Any]]) -> str:
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
             f'<text x="{LEFT}" y="22" font-size="14" font-weight="600" fill="#1f2933">'
             "Departures from New York, hour by hour</text>",
-            f'<text x="{LEFT}" y="38" fill="#4c7fb8">bars: departures, up to {most:.0f}</text>',
-            f'<text x="{LEFT + 180}" y="38" fill="#c2410c">line: mean delay, up to {longest:.0f} min</text>',
+            f'<text x="{LEFT}" y="38" fill="#4c7fb8">bars: departures an hour</text>',
+            f'<text x="{WIDTH - LEFT}" y="38" text-anchor="end" fill="#c2410c">line: mean delay in minutes</text>',
             f'<g fill="#9dbfe3">{"".join(bars)}</g>',
-            f'<polyline fill="none" stroke="#c2410c" stroke-width="1.5" points="{" ".join(points)}"/>',
-            f'<line x1="{LEFT}" x2="{WIDTH - LEFT}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}" stroke="#9aa5b1"/>',
-            f'<g fill="#52606d">{"".join(days)}</g>',
+            *(
+                f'<polyline fill="none" stroke="#c2410c" stroke-width="1.5" points="{line.strip()}"/>'
+                for line in lines
+                if line
+            ),
+            f'<line x1="{LEFT}" x2="{WIDTH - LEFT}" y1="{ground}" y2="{ground}" stroke="#9aa5b1"/>',
+            *(
+                f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{ground}" y2="{ground + 5}" stroke="#9aa5b1"/>'
+                for x, _ in days
+            ),
+            f'<g fill="#52606d">{"".join(labels)}</g>',
+            *scale,
             "</svg>",
             "",
         ]
     )
+
+
+def _moment(hour: int) -> str:
+    return f"{datetime.fromtimestamp(hour * HOUR_SECONDS, UTC):%Y-%m-%d %H:%M}"

@@ -208,3 +208,45 @@ def test_records_that_cannot_be_read_come_when_the_one_before_came(tmp_path: Pat
 def test_a_picture_of_nothing_is_a_picture() -> None:
     """No window, no bar."""
     ET.fromstring(picture([]))
+
+
+def test_any_file_makes_records_that_a_stream_takes(tmp_path: Path) -> None:
+    """Keys are such as Kinesis takes, a time without an offset is UTC, and empty lines are none."""
+    source = tmp_path / "in.jsonl"
+    naive = {**line(60), "at": "2013-01-01T01:00:00"}
+    odd: list[object] = [
+        "5",
+        "null",
+        '"text"',
+        "[" * 5000,
+        {**line(60), "origin": ""},
+        {**line(60), "origin": "x" * 257},
+    ]
+    write(source, naive, "", *odd)
+    source.write_bytes(source.read_bytes() + b"\xff\xfe\r\n\r\n")
+    found = list(records(source))
+    assert len(found) == 8
+    assert {one.at for one in found} == {START + 3600}
+    assert {one.partition_key for one in found} == {"EWR", "?"}
+    assert found[-1].data == b"\xff\xfe"
+
+
+def test_a_picture_shows_hours_where_they_are() -> None:
+    """Hours without departures take their room, the line ends before them, and days are labelled."""
+    windows = [f"2013-01-0{day}T{hour:02}:00:00Z" for day in (1, 3) for hour in (0, 1, 12)]
+    found = ET.fromstring(
+        picture(
+            [
+                {"window": {"S": one}, "departures": {"N": "9"}, "mean_delay_minutes": {"N": "3.5"}}
+                for one in windows
+            ]
+        )
+    )
+    space = "{http://www.w3.org/2000/svg}"
+    (bars,) = [group for group in found.iter(f"{space}g") if group.get("fill") == "#9dbfe3"]
+    places = [float(str(bar.get("x"))) for bar in bars]
+    assert places[2] - places[0] == pytest.approx(12 * (places[1] - places[0]), abs=1)
+    assert places[3] - places[0] == pytest.approx(48 * (places[1] - places[0]), abs=3)
+    assert len(list(found.iter(f"{space}polyline"))) == 4
+    texts = [text.text for text in found.iter(f"{space}text")]
+    assert {"2013-01-01", "2013-01-02", "2013-01-03", "9", "4"} <= set(texts)

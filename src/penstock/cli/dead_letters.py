@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,9 +19,10 @@ from penstock.pipelines.load import find_project, load_pipeline
 from penstock.pipelines.resolve import name_of
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import VirtualClock
-from penstock.runtime.dead_letters.letters import FromStream, Letter, letters_in
+from penstock.runtime.dead_letters.letters import FromStream, Letter, letters_in, queue_url
 from penstock.runtime.dead_letters.pulling import as_test
-from penstock.runtime.dead_letters.redrive import records_of, redrive, shown_record
+from penstock.runtime.dead_letters.records import records_of, shown_record, text_of
+from penstock.runtime.dead_letters.redrive import Edit, Parcel, edited, parcel_of, send
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import last_run
 
@@ -77,56 +78,132 @@ def list_letters(place: Place, say: Say) -> None:
 
 def show_letters(place: Place, queue: str, where: str | None, say: Say, *, records: bool) -> None:
     """Print the letters of a queue; with `records`, what their failure documents tell of as well."""
-    with opened(place) as here, letters_in(here.client_of("sqs"), queue) as letters:
-        for letter in chosen(letters, where):
-            say(f"{letter.message_id}  from {letter.origin or 'nowhere that it tells of'}: {letter.reason()}")
+    with opened(place) as here:
+        show_in(here, queue, where, say, records=records)
+
+
+def show_in(here: Opened, queue: str, where: str | None, say: Say, *, records: bool) -> None:
+    """Print the letters of a queue; see `show_letters`."""
+    with letters_in(here.client_of("sqs"), queue) as letters:
+        found = chosen(letters, where)
+        for letter in found:
+            say(
+                printable(
+                    f"{letter.message_id}  from {letter.origin or 'nowhere that it tells of'}: {letter.reason()}"
+                )
+            )
             if records and isinstance(letter.origin, FromStream):
-                for line in _records(letter.origin, here):
-                    say(f"  {line}")
+                told = _records(letter.origin, here)
             else:
-                say(f"  {letter.body}")
+                told = [letter.body]
+            for line in (line for text in told for line in _lines(text)):
+                say(line)
+        if not found:
+            say(f"no letter {'matches' if letters else 'lies there'}")
+        _tell_of_more(here, queue, len(letters), say)
+
+
+def _tell_of_more(here: Opened, queue: str, seen: int, say: Say) -> None:
+    """A FIFO queue gives ten messages of a group, and the others when those are gone."""
+    if not queue.endswith(".fifo"):
+        return
+    sqs = here.client_of("sqs")
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = sqs.get_queue_attributes(QueueUrl=queue_url(sqs, queue), AttributeNames=names)["Attributes"]
+    more = sum(int(counts[name]) for name in names) - seen
+    if more > 0:
+        say(f"and {more} more behind them, which the queue gives when those of their group are gone")
 
 
 def _records(origin: FromStream, here: Opened) -> list[str]:
     """The records as text; or why they cannot be shown, so that the letters behind this one can."""
     try:
-        return [shown_record(record) for record in records_of(origin, here.client_of)]
+        found = [shown_record(record) for record in records_of(origin, here.client_of)]
     except UsageError as error:
         return [error.what]
+    if len(found) > origin.count:
+        found.append(
+            f"({origin.count} of these {len(found)} were in the batch: which, the letter does not tell)"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveRequest:
-    """What `penstock dlq redrive` was asked for; `edit` changes a letter's body, or gives it up (None)."""
+    """What `penstock dlq redrive` was asked for; `edit` changes what goes back, or leaves it as it is (None)."""
 
     queue: str
     where: str | None
     dry_run: bool
     rate: float | None
-    edit: Callable[[str], str | None] | None
+    edit: Edit | None
 
 
-def redrive_letters(place: Place, request: RedriveRequest, say: Say) -> int:
-    """Send letters back where they came from; a run here works on them at once. Returns how many were sent."""
-    sent = 0
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """How many letters were sent back, and how many could not be."""
+
+    sent: int = 0
+    refused: int = 0
+
+
+def redrive_letters(place: Place, request: RedriveRequest, say: Say) -> Redriven:
+    """Send letters back where they came from; a run here works on them at once.
+
+    A letter that cannot be sent is told of, and holds up no other.
+    """
     with opened(place) as here:
-        with letters_in(here.client_of("sqs"), request.queue) as letters:
-            for letter in chosen(letters, request.where):
-                body = None if request.edit is None else request.edit(letter.body)
-                if request.edit is not None and body is None:
-                    say(f"{letter.message_id}  left as it is")
-                    continue
-                word = "would go" if request.dry_run else "goes"
-                say(f"{letter.message_id}  {word} back to {letter.origin or 'nowhere that it tells of'}")
-                if request.dry_run:
-                    continue
-                redrive(letter, here.client_of, body=body)
-                sent += 1
-                if request.rate is not None:
-                    here.go_on(1.0 / request.rate)
-        if sent and place.endpoint_url is None:
+        done = redrive_in(here, request, say)
+        if done.sent and place.endpoint_url is None:
             here.go_on(WORKED_ON_SECONDS)
-    return sent
+    return done
+
+
+def redrive_in(here: Opened, request: RedriveRequest, say: Say) -> Redriven:
+    """Send letters back where they came from; see `redrive_letters`."""
+    done, seen = Redriven(), set[str]()
+    while True:
+        with letters_in(here.client_of("sqs"), request.queue) as letters:
+            new = [letter for letter in letters if letter.message_id not in seen]
+            seen |= {letter.message_id for letter in new}
+            for letter in chosen(new, request.where):
+                done = _redrive_one(here, letter, request, done, say)
+        # A FIFO queue gives the rest of a group when its first letters are gone.
+        if not new or request.dry_run or not request.queue.endswith(".fifo"):
+            return done
+
+
+def _redrive_one(here: Opened, letter: Letter, request: RedriveRequest, done: Redriven, say: Say) -> Redriven:
+    try:
+        parcel: Parcel | None = parcel_of(letter, here.client_of)
+        if parcel is not None and request.edit is not None:
+            parcel = edited(parcel, request.edit)
+        if parcel is None:
+            say(f"{letter.message_id}  left as it is")
+            return done
+        if request.dry_run:
+            say(f"{letter.message_id}  would go back to {letter.origin}")
+            for line in (line for piece in parcel.pieces for line in _lines(text_of(piece))):
+                say(line)
+            return done
+        send(parcel, here.client_of)
+    except UsageError as error:
+        say(printable(f"{letter.message_id}  cannot go back: {error.what}; {error.fix}"))
+        return replace(done, refused=done.refused + 1)
+    say(f"{letter.message_id}  goes back to {letter.origin}")
+    if request.rate is not None:
+        here.go_on(1.0 / request.rate)
+    return replace(done, sent=done.sent + 1)
+
+
+def printable(text: str) -> str:
+    """What a terminal can show: a control character as its escape."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def _lines(text: str) -> list[str]:
+    """A text's lines below a letter's own, as a terminal can show them."""
+    return [f"  {printable(line)}" for line in text.splitlines() or [""]]
 
 
 WORKED_ON_SECONDS = 3600.0

@@ -393,7 +393,7 @@ def show(ctx: click.Context, pipeline: str, queue: str, where: str | None, recor
 @click.argument("pipeline")
 @click.argument("queue")
 @WHERE
-@click.option("--edit", is_flag=True, help="Open each body in $EDITOR first.")
+@click.option("--edit", is_flag=True, help="Open what goes back in $EDITOR first.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent where.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many a second.")
 @click.pass_context
@@ -412,8 +412,11 @@ def redrive(
     request = RedriveRequest(
         queue=queue, where=where, dry_run=dry_run, rate=rate, edit=click.edit if edit else None
     )
-    sent = redrive_letters(_place(ctx, pipeline), request, click.echo)
-    click.echo(f"{sent} sent back")
+    done = redrive_letters(_place(ctx, pipeline), request, click.echo)
+    refused = f", {done.refused} not" if done.refused else ""
+    click.echo(f"{done.sent} sent back{refused}")
+    if done.refused:
+        ctx.exit(1)
 
 
 @dlq.command()

@@ -20,6 +20,7 @@ from penstock.runtime import aws_calls
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.entry import Input, check_inputs, check_readable, entry_metadata
+from penstock.runtime.fed_records import fed_records
 from penstock.runtime.journal_events import GivenInputs
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
@@ -218,7 +219,7 @@ def _clock(request: RunRequest, pipeline: Pipeline, fed: Path | None) -> Clock:
     """A feed has times of its own, which nobody waits for: the run begins on the day of its first record."""
     if pipeline.feed is None or fed is None:
         return VirtualClock() if request.virtual else RealClock()
-    first = next(iter(pipeline.feed.records(fed)), None)
+    first = next(fed_records(pipeline.feed, fed), None)
     return VirtualClock() if first is None else VirtualClock(midnight(first.at))
 
 

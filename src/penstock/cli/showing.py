@@ -25,11 +25,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from penstock.cli.dead_letters import dead_letter_queues
+from penstock.cli.dead_letters import dead_letter_queues, printable
 from penstock.errors import UsageError
 from penstock.pipelines import Pipeline, Report
 from penstock.pipelines.iam import Need
 from penstock.pipelines.iam.advice import advice
+from penstock.runtime.dead_letters.letters import told_of_records
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal_events import Event
 from penstock.runtime.readers import progress
@@ -147,7 +148,7 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
     summary, cost = shown.summary, shown.summary.cost
     rate = summary.input_bytes / summary.seconds / 1e6 if summary.seconds else 0.0
     failed = f", {summary.chunks_failed} failed" if summary.chunks_failed else ""
-    if summary.records_fed:
+    if summary.records_fed or shown.pipeline.feed is not None:
         given_up = f", {summary.discarded:,} given up" if summary.discarded else ""
         taken = [
             ("records", f"{summary.records_fed:,}{given_up}"),
@@ -244,7 +245,10 @@ def _show_letters(console: Console, shown: Shown) -> None:
             console.print(f"  the first {LETTERS_SHOWN}:")
         for message in messages[:LETTERS_SHOWN]:
             for line in _told(message.body):
-                console.print(Text(f"  {_printable(line)}"))
+                console.print(Text(f"  {printable(line)}"))
+        if any(told_of_records(message.body) is not None for message in messages[:LETTERS_SHOWN]):
+            command = f"penstock dlq show {shown.pipeline.name} {name} --records"
+            console.print(Text(f"  the records themselves: {command}"))
 
 
 def _rows_of(body: str) -> int:
@@ -276,12 +280,7 @@ def _told(body: str) -> list[str]:
     if isinstance(letter, dict) and isinstance(letter.get("failure"), dict):
         failure = letter["failure"]
         return [f"{failure.get('Error', '')}: {_cause(str(failure.get('Cause', '')))}"]
-    return [body]
-
-
-def _printable(text: str) -> str:
-    """What a terminal can show: a control character as its escape."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    return [told_of_records(body) or body]
 
 
 def _cause(cause: str) -> str:

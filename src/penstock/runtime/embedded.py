@@ -37,6 +37,7 @@ from penstock.runtime.executions.driver import Driver
 from penstock.runtime.executions.sdk import Client
 from penstock.runtime.executions.service import StepFunctions
 from penstock.runtime.executions.tasks import TaskRunner
+from penstock.runtime.fed_records import fed_records
 from penstock.runtime.functions import Functions, LambdaService
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import Invoker
@@ -505,7 +506,7 @@ class Embedded:
             return
         Feeder(
             name_of(feed.stream),
-            feed.records(self._fed_file),
+            fed_records(feed, self._fed_file),
             streams=self.streams,
             scheduler=self.scheduler,
             journal=self.journal,

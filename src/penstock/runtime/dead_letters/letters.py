@@ -9,10 +9,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from penstock.errors import UsageError
@@ -50,7 +51,8 @@ class FromStream:
 
     def __str__(self) -> str:
         name = self.arn.partition("/")[2].partition("/")[0]
-        return f"{'stream' if self.is_kinesis else 'table'} {name}, {self.shard}, {self.count} records"
+        records = "1 record" if self.count == 1 else f"{self.count} records"
+        return f"{'stream' if self.is_kinesis else 'table'} {name}, {self.shard}, {records}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,8 @@ class Letter:
     """One message.
 
     Attributes:
-        attributes: its message attributes, as text.
+        attributes: its message attributes, as text (binary ones as Base64).
+        typed: the same as SQS has them, with their types.
         system: its system attributes: SentTimestamp, ApproximateReceiveCount, ...
         origin: None if nothing says where it came from.
     """
@@ -84,6 +87,7 @@ class Letter:
     attributes: Mapping[str, str]
     system: Mapping[str, str]
     origin: Origin | None
+    typed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def fields(self) -> dict[str, object]:
         """What `--where` looks at: the body (decoded if it is JSON), the attributes, the reason."""
@@ -99,7 +103,7 @@ class Letter:
         context = found.get("requestContext") if isinstance(found, dict) else None
         if isinstance(found, dict) and _is_of_a_pipe(found):
             return str(found["context"]["condition"])
-        if isinstance(context, dict):
+        if isinstance(context, dict) and "condition" in context:
             return f"{context.get('condition')} after {context.get('approximateInvokeCount')} invocations"
         if "RULE_ARN" in self.attributes:
             retries = self.attributes.get("RETRY_ATTEMPTS", "0")
@@ -150,11 +154,22 @@ def queue_url(sqs: Any, queue: str) -> str:
         raise UsageError(f'there is no queue "{queue}"', fix="`penstock dlq ls` lists them") from error
 
 
+def hold(sqs: Any, url: str, letter: Letter) -> None:
+    """Keep a letter from being received for another while, so that it can still be deleted when it was sent."""
+    _change_visibility(sqs, url, letter, LOOKING_SECONDS)
+
+
 def _let_go(sqs: Any, url: str, letter: Letter) -> None:
+    _change_visibility(sqs, url, letter, 0)
+
+
+def _change_visibility(sqs: Any, url: str, letter: Letter, seconds: int) -> None:
     from botocore.exceptions import ClientError
 
     try:
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=0)
+        sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=letter.receipt_handle, VisibilityTimeout=seconds
+        )
     except ClientError as error:
         gone = ("MessageNotInflight", "InvalidParameterValue", "ReceiptHandleIsInvalid")
         if error.response["Error"]["Code"].rpartition(".")[2] not in gone:
@@ -162,10 +177,11 @@ def _let_go(sqs: Any, url: str, letter: Letter) -> None:
 
 
 def _letter(queue: str, message: Mapping[str, Any]) -> Letter:
-    attributes = {
-        name: str(value.get("StringValue", ""))
+    typed = {
+        name: {kind: value[kind] for kind in ("DataType", "StringValue", "BinaryValue") if kind in value}
         for name, value in message.get("MessageAttributes", {}).items()
     }
+    attributes = {name: _attribute(value) for name, value in typed.items()}
     system = {str(name): str(value) for name, value in message.get("Attributes", {}).items()}
     return Letter(
         queue=queue,
@@ -175,7 +191,24 @@ def _letter(queue: str, message: Mapping[str, Any]) -> Letter:
         attributes=attributes,
         system=system,
         origin=_origin(message["Body"], attributes, system),
+        typed=typed,
     )
+
+
+def _attribute(value: Mapping[str, Any]) -> str:
+    binary = value.get("BinaryValue")
+    return str(value.get("StringValue", "")) if binary is None else base64.b64encode(binary).decode()
+
+
+def told_of_records(body: str) -> str | None:
+    """Where the records stood that a body tells of, and why they are given up; None if it is another letter."""
+    origin = _origin(body, {}, {})
+    if not isinstance(origin, FromStream):
+        return None
+    letter = Letter(
+        queue="", message_id="", receipt_handle="", body=body, attributes={}, system={}, origin=origin
+    )
+    return f"{origin}: {letter.reason()}"
 
 
 def _target_of_rule(arn: str, document: object) -> Origin | None:
@@ -191,6 +224,9 @@ def _is_of_a_pipe(document: Mapping[str, Any]) -> bool:
     return isinstance(context, dict) and "partnerResourceArn" in context and "condition" in context
 
 
+_OF_A_BATCH: Final = {"streamArn", "shardId", "startSequenceNumber", "endSequenceNumber", "batchSize"}
+
+
 def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str]) -> Origin | None:
     try:
         document = json.loads(body)
@@ -202,15 +238,15 @@ def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str])
         isinstance(document.get("requestContext"), dict) or _is_of_a_pipe(document)
     ):
         info = document.get("KinesisBatchInfo") or document.get("DDBStreamBatchInfo")
-        if isinstance(info, dict):
+        if isinstance(info, dict) and info.keys() >= _OF_A_BATCH:
             return FromStream(
                 arn=str(info["streamArn"]),
                 shard=str(info["shardId"]),
                 first=str(info["startSequenceNumber"]),
                 last=str(info["endSequenceNumber"]),
-                count=int(info["batchSize"]),
+                count=int(str(info["batchSize"])) if str(info["batchSize"]).isdecimal() else 0,
             )
-        if "requestPayload" in document:
+        if "requestPayload" in document and "condition" in document.get("requestContext", {}):
             arn = str(document["requestContext"].get("functionArn", ""))
             return FromInvocation(
                 function_arn=arn.removesuffix(":$LATEST"), payload=document["requestPayload"]

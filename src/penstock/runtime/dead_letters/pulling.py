@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from penstock.errors import UsageError
 from penstock.pipelines import Function, Pipeline, QueueMapping, StreamMapping
 from penstock.pipelines.resolve import arn_of, handler_setting, name_of
 from penstock.runtime.dead_letters.letters import ClientOf, FromInvocation, FromQueue, FromStream, Letter
-from penstock.runtime.dead_letters.redrive import records_of
+from penstock.runtime.dead_letters.records import records_of
 from penstock.runtime.timestamps import seconds_text
 
 _TEST = '''\
@@ -114,19 +115,29 @@ def _message(letter: Letter, arn: str) -> dict[str, Any]:
         "receiptHandle": "pulled",
         "body": letter.body,
         "attributes": {**letter.system, "ApproximateReceiveCount": "1"},
-        "messageAttributes": {
-            name: {"stringValue": value, "stringListValues": [], "binaryListValues": [], "dataType": "String"}
-            for name, value in letter.attributes.items()
-        },
+        "messageAttributes": {name: _attribute(value) for name, value in letter.typed.items()},
+        "md5OfBody": hashlib.md5(letter.body.encode(), usedforsecurity=False).hexdigest(),
         "eventSource": "aws:sqs",
         "eventSourceARN": arn,
         "awsRegion": "us-east-1",
     }
 
 
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An attribute as Lambda gives it to a function; SQS has it with capitals."""
+    own = {name[0].lower() + name[1:]: member for name, member in value.items()}
+    return {**own, "stringListValues": [], "binaryListValues": []}
+
+
 def _record(record: Mapping[str, Any], origin: FromStream) -> dict[str, Any]:
     if not origin.is_kinesis:
-        return {**record, "eventSourceARN": origin.arn}
+        identity = record.get("userIdentity")
+        own = (
+            {}
+            if identity is None
+            else {"userIdentity": {n[0].lower() + n[1:]: v for n, v in identity.items()}}
+        )
+        return {**record, **own, "eventSourceARN": origin.arn}
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
@@ -139,6 +150,7 @@ def _record(record: Mapping[str, Any], origin: FromStream) -> dict[str, Any]:
         "eventVersion": "1.0",
         "eventID": f"{origin.shard}:{record['SequenceNumber']}",
         "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::123456789012:role/lambda-role",
         "awsRegion": "us-east-1",
         "eventSourceARN": origin.arn,
     }

@@ -1,13 +1,17 @@
-"""Sending dead letters back where they came from, and finding the records that a failure document tells of.
+"""Sending dead letters back where they came from: what goes, edited or not, and how each place takes it.
 
-Sources: Kinesis, "GetRecords"; DynamoDB Streams, "GetRecords"; Lambda, "Retain discarded batch records".
+1. Everything that may be refused is found out by `parcel_of`, which sends nothing: a dry run ends there.
+2. A letter is deleted once its place has taken all of it.
+
+Source: SQS, "Amazon SQS dead-letter queue redrive": a message keeps its body and its attributes.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from typing import Any, Final, cast
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from penstock.errors import UsageError
 from penstock.runtime.dead_letters.letters import (
@@ -16,36 +20,66 @@ from penstock.runtime.dead_letters.letters import (
     FromQueue,
     FromStream,
     Letter,
+    hold,
     queue_url,
 )
+from penstock.runtime.dead_letters.records import data_in, records_of, text_of
+
+Edit = Callable[[str], str | None]
+"""Changes a text; None if it is left as it is."""
 
 _MOST_PUT: Final = 500
+_TIMES_PUT: Final = 5
+"""How often records that a shard has no room for are put, before the letter stays."""
+
+_OURS: Final = frozenset({"Reason", "RecordId", "Source", "Handler", "Encoding"})
+"""The attributes that handlers give to what they cannot decode."""
 
 
-def redrive(letter: Letter, client_of: ClientOf, *, body: str | None = None) -> None:
-    """Send a letter back to where it came from, and delete it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What goes back of one letter.
 
-    Args:
-        body: what is sent instead of the letter's own body (of messages that came from a queue).
+    Attributes:
+        pieces: a message's body, a function's event, or the data of each record.
+        keys: the records' partition keys.
+    """
+
+    letter: Letter
+    origin: FromQueue | FromInvocation | FromStream
+    pieces: tuple[bytes, ...]
+    keys: tuple[str, ...] = ()
+
+
+def redrive(letter: Letter, client_of: ClientOf) -> None:
+    """Send a letter back as it is, and delete it; see `parcel_of` and `send`."""
+    send(parcel_of(letter, client_of), client_of)
+
+
+def parcel_of(letter: Letter, client_of: ClientOf) -> Parcel:
+    """What goes back of a letter.
 
     Raises:
-        UsageError: it does not say where it came from, or cannot be sent back there.
+        UsageError: it does not say where it came from, cannot be sent back there, or its records are gone.
     """
     match letter.origin:
-        case FromQueue(arn=arn):
-            _to_queue(letter, arn, client_of("sqs"), letter.body if body is None else body)
-        case FromInvocation(function_arn=arn, payload=payload):
-            import json
-
-            text = json.dumps(payload) if body is None else body
-            client_of("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=text.encode())
+        case FromQueue() as origin:
+            return Parcel(letter=letter, origin=origin, pieces=(letter.body.encode(),))
+        case FromInvocation(payload=payload) as origin:
+            return Parcel(letter=letter, origin=origin, pieces=(json.dumps(payload).encode(),))
         case FromStream(is_kinesis=True) as origin:
-            _to_stream(origin, client_of)
+            records = records_of(origin, client_of)
+            return Parcel(
+                letter=letter,
+                origin=origin,
+                pieces=tuple(one["Data"] for one in records),
+                keys=tuple(one["PartitionKey"] for one in records),
+            )
         case FromStream():
             raise UsageError(
                 "a table's stream cannot be written",
                 at=letter.message_id,
-                fix="mend the function and write the items again; `penstock dlq show` has the records",
+                fix="mend the function and write the items again; `penstock dlq show --records` has them",
             )
         case None if "Source" in letter.attributes:
             raise UsageError(
@@ -59,61 +93,48 @@ def redrive(letter: Letter, client_of: ClientOf, *, body: str | None = None) -> 
                 at=letter.message_id,
                 fix="send it yourself: `penstock dlq show` has its body",
             )
-    sqs = client_of("sqs")
-    sqs.delete_message(QueueUrl=queue_url(sqs, letter.queue), ReceiptHandle=letter.receipt_handle)
 
 
-def records_of(origin: FromStream, client_of: ClientOf) -> list[Mapping[str, Any]]:
-    """The records that a failure document tells of, as the service's `GetRecords` has them.
+def edited(parcel: Parcel, edit: Edit) -> Parcel | None:
+    """The parcel with its pieces changed, one after the other; None if none of them was.
 
     Raises:
-        UsageError: the stream does not keep them any longer.
+        UsageError: a piece was shown as Base64, and what came back is none.
     """
-    from botocore.exceptions import ClientError
-
-    client = client_of("kinesis" if origin.is_kinesis else "dynamodbstreams")
-    number = "StartingSequenceNumber" if origin.is_kinesis else "SequenceNumber"
-    stream = {"StreamARN" if origin.is_kinesis else "StreamArn": origin.arn}
-    try:
-        iterator = client.get_shard_iterator(
-            **stream, ShardId=origin.shard, ShardIteratorType="AT_SEQUENCE_NUMBER", **{number: origin.first}
-        )["ShardIterator"]
-    except ClientError as error:
-        raise _gone(origin, str(error)) from error
-    found: list[Mapping[str, Any]] = []
-    while iterator is not None and len(found) < origin.count:
-        answer = client.get_records(ShardIterator=iterator)
-        if not answer["Records"]:
-            break
-        found += [one for one in answer["Records"] if _number_of(one) <= int(origin.last)]
-        iterator = answer.get("NextShardIterator")
-    if not found or _number_of(found[0]) != int(origin.first):
-        raise _gone(origin, "its first record is not there")
-    return found[: origin.count]
+    pieces = tuple(_changed(piece, edit, parcel.letter.message_id) for piece in parcel.pieces)
+    if all(piece is None for piece in pieces):
+        return None
+    both = zip(parcel.pieces, pieces, strict=True)
+    return replace(parcel, pieces=tuple(old if new is None else new for old, new in both))
 
 
-def shown_record(record: Mapping[str, Any]) -> str:
-    """A record's data as text; what is no text is shown as Base64."""
-    if "Data" not in record:
-        return str(record["dynamodb"])
-    data = cast("bytes", record["Data"])
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return f"base64:{base64.b64encode(data).decode()}"
+def _changed(piece: bytes, edit: Edit, at: str) -> bytes | None:
+    text = text_of(piece)
+    changed = edit(text)
+    if changed is None:
+        return None
+    if not text.endswith("\n"):
+        changed = changed.removesuffix("\n")  # editors end a text with one
+    return data_in(changed, like=piece, at=at)
 
 
-def _number_of(record: Mapping[str, Any]) -> int:
-    return int(
-        record["SequenceNumber"] if "SequenceNumber" in record else record["dynamodb"]["SequenceNumber"]
-    )
+def send(parcel: Parcel, client_of: ClientOf) -> None:
+    """Send a parcel, and delete its letter.
 
-
-def _gone(origin: FromStream, why: str) -> UsageError:
-    return UsageError(
-        f"the records of {origin} cannot be read: {why}",
-        fix="a stream keeps its records for its retention period only; an on-failure bucket keeps them for longer",
-    )
+    Raises:
+        UsageError: a stream has no room for all of its records; the letter is still there.
+    """
+    letter, sqs = parcel.letter, client_of("sqs")
+    url = queue_url(sqs, letter.queue)
+    hold(sqs, url, letter)
+    match parcel.origin:
+        case FromQueue(arn=arn):
+            _to_queue(letter, arn, sqs, parcel.pieces[0].decode())
+        case FromInvocation(function_arn=arn):
+            client_of("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=parcel.pieces[0])
+        case FromStream(arn=arn):
+            _to_stream(parcel, arn, client_of("kinesis"))
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt_handle)
 
 
 def _to_queue(letter: Letter, arn: str, sqs: Any, body: str) -> None:
@@ -121,28 +142,26 @@ def _to_queue(letter: Letter, arn: str, sqs: Any, body: str) -> None:
     if arn.endswith(".fifo"):
         message["MessageGroupId"] = letter.system.get("MessageGroupId", letter.message_id)
         message["MessageDeduplicationId"] = f"redrive-{letter.message_id}"
-    own = {name: value for name, value in letter.attributes.items() if name not in _OURS}
-    if own:
-        message["MessageAttributes"] = {
-            name: {"DataType": "String", "StringValue": value} for name, value in own.items()
-        }
+    theirs = {name: dict(value) for name, value in letter.typed.items() if name not in _OURS}
+    if theirs:
+        message["MessageAttributes"] = theirs
     sqs.send_message(**message)
 
 
-_OURS: Final = frozenset({"Reason", "RecordId", "Source", "Handler", "Encoding"})
-"""The attributes that handlers give to what they cannot decode."""
-
-
-def _to_stream(origin: FromStream, client_of: ClientOf) -> None:
-    records = [
-        {"Data": one["Data"], "PartitionKey": one["PartitionKey"]} for one in records_of(origin, client_of)
-    ]
-    kinesis = client_of("kinesis")
-    for begin in range(0, len(records), _MOST_PUT):
-        answer = kinesis.put_records(StreamARN=origin.arn, Records=records[begin : begin + _MOST_PUT])
-        if answer["FailedRecordCount"]:
-            raise UsageError(
-                f"{answer['FailedRecordCount']} records were not taken by the stream",
-                at=origin.arn,
-                fix="the letter is still there: try again, more slowly",
-            )
+def _to_stream(parcel: Parcel, arn: str, kinesis: Any) -> None:
+    both = zip(parcel.pieces, parcel.keys, strict=True)
+    waiting = [{"Data": data, "PartitionKey": key} for data, key in both]
+    for _ in range(_TIMES_PUT):
+        refused: list[dict[str, Any]] = []
+        for begin in range(0, len(waiting), _MOST_PUT):
+            put = waiting[begin : begin + _MOST_PUT]
+            answers = kinesis.put_records(StreamARN=arn, Records=put)["Records"]
+            refused += [record for record, one in zip(put, answers, strict=True) if one.get("ErrorCode")]
+        waiting = refused
+        if not waiting:
+            return
+    raise UsageError(
+        f"{len(waiting)} of {len(parcel.pieces)} records were not taken by the stream",
+        at=arn,
+        fix="the letter is still there: try again, more slowly",
+    )
