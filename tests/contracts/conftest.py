@@ -104,8 +104,12 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
 def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     """The pipeline of the rules of a test's module, running somewhere; elsewhere, that of all modules.
 
-    `NOT_ON_LOCALSTACK` of the module has the reasons why a rule is not tried there.
+    `NOT_ON_LOCALSTACK` of the module has the reasons why a rule is not tried there, `ONLY_EMBEDDED` why it is tried
+    nowhere where time cannot be made to pass.
     """
+    only_here: dict[str, str] = getattr(request.module, "ONLY_EMBEDDED", {})
+    if request.param != "embedded" and (why := only_here.get(request.function.__name__)) is not None:
+        pytest.skip(why)
     if request.param == "localstack":
         if (why := request.module.NOT_ON_LOCALSTACK.get(request.function.__name__)) is not None:
             pytest.skip(why)

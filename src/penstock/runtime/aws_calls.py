@@ -146,12 +146,14 @@ def called_by(caller: str | None) -> Iterator[None]:
         raise _asked.disk_error
 
 
-def settled(answer: Callable[[], dict[str, object]]) -> dict[str, object]:
+def settled(
+    answer: Callable[[], dict[str, object]], wait: Callable[[AnswerLater], None] = AnswerLater.wait
+) -> dict[str, object]:
     """Return an answer, waiting for it where it is promised (`AnswerLater`)."""
     try:
         return answer()
     except AnswerLater as promise:
-        promise.wait()
+        wait(promise)
         return promise.result()
 
 

@@ -70,7 +70,7 @@ from penstock.runtime.s3.objects import (
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
 from penstock.runtime.scheduler import Scheduler
-from penstock.runtime.services import Call, HttpRequest, Router, Service
+from penstock.runtime.services import AnswerLater, Call, HttpRequest, Router, Service
 from penstock.runtime.state_folder import StateFolder
 from penstock.runtime.streams.feeding import Feeder
 from penstock.runtime.streams.service import KinesisService
@@ -151,8 +151,13 @@ class Embedded:
         notes = Notes(journal=self.journal, now=scheduler.now)
         self._clients = Clients()
         ids = Ids(self.seed, resumed_at=len(self.past))
+        self.faults = Faults(scheduler)
         self.queues = Queues(
-            settings.queue_settings(pipeline), scheduler=scheduler, journal=self.journal, ids=ids
+            settings.queue_settings(pipeline),
+            scheduler=scheduler,
+            journal=self.journal,
+            ids=ids,
+            forgets=lambda queue, _message_id: self.faults.comes_again(queue),
         )
 
         def changed(call: Call) -> None:
@@ -174,6 +179,7 @@ class Embedded:
             ids=ids,
             queues=self.queues,
             guard=guard,
+            comes_again=self.faults.comes_again,
         )
         self.streams = Streams(
             settings.stream_settings(pipeline),
@@ -189,7 +195,10 @@ class Embedded:
             time_to_live=TimeToLive(settings.time_to_live_settings(pipeline), scheduler, self._expire),
         )
         notifications = Notifications(
-            settings.notification_rules(pipeline), queues=self.queues, functions=self.functions
+            settings.notification_rules(pipeline),
+            queues=self.queues,
+            functions=self.functions,
+            comes_again=self.faults.comes_again,
         )
         self.s3 = S3Service(
             S3Store(
@@ -217,7 +226,6 @@ class Embedded:
             executions=self.step_functions,
             guard=guard,
         )
-        self.faults = Faults(scheduler)
         targets = Targets(self.queues, self.functions, self.step_functions, self.faults, guard=guard)
         self._deliveries = Deliveries(targets, scheduler, self.journal, ids)
         self._buses = Buses(
@@ -297,7 +305,8 @@ class Embedded:
 
     def __enter__(self) -> Self:
         """Begin the run, or go on with it if its state folder has a journal already."""
-        self._exit.enter_context(answering(lambda call: settled(lambda: self.router.answer(call))))
+        wait = self._invoker.wait if isinstance(self._invoker, InlineInvoker) else AnswerLater.wait
+        self._exit.enter_context(answering(lambda call: settled(lambda: self.router.answer(call), wait)))
         if isinstance(self._invoker, PoolInvoker):
             self._invoker.warm_up()
         try:

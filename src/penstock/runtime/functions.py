@@ -110,6 +110,8 @@ class Functions:
 
     Args:
         queues: where failures go.
+        comes_again: whether an asynchronous invocation of this function that has succeeded runs once more, "because
+            the queue itself is eventually consistent".
 
     Attributes:
         buses, topics: where records go whose destination is an event bus or a topic; the composition root sets
@@ -126,7 +128,9 @@ class Functions:
         ids: Ids,
         queues: Queues,
         guard: Guard = EVERYTHING_ALLOWED,
+        comes_again: Callable[[str], bool] = lambda function: False,
     ) -> None:
+        self.comes_again = comes_again
         self.settings = {one.name: one for one in settings}
         self._guard = guard
         self._invoker = invoker
@@ -145,9 +149,7 @@ class Functions:
         Raises:
             ServiceError: `ResourceNotFoundException`.
         """
-        bare = name
-        if "function:" in name:
-            bare = name.partition("function:")[2].partition(":")[0]
+        bare = (name.partition("function:")[2] if "function:" in name else name).partition(":")[0]
         found = self.settings.get(bare)
         if found is None:
             prefix = "" if name.startswith("arn:") else "arn:aws:lambda:us-east-1:123456789012:function:"
@@ -306,6 +308,9 @@ class Functions:
 
     def _attempted(self, settings: FunctionSettings, event: _Event, outcome: InvocationOutcome) -> None:
         if outcome.error is None:
+            if self.comes_again(settings.name):
+                self._again(settings, event, 0.0, outcome)
+                return
             self._settle(settings, event, "Success", outcome)
             return
         if outcome.error.error_type == THROTTLED:
@@ -327,7 +332,8 @@ class Functions:
         self, settings: FunctionSettings, event: _Event, delay: float, outcome: InvocationOutcome
     ) -> None:
         when = self._scheduler.now() + delay
-        if when - event.queued.at > settings.maximum_event_age_seconds:
+        # "Due" is not "begun": by the time that it could run, an event of just that age is older.
+        if when - event.queued.at >= settings.maximum_event_age_seconds:
             self._settle(settings, event, "EventAgeExceeded", outcome)
             return
         self._scheduler.call_at(when, lambda: self._attempt(event.queued.request_id))
@@ -531,6 +537,7 @@ class LambdaService:
             raise unanswered("lambda", call.operation)
         name = str(call.parameters["FunctionName"])
         payload = _payload(call.parameters.get("Payload"))
+        _check_payload(payload)
         match call.parameters.get("InvocationType", "RequestResponse"):
             case "DryRun":
                 self.functions.find(name)
@@ -567,10 +574,22 @@ class LambdaService:
 
 
 def _payload(given: object) -> bytes:
-    if given is None:
-        return b"{}"
     if isinstance(given, bytes | bytearray):
-        return bytes(given)
+        return bytes(given) or b"{}"
     if isinstance(given, str):
-        return given.encode()
-    return cast("bytes", given.read()) if hasattr(given, "read") else b"{}"
+        return given.encode() or b"{}"
+    return cast("bytes", given.read()) or b"{}" if hasattr(given, "read") else b"{}"
+
+
+def _check_payload(payload: bytes) -> None:
+    """Refuse what is no JSON (Lambda, "Invoke").
+
+    Raises:
+        ServiceError: `InvalidRequestContentException`.
+    """
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        raise ServiceError(
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}", 400
+        ) from error

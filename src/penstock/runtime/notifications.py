@@ -8,7 +8,7 @@ other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote_plus
@@ -46,20 +46,33 @@ class NotificationRule:
 class Notifications:
     """The notification rules of one run."""
 
-    def __init__(self, rules: Iterable[NotificationRule], *, queues: Queues, functions: Functions) -> None:
+    def __init__(
+        self,
+        rules: Iterable[NotificationRule],
+        *,
+        queues: Queues,
+        functions: Functions,
+        comes_again: Callable[[str], bool] = lambda bucket: False,
+    ) -> None:
         self.rules = tuple(rules)
+        self._comes_again = comes_again
         self._queues = queues
         self._functions = functions
 
     def tell(self, notification: ObjectNotification) -> None:
         """Send what the rules ask for."""
+        times = 2 if self._comes_again(notification.bucket) else 1
         for rule in self.rules:
             if rule.matches(notification):
                 body = json.dumps({"Records": [event_record(notification, rule.configuration_id)]})
-                if rule.queue is not None:
-                    self._queues.send(rule.queue, body, sender="s3")
-                elif rule.function is not None:
-                    self._functions.queue_event(rule.function, body.encode(), source="s3")
+                for _ in range(times):
+                    self._send(rule, body)
+
+    def _send(self, rule: NotificationRule, body: str) -> None:
+        if rule.queue is not None:
+            self._queues.send(rule.queue, body, sender="s3")
+        elif rule.function is not None:
+            self._functions.queue_event(rule.function, body.encode(), source="s3")
 
 
 def _event_matches(pattern: str, event_name: str) -> bool:

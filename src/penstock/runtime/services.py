@@ -77,10 +77,14 @@ class AnswerLater(Exception):
 
     def __init__(self, wait: Callable[[], None]) -> None:
         super().__init__("the answer comes later")
-        self.wait = wait
+        self._wait = wait
         self._answer: dict[str, object] | None = None
         self._error: ServiceError | None = None
         self._then: Callable[[AnswerLater], None] | None = None
+
+    def wait(self) -> None:
+        """Return once the answer is there."""
+        self._wait()
 
     @property
     def settled(self) -> bool:

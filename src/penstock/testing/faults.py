@@ -4,6 +4,7 @@
         ...
     throttled(run, "alerts", times=3)               # the next three deliveries
     unreachable(run, alerts, seconds=3600)          # for an hour of the run's time
+    delivered_again(run, orders)                    # the next delivery comes twice
 
 What rules, topics and pipes deliver to the resource fails as AWS would have it: it is tried again, and ends in a
 dead-letter queue if it has one. Calls that handlers make with boto3 are not touched.
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from penstock.pipelines import Resource
+from penstock.pipelines import Bucket, Function, Queue, Resource
 from penstock.pipelines.resolve import name_of
 from penstock.runtime.delivery.faults import Fault
 from penstock.runtime.embedded import Embedded
@@ -48,6 +49,15 @@ def refusing(
     """`target` refuses what it is given, which is not tried again; as for `unreachable`."""
     message = "The sender is not allowed to use the target."
     return _fault(run, target, "AccessDeniedException", message, 403, times, seconds)
+
+
+def delivered_again(run: Embedded, source: Queue | Function | Bucket | str, *, times: int = 1) -> None:
+    """The next `times` deliveries come once more, as AWS says that they may.
+
+    A standard queue forgets that a message was deleted ("at-least-once delivery"); an asynchronous invocation of a
+    function that has succeeded runs again; a bucket tells of a change twice.
+    """
+    run.faults.repeat(name_of(source) if isinstance(source, Resource) else source, times)
 
 
 def _fault(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from penstock.runtime.delivery.targets import Targets
 from penstock.runtime.events.buses import Buses, NewEvent, RuleSettings, RuleTarget
 from penstock.runtime.functions import Destination, FunctionSettings
 from penstock.runtime.journal_events import DeliveryDelayed, DeliveryTried
+from penstock.runtime.queues.messages import Message
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.topics.topics import Published, SubscriptionSettings, Topics, TopicSettings
 from tests.conformance.semantics.scripted import ScriptedInvoker
@@ -60,9 +62,9 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
     failures: list[float] = []
     world.journal.subscribe(lambda event: failures.append(event.at), DeliveryDelayed, DeliveryTried)
     deliveries = deliveries_of(world)
-    if handler.get("unreachable"):
-        away = Fault(code="ServiceUnavailable", message="The target cannot be reached.", status=503)
-        deliveries.targets.faults.add("consumer", away)
+    fault = _fault(handler, setup["source"])
+    if fault is not None:
+        deliveries.targets.faults.add("consumer", fault)
     if kind == "sns":
         _publish(scenario, world, deliveries, letters)
     else:
@@ -76,11 +78,15 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
         "queues": {one.name: len(world.left_in(one.name)) for one in queues},
         "records_per_invocation": sizes.pop() if len(sizes) == 1 else sorted(sizes),
         "dlq_count": len(world.left_in(letters)) if letters else 0,
+        "max_attempts": len(failures),
     }
+    dead = list(world.queues.find(letters).messages.values()) if letters else []
     for name, wanted in expected.items():
         if name == "attempt_plan":
             yield from _plan_complaints(wanted, failures)
-        elif name == "max_attempts":
+        elif name in ("dlq", "dlq_attributes", "dlq_message_attributes"):
+            yield from _letter_complaints(name, wanted, dead)
+        elif name == "attempts" and fault is not None:
             if len(failures) != wanted:
                 yield f"{name}: {len(failures)} attempts, not {wanted}"
         elif name == "max_age_s":
@@ -90,6 +96,46 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
             yield f'the expectation "{name}" is not understood'
         elif actual[name] != wanted:
             yield f"{name}: is {actual[name]}, not {wanted}"
+
+
+_REFUSALS = ("missing", "no_permission", "denied", "nonretriable", "non_retriable", "not_found")
+
+
+def _fault(handler: Mapping[str, Json], source: Mapping[str, Json]) -> Fault | None:
+    """What the target answers: nothing at all, or a refusal, which is not tried again."""
+    if handler.get("unreachable"):
+        return Fault(code="ServiceUnavailable", message="The target cannot be reached.", status=503)
+    if any(handler.get(name) or source.get(name) or source.get(f"target_{name}") for name in _REFUSALS):
+        return Fault(code="ResourceNotFoundException", message="There is no such target.", status=404)
+    return None
+
+
+def _letter_complaints(name: str, wanted: Json, dead: Sequence[Message]) -> Iterator[str]:
+    """Whether the dead letters are as many, and described by such attributes, as is wanted."""
+    if isinstance(wanted, int):
+        if len(dead) != wanted:
+            yield f"{name}: {len(dead)} dead letters, not {wanted}"
+        return
+    for shape, letter in zip_longest(wanted if name == "dlq" else [{"attributes": wanted}], dead):
+        if shape is None or letter is None:
+            yield f"{name}: there are {len(dead)} dead letters"
+            return
+        values = {
+            one: value.string_value if value.data_type == "String" else int(value.string_value or "0")
+            for one, value in letter.attributes.items()
+        }
+        asked: Json = {}
+        if isinstance(shape, dict):
+            asked = shape.get("attributes", shape.get("message_attributes", {}))
+        if missing := set(asked) - values.keys():
+            yield f"{name}: {sorted(missing)} are not told"
+        for one, value in asked.items() if isinstance(asked, dict) else ():
+            if not str(value).startswith("<") and str(values.get(one)) != str(value):
+                yield f"{name}: {one} is {values.get(one)}, not {value}"
+        body = json.loads(letter.body)
+        if isinstance(shape, dict) and isinstance(shape.get("body"), dict):
+            different = {one for one, value in shape["body"].items() if body.get(one) != value}
+            yield from (f"{name}: the body's {one} is {body.get(one)}" for one in sorted(different))
 
 
 def _plan_complaints(plan: Sequence[Mapping[str, Json]], failures: Sequence[float]) -> Iterator[str]:
@@ -126,6 +172,12 @@ def _put(scenario: Mapping[str, Json], world: World, deliveries: Deliveries, let
     if scenario["setup"]["source"]["kind"] == "eventbridge-bus-v2":
         # "By default 5 attempts or 300 seconds": the first one and four more.
         target = replace(target, maximum_retry_attempts=4, maximum_age_seconds=300)
+    retry = scenario["setup"]["source"].get("retry", {})
+    target = replace(
+        target,
+        maximum_retry_attempts=retry.get("MaximumRetryAttempts", target.maximum_retry_attempts),
+        maximum_age_seconds=retry.get("MaximumEventAgeInSeconds", target.maximum_age_seconds),
+    )
     rule = RuleSettings(
         name="rule",
         bus="default",

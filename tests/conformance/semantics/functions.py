@@ -11,6 +11,7 @@ from typing import Any
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.runtime.events.buses import DEFAULT_BUS, Buses, RuleSettings, RuleTarget
 from penstock.runtime.functions import MAXIMUM_THROTTLE_DELAY_SECONDS, Destination, FunctionSettings
+from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 from tests.conformance.semantics import declaring
 from tests.conformance.semantics.buses import deliveries_of
@@ -45,9 +46,14 @@ class AsyncScenario:
             maximum_event_age_seconds=config.get("MaximumEventAgeInSeconds", 21_600.0),
             on_success=_DESTINATIONS.get(config.get("OnSuccess")),
             on_failure=_DESTINATIONS.get(config.get("OnFailure")),
-            dead_letter_queue="dlq" if config.get("DeadLetterConfig") == "sqs" else None,
+            dead_letter_queue="dlq" if config.get("DeadLetterConfig") else None,
+            reserved_concurrency=_reserved(scenario["setup"]),
+            timeout_seconds=scenario["setup"].get("function", {}).get("timeout", 30),
         )
         self.world = World(folder, invoker, self.function, [queue("failed"), queue("dlq"), queue("events")])
+        self._to_repeat = len(scenario["setup"].get("inject", {}).get("duplicate", ()))
+        self.world.functions.comes_again = self._comes_again
+        self.errors: list[str | None] = []
         self.world.functions.buses = Buses(
             frozenset(),
             [
@@ -68,10 +74,25 @@ class AsyncScenario:
     def run(self) -> None:
         """Queue the payloads, and wait."""
         for one in self.scenario["inputs"]:
-            payload = json.dumps(one["payload"]).encode()
-            self.world.functions.queue_event("consumer", payload, source="test")
+            payload = json.dumps(one.get("payload")).encode()
+            if self.scenario["setup"].get("invoke") == "RequestResponse":
+                self.world.functions.run("consumer", payload, self._answered, source="test")
+            else:
+                self.world.functions.queue_event("consumer", payload, source="test")
         self.world.scheduler.run_until_idle()
         self.world.journal.flush()
+
+    def _answered(self, outcome: InvocationOutcome) -> None:
+        self.errors.append(None if outcome.error is None else "Unhandled")
+
+    def _comes_again(self, _function: str) -> bool:
+        self._to_repeat -= 1
+        return self._to_repeat >= 0
+
+    @property
+    def effects(self) -> int:
+        """What a handler does that acts once for each request."""
+        return len({one.request_id for one in self.invoker.deliveries})
 
     @property
     def invoker(self) -> ScriptedInvoker:
@@ -106,12 +127,43 @@ def complaints(scenario: Mapping[str, Json], folder: Path) -> Iterator[str]:
             yield f"{name}: {complaint}"
 
 
+def _reserved(setup: Mapping[str, Json]) -> int | None:
+    """The reserved concurrency, wherever a scenario says it."""
+    config, function = setup["config"], setup.get("function", {})
+    names = ("ReservedConcurrentExecutions", "ReservedConcurrency", "reserved_concurrency")
+    found = [place[name] for place in (config, function) for name in names if name in place]
+    return int(found[0]) if found else None
+
+
+def _one_of(actual: Json, wanted: Json) -> str | None:
+    """Whether it is what is wanted, or one of the values of a list."""
+    return (
+        None if actual in (wanted if isinstance(wanted, list) else [wanted]) else f"is {actual}, not {wanted}"
+    )
+
+
 def _equal(actual: object, wanted: object) -> str | None:
     return None if actual == wanted else f"is {actual}, not {wanted}"
 
 
-def _dead_letters(world: AsyncScenario, wanted: list[Json]) -> str | None:
-    found = [
+def _each(documents: list[Json], complaint: Callable[[Json], str | None]) -> str | None:
+    if not documents:
+        return "there is no record"
+    return next((one for one in map(complaint, documents) if one), None)
+
+
+def _documents(world: AsyncScenario, wanted: Json) -> str | None:
+    """The records of the destination: as a list of shapes, or how many there are."""
+    if isinstance(wanted, int):
+        return _equal(len(world.documents), wanted)
+    return shape_complaint(wanted, world.documents)
+
+
+def _dead_letters(world: AsyncScenario, wanted: Json) -> str | None:
+    """The dead letters: as a list of shapes with a body, attributes or both, or how many there are."""
+    if isinstance(wanted, int):
+        return _equal(len(world.world.left_in("dlq")), wanted)
+    found: list[dict[str, Json]] = [
         {
             "body": json.loads(message.body),
             "attributes": {
@@ -123,6 +175,11 @@ def _dead_letters(world: AsyncScenario, wanted: list[Json]) -> str | None:
     ]
     for one in found:
         one["attributes"]["RequestID"] = one["attributes"]["RequestID"]["StringValue"]
+    if len(found) == len(wanted) and all(isinstance(one, dict) for one in wanted):
+        found = [
+            {name: value for name, value in one.items() if name in shape}
+            for one, shape in zip(found, wanted, strict=True)
+        ]
     return shape_complaint(wanted, found)
 
 
@@ -133,12 +190,17 @@ _CHECKS: Mapping[str, Callable[[AsyncScenario, Json], str | None]] = {
     "same_request_id": lambda world, wanted: _equal(
         len({one.request_id for one in world.invoker.deliveries}) == 1, wanted
     ),
-    "destination": lambda world, wanted: shape_complaint(wanted, world.documents),
-    "destination_condition": lambda world, wanted: _equal(
-        [one["requestContext"]["condition"] for one in world.documents], [wanted]
+    "deliveries": lambda world, wanted: _equal(len(world.invoker.deliveries), wanted),
+    "effects": lambda world, wanted: _equal(world.effects, wanted),
+    "function_error": lambda world, wanted: _equal(world.errors, [wanted]),
+    "destination": lambda world, wanted: _documents(world, wanted),
+    "destination_count": lambda world, wanted: _equal(len(world.documents), wanted),
+    "dlq_count": lambda world, wanted: _equal(len(world.world.left_in("dlq")), wanted),
+    "destination_condition": lambda world, wanted: _each(
+        world.documents, lambda one: _one_of(one["requestContext"]["condition"], wanted)
     ),
-    "approximateInvokeCount": lambda world, wanted: _equal(
-        [one["requestContext"]["approximateInvokeCount"] for one in world.documents], [wanted]
+    "approximateInvokeCount": lambda world, wanted: _each(
+        world.documents, lambda one: _one_of(one["requestContext"]["approximateInvokeCount"], wanted)
     ),
     "dlq": _dead_letters,
     "events": lambda world, wanted: shape_complaint(

@@ -244,6 +244,9 @@ def _delivery_complaint(
         return f"has receive counts {counts}"
     if "not_before_s" in plan and delivery.at - world.world.started_at < plan["not_before_s"]:
         return f"came after {delivery.at - world.world.started_at} s"
+    latest = plan.get("not_after_s", plan.get("before_s"))
+    if latest is not None and delivery.at - world.world.started_at > latest:
+        return f"came after {delivery.at - world.world.started_at} s"
     if plan.get("receipt_handle_changes"):
         assert before is not None
         handles = [{record["receiptHandle"] for record in one.records} for one in (before, delivery)]
@@ -257,6 +260,8 @@ def _delivery_complaint(
         "ids",
         "receive_count",
         "not_before_s",
+        "not_after_s",
+        "before_s",
         "receipt_handle_changes",
         "response_failures",
         "handled",

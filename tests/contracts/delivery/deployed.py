@@ -5,4 +5,7 @@ from tests.contracts.delivery.parts import family
 
 DEPLOYED = [sqs, fifo, kinesis, dynamodb, pipes, invocations, sns, eventbridge]
 
-pipeline = family("deployed", *(part for one in DEPLOYED for part in one.pipeline.parts))
+
+pipeline = family(
+    "deployed", *(part for one in DEPLOYED for part in getattr(one, "shared", one.pipeline.parts))
+)

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 
-def of_queue(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """A batch of messages: `breaks` fails it, `fails` names the message, `unknown` names one that is none."""
+def of_queue(event: dict[str, Any], context: object) -> Any:
+    """A batch of messages: `breaks` fails it, `fails` names the message, `answers` is what it says."""
     bodies = [json.loads(one["body"]) for one in event["Records"]]
     note([one["n"] for one in bodies])
     if any(one.get("breaks") for one in bodies):
@@ -20,9 +20,36 @@ def of_queue(event: dict[str, Any], context: object) -> dict[str, Any]:
         for record, body in zip(event["Records"], bodies, strict=True)
         if body.get("fails")
     ]
-    if any(one.get("unknown") for one in bodies):
-        failed.append("nobody")
+    for one in bodies:
+        if "answers" in one:
+            return one["answers"]
     return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
+
+
+def of_slow_queue(event: dict[str, Any], context: object) -> None:
+    """Messages that take `seconds`, which are waited for where nothing ever comes; noted at begin and end."""
+    for one in event["Records"]:
+        body = json.loads(one["body"])
+        count = int(one["attributes"]["ApproximateReceiveCount"])
+        note(["begin", body["n"], count])
+        silence = os.environ["SEEN_URL"].rpartition("/")[0] + "/delivery-silence"
+        _sqs().receive_message(QueueUrl=silence, WaitTimeSeconds=body["seconds"])
+        note(["end", body["n"], count])
+
+
+def of_lines(event: dict[str, Any], context: object) -> None:
+    """Messages whose bodies may be any text."""
+    note([one["body"] for one in event["Records"]])
+
+
+def of_lines_shortly(event: dict[str, Any], context: object) -> None:
+    """The beginnings of messages' bodies."""
+    note([one["body"][:10] for one in event["Records"]])
+
+
+def of_records(event: dict[str, Any], context: object) -> None:
+    """The records as they are."""
+    note(event["Records"])
 
 
 def of_fifo_queue(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -67,11 +94,31 @@ def of_table(event: dict[str, Any], context: object) -> None:
         note([one["eventName"], *(name in images for name in ("OldImage", "NewImage"))])
 
 
-def invoked(event: dict[str, Any], context: object) -> None:
+def invoked(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """An asynchronous invocation: noted, and failed if it asks for that."""
     note(event["n"])
     if event.get("fails"):
-        raise RuntimeError("it was asked for")
+        raise RuntimeError(event.get("why", "it was asked for"))
+    return {"answered": event["n"], "request": context.aws_request_id}
+
+
+def waits(event: dict[str, Any], context: object) -> None:
+    """Notes its event, and waits for so many seconds where nothing ever comes."""
+    note(event["n"])
+    silence = os.environ["SEEN_URL"].rpartition("/")[0] + "/delivery-silence"
+    for _ in range(0, event["seconds"], 20):
+        _sqs().receive_message(QueueUrl=silence, WaitTimeSeconds=min(20, event["seconds"]))
+
+
+def answers_much(event: dict[str, Any], context: object) -> str:
+    """An answer that no queue takes."""
+    note(event["n"])
+    return "x" * 2_000_000
+
+
+def whole(event: dict[str, Any], context: object) -> None:
+    """Notes all of its event."""
+    note(event)
 
 
 def of_topic(event: dict[str, Any], context: object) -> None:

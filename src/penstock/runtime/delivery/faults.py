@@ -1,4 +1,4 @@
-"""Faults that a test asks for: a target that cannot be reached, or that throttles.
+"""Faults that a test asks for: a target that cannot be reached, or that throttles; what is delivered twice.
 
 A fault belongs to a resource's name. It holds for so many deliveries, for some time by the run's clock, or until it
 is taken away. `penstock.testing.faults` is how a user asks for one.
@@ -6,6 +6,7 @@ is taken away. `penstock.testing.faults` is how a user asks for one.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from penstock.runtime.scheduler import Scheduler
@@ -39,6 +40,7 @@ class Faults:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._by_name: dict[str, list[Fault]] = {}
+        self._repeats: Counter[str] = Counter()
 
     def add(self, name: str, fault: Fault) -> None:
         """From now on deliveries to `name` fail."""
@@ -49,6 +51,17 @@ class Faults:
         faults = self._by_name.get(name, [])
         if fault in faults:
             faults.remove(fault)
+
+    def repeat(self, name: str, times: int) -> None:
+        """The next so many deliveries of a queue, an asynchronous function or a bucket come once more."""
+        self._repeats[name] += times
+
+    def comes_again(self, name: str) -> bool:
+        """Whether this delivery comes once more."""
+        if not self._repeats[name]:
+            return False
+        self._repeats[name] -= 1
+        return True
 
     def check(self, name: str) -> None:
         """Raise what the target answers, if it has a fault now.

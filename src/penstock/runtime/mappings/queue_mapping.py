@@ -1,7 +1,8 @@
 """Lambda's event source mapping for SQS: it receives batches, invokes the function, deletes what succeeded.
 
 1. What failed is left in flight, and becomes receivable when its visibility timeout is over; the queue's own
-   redrive policy ends that (Lambda, "Handling errors for an SQS event source").
+   redrive policy ends that (Lambda, "Handling errors for an SQS event source"). What was received again meanwhile,
+   since the function gave up its visibility, is not deleted by the delivery of before.
 2. A batch is complete when it has `batch_size` messages or 6 MB, or when the batching window is over.
 3. No more than `concurrency` batches are with the function at once.
 """
@@ -17,18 +18,19 @@ import msgspec
 
 from penstock.pipelines.iam.functions import QUEUE_ACTIONS
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
-from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.invocation import SYNCHRONOUS_PAYLOAD_LIMIT_BYTES, InvocationOutcome
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Attribute, BatchDelivered, BatchSettled
 from penstock.runtime.mappings.ports import RunsBatches
 from penstock.runtime.mappings.responses import failed_identifiers
-from penstock.runtime.queues.messages import Message, md5_of_text
-from penstock.runtime.queues.queues import Queues
+from penstock.runtime.queues.messages import Message, md5_of_attributes, md5_of_text
+from penstock.runtime.queues.queue import Queue
+from penstock.runtime.queues.queues import MESSAGE_OVERHEAD_BYTES, Queues, fitting
 from penstock.runtime.scheduler import Scheduler, Timer
 from penstock.runtime.services import Need
 
-BATCH_LIMIT_BYTES: Final = 5 * 1024 * 1024
-"""Of message bodies; with their attributes, a batch stays under Lambda's 6 MB."""
+BATCH_LIMIT_BYTES: Final = SYNCHRONOUS_PAYLOAD_LIMIT_BYTES - 1024
+"""Of the records; the event around them has a few more."""
 
 Filter = Callable[[Mapping[str, object]], bool]
 
@@ -85,9 +87,10 @@ class QueueMapping:
         settings = self.settings
         queue = self._queues.find(settings.queue)
         while self._running < settings.concurrency and queue.visible > 0:
-            if settings.batching_window_seconds and queue.visible < settings.batch_size:
+            if settings.batching_window_seconds and not self._is_full(queue):
                 self._open_window()
                 return
+            self._end_window()
             if not self._deliver():
                 return
 
@@ -95,6 +98,22 @@ class QueueMapping:
         if self._window is None:
             when = self._scheduler.now() + self.settings.batching_window_seconds
             self._window = self._scheduler.call_at(when, self._close_window)
+
+    def _end_window(self) -> None:
+        """The batch that was gathered is complete; the next message opens a window of its own."""
+        if self._window is not None:
+            self._window.cancel()
+            self._window = None
+
+    def _is_full(self, queue: Queue) -> bool:
+        """Whether a batch is complete before its window is over: by its messages, or by their size."""
+        settings = self.settings
+        if queue.visible >= settings.batch_size:
+            return True
+        if 4 * (queue.held_characters + queue.visible * MESSAGE_OVERHEAD_BYTES) < BATCH_LIMIT_BYTES:
+            return False
+        waiting = queue.receivable(settings.batch_size)
+        return fitting(waiting, BATCH_LIMIT_BYTES) < len(waiting)
 
     def _close_window(self) -> None:
         self._window = None
@@ -116,10 +135,11 @@ class QueueMapping:
                 return True
         self._running += 1
         payload = msgspec.json.encode({"Records": records})
+        deliveries = [message.receive_count for message in messages]
         request_id = self._functions.run(
             settings.function,
             payload,
-            lambda outcome: self._settle(messages, outcome),
+            lambda outcome: self._settle(messages, deliveries, outcome),
             source=settings.name,
         )
         self._journal.append(
@@ -161,7 +181,9 @@ class QueueMapping:
         self._queues.delete(self.settings.queue, dropped, consumer=self.settings.name, filtered=True)
         return [message for message, _ in kept], [record for _, record in kept]
 
-    def _settle(self, messages: Sequence[Message], outcome: InvocationOutcome) -> None:
+    def _settle(
+        self, messages: Sequence[Message], deliveries: Sequence[int], outcome: InvocationOutcome
+    ) -> None:
         settings = self.settings
         self._running -= 1
         ids = [message.message_id for message in messages]
@@ -171,7 +193,14 @@ class QueueMapping:
             if settings.report_batch_item_failures:
                 failed = failed_identifiers(outcome.payload, ids)
         succeeded = [] if failed is None else [one for one in ids if one not in failed]
-        self._queues.delete(settings.queue, succeeded, consumer=settings.name)
+        current = {
+            message.message_id
+            for message, delivery in zip(messages, deliveries, strict=True)
+            if message.receive_count == delivery
+        }
+        self._queues.delete(
+            settings.queue, [one for one in succeeded if one in current], consumer=settings.name
+        )
         self._journal.append(
             BatchSettled(
                 at=self._scheduler.now(),
@@ -223,6 +252,7 @@ def event_record(message: Message, queue_arn: str) -> dict[str, object]:
         "attributes": message.system_attributes(),
         "messageAttributes": {name: _attribute(value) for name, value in message.attributes.items()},
         "md5OfBody": md5_of_text(message.body),
+        **({"md5OfMessageAttributes": md5_of_attributes(message.attributes)} if message.attributes else {}),
         "eventSource": "aws:sqs",
         "eventSourceARN": queue_arn,
         "awsRegion": "us-east-1",

@@ -63,6 +63,8 @@ class Queue:
         self.messages: dict[str, Message] = {}
         self.in_flight = 0
         self.delayed = 0
+        self.held_characters = 0
+        self._moved_here: list[tuple[float, str]] = []
         self._ready: deque[tuple[Message, int]] = deque()
         self._waiting: list[tuple[float, int, Message]] = []
         self._order = 0
@@ -101,14 +103,23 @@ class Queue:
         return str(self._sequence)
 
     def expired(self, now: float) -> list[str]:
-        """Ids of the messages that are older than the retention period; looked for at the oldest end only."""
+        """Ids of the messages that are older than the retention period.
+
+        Messages that were sent here are looked for at the oldest end only; those that were moved here by their age,
+        which began elsewhere.
+        """
         oldest = now - self.settings.message_retention_seconds
-        found: list[str] = []
+        found: dict[str, None] = {}
         for message in self.messages.values():
             if message.sent_at > oldest:
                 break
-            found.append(message.message_id)
-        return found
+            found[message.message_id] = None
+        moved = self._moved_here
+        while moved and (moved[0][0] <= oldest or moved[0][1] not in self.messages):
+            message_id = heapq.heappop(moved)[1]
+            if message_id in self.messages:
+                found[message_id] = None
+        return list(found)
 
     def receivable(self, most: int, *, one_group: bool = False) -> list[Message]:
         """The messages that a receive would take now, at most `most`, without taking them.
@@ -157,9 +168,18 @@ class Queue:
         self._put(message, event.at)
         return message
 
-    def accept_dead_letter(self, message: Message, *, source_arn: str, sequence_number: str | None) -> None:
-        """A message was moved here from another queue; it keeps its id, and (standard queues) its age."""
+    def accept_dead_letter(
+        self, message: Message, *, source_arn: str, sequence_number: str | None, at: float
+    ) -> None:
+        """A message was moved here from another queue; it keeps its id, and in a standard queue its age.
+
+        SQS, "Setting-up dead-letter queue retention": in a FIFO queue its age begins anew.
+        """
         message.dead_letter_source = source_arn
+        if self.settings.fifo:
+            message.sent_at = at
+        else:
+            heapq.heappush(self._moved_here, (message.sent_at, message.message_id))
         message.visible_at = message.sent_at
         if sequence_number is not None:
             message.sequence_number = sequence_number
@@ -184,6 +204,7 @@ class Queue:
         message = self.messages.pop(message_id, None)
         if message is None:
             return None
+        self.held_characters -= len(message.body)
         where, message.where = message.where, Where.GONE
         if where is Where.DELAYED:
             self.delayed -= 1
@@ -223,6 +244,7 @@ class Queue:
 
     def _put(self, message: Message, at: float) -> None:
         self.messages[message.message_id] = message
+        self.held_characters += len(message.body)
         if self.settings.fifo:
             group = self._groups.setdefault(message.group_id or "", _Group(deque()))
             group.messages.append(message)

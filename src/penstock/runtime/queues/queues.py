@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
@@ -41,6 +43,8 @@ from penstock.runtime.services import ServiceError
 MAXIMUM_IN_FLIGHT: Final = 120_000
 MAXIMUM_DELAY_SECONDS: Final = 900
 MAXIMUM_VISIBILITY_SECONDS: Final = 43_200
+MESSAGE_OVERHEAD_BYTES: Final = 1024
+"""What a record has around a body: handles, sums, system attributes."""
 
 Listener = Callable[[], None]
 
@@ -190,7 +194,7 @@ class Queues:
         """Receive up to `most` messages; those that were received too often are dead-lettered on the way.
 
         Args:
-            most_bytes: of the bodies together; the first message is received however long it is.
+            most_bytes: of the messages together, as JSON; the first one is received however long it is.
         """
         queue = self.find(name)
         now = self._scheduler.now()
@@ -262,6 +266,13 @@ class Queues:
             )
             self._look_after(queue)
 
+    def look_at(self, name: str) -> Queue:
+        """The queue as it is now: what is due is visible, what is too old is gone."""
+        queue, now = self.find(name), self._scheduler.now()
+        queue.wake(now)
+        self._expire(queue, now)
+        return queue
+
     def purge(self, name: str) -> None:
         """Delete every message."""
         self._change(QueuePurged(at=self._scheduler.now(), queue=self.find(name).settings.name))
@@ -314,7 +325,7 @@ class Queues:
         message = source.remove(event.message_id)
         if message is not None:
             self._queues[event.dead_letter_queue].accept_dead_letter(
-                message, source_arn=source.settings.arn, sequence_number=event.sequence_number
+                message, source_arn=source.settings.arn, sequence_number=event.sequence_number, at=event.at
             )
 
     # --- How ----------------------------------------------------------------------------------------------
@@ -407,12 +418,24 @@ def queue_does_not_exist() -> ServiceError:
 
 
 def _within(messages: list[Message], most_bytes: int) -> list[Message]:
+    return messages[: max(1, fitting(messages, most_bytes))]
+
+
+def fitting(messages: Sequence[Message], most_bytes: int) -> int:
+    """How many of the messages, from the first on, have so many bytes together, as JSON."""
+    size = 0
+    for message in messages:
+        size += len(message.body) + MESSAGE_OVERHEAD_BYTES
+    # No character of a body takes more than four bytes. Most batches are far from the limit: they are not measured.
+    if 4 * size <= most_bytes and not any(message.attributes for message in messages):
+        return len(messages)
     size = 0
     for count, message in enumerate(messages):
-        size += len(message.body)
-        if size > most_bytes and count:
-            return messages[:count]
-    return messages
+        attributes = size_bytes("", message.attributes) * 4 // 3 + 100 * len(message.attributes)
+        size += len(msgspec.json.encode(message.body)) + attributes + MESSAGE_OVERHEAD_BYTES
+        if size > most_bytes:
+            return count
+    return len(messages)
 
 
 def _standing_for(sent: MessageSent, message_id: str, sequence_number: str) -> MessageSent:

@@ -5,12 +5,14 @@ Source: the SQS API reference; error codes are those that boto3 raises.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 from penstock.runtime.journal_events import Attribute
 from penstock.runtime.queues.messages import (
     Message,
+    Where,
     attributes_from_call,
     md5_of_attributes,
     md5_of_text,
@@ -28,6 +30,8 @@ from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswere
 
 MAXIMUM_BATCH_BYTES: Final = 1_048_576
 """The sum of a batch's messages (SQS, "Amazon SQS message quotas")."""
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
 
 Parameters = Mapping[str, object]
 Answer = dict[str, object]
@@ -62,8 +66,7 @@ class SqsService:
         return {"QueueUrls": urls} if urls else {}
 
     def _get_queue_attributes(self, call: Call) -> Answer:
-        queue = self._queue(call)
-        queue.wake(self._scheduler.now())
+        queue = self.queues.look_at(self._queue(call).settings.name)
         wanted = _texts(call.parameters.get("AttributeNames"))
         found = _attributes(queue)
         chosen = {name: value for name, value in found.items() if "All" in wanted or name in wanted}
@@ -98,6 +101,14 @@ class SqsService:
         delay = parameters.get("DelaySeconds")
         if delay is not None:
             _in_range("DelaySeconds", delay, MAXIMUM_DELAY_SECONDS)
+            if queue.settings.fifo and delay:
+                raise ServiceError(
+                    "InvalidParameterValue",
+                    f"Value {delay} for parameter DelaySeconds is invalid. Reason: The request include parameter "
+                    "that is not valid for this queue type.",
+                )
+        for name in ("MessageGroupId", "MessageDeduplicationId"):
+            _check_identifier(name, parameters.get(name))
         attributes = attributes_from_call(parameters.get("MessageAttributes"))
         system = attributes_from_call(parameters.get("MessageSystemAttributes"))
         body = str(parameters["MessageBody"])
@@ -162,7 +173,11 @@ class SqsService:
             give_up.cancel()
             promise.resolve(answer)
 
-        give_up = self._scheduler.call_at(self._scheduler.now() + wait_seconds, lambda: end(receive()))
+        def close() -> None:
+            if not promise.settled:
+                end(receive())
+
+        give_up = self._scheduler.call_at(self._scheduler.now() + wait_seconds, close)
         stop_listening = self.queues.listen(queue.settings.name, look)
         return promise
 
@@ -177,8 +192,16 @@ class SqsService:
 
     def _delete(self, queue: Queue, parameters: Parameters, caller: str | None) -> Answer:
         message_id, delivery = _receipt(parameters)
+        queue.wake(self._scheduler.now())
         found = queue.messages.get(message_id)
-        if found is not None and found.receive_count == delivery:
+        is_latest = found is not None and found.receive_count == delivery
+        if found is not None and queue.settings.fifo and not (is_latest and found.where is Where.IN_FLIGHT):
+            raise ServiceError(
+                "InvalidParameterValue",
+                f"Value {parameters['ReceiptHandle']} for parameter ReceiptHandle is invalid. Reason: The receipt "
+                "handle has expired.",
+            )
+        if is_latest:
             self.queues.delete(queue.settings.name, [message_id], consumer=caller or "")
         return {}
 
@@ -191,10 +214,12 @@ class SqsService:
 
     def _change_visibility(self, queue: Queue, parameters: Parameters) -> Answer:
         message_id, delivery = _receipt(parameters)
+        now = self._scheduler.now()
+        queue.wake(now)
         seconds = parameters.get("VisibilityTimeout", 0)
         _in_range("VisibilityTimeout", seconds, MAXIMUM_VISIBILITY_SECONDS)
         found = queue.messages.get(message_id)
-        if found is None or found.receive_count != delivery:
+        if found is None or found.receive_count != delivery or found.where is not Where.IN_FLIGHT:
             raise ServiceError(
                 "AWS.SimpleQueueService.MessageNotInflight",
                 f"Value {parameters['ReceiptHandle']} for parameter ReceiptHandle is invalid. Reason: "
@@ -325,6 +350,16 @@ def _receipt(parameters: Parameters) -> tuple[str, int]:
     if found is None:
         raise ServiceError("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
     return found
+
+
+def _check_identifier(name: str, value: object) -> None:
+    """Refuse an id that SQS does not take (SQS, "SendMessage")."""
+    if value is not None and _IDENTIFIER.fullmatch(str(value)) is None:
+        raise ServiceError(
+            "InvalidParameterValue",
+            f"Value {value} for parameter {name} is invalid. Reason: {name} can only include alphanumeric and "
+            "punctuation characters. 1 to 128 in length.",
+        )
 
 
 def _in_range(name: str, value: object, most: int) -> None:

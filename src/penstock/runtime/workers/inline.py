@@ -1,8 +1,9 @@
 """Functions run in this process, one after the other: the invoker for the virtual clock.
 
-1. Deterministic: an invocation takes no time, and runs in a turn of its own.
-2. A function's timeout cannot be enforced here, since no virtual time passes while it runs; a handler that
-   never returns needs the real clock and its worker processes.
+1. Deterministic: an invocation takes no time, and runs in a turn of its own, unless it waits for an answer: of a
+   long poll, or of a function or state machine that it calls.
+2. Virtual time passes only while a handler waits, so that is where a function's timeout ends it; a handler that
+   never returns by itself needs the real clock and its worker processes.
 3. Modules are imported once for the whole run, as they are in one execution environment of each function.
 4. So are a function's environment variables set once, and taken back when another function runs or the
    scheduler rests.
@@ -20,10 +21,16 @@ from penstock.runtime.invocation import (
     InvocationOutcome,
     exited,
     refuse_large_payload,
+    timed_out,
 )
 from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.services import AnswerLater, ServiceError
 from penstock.runtime.workers.context import LambdaContext, lambda_variables
 from penstock.runtime.workers.running import Entry, LoadFailedError, load_entry, run_entry
+
+
+class OutOfTime(BaseException):
+    """The function that waits has no time left; no handler may catch it, as none outlives its timeout."""
 
 
 class InlineInvoker:
@@ -40,6 +47,7 @@ class InlineInvoker:
         self._closed = False
         self._variables = _Variables()
         self._waiting: dict[str, str] | None = None
+        self._deadlines: list[float] = []
         scheduler.at_rest(self._variables.take_back)
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
@@ -51,17 +59,41 @@ class InlineInvoker:
         """Drop what has not begun."""
         self._closed = True
 
+    def wait(self, promise: AnswerLater) -> None:
+        """Wait for an answer, for as long as the function that asks for it may run.
+
+        Raises:
+            OutOfTime: it did not come in time.
+        """
+        if not self._deadlines:
+            promise.wait()
+            return
+        scheduler, deadline = self._scheduler, self._deadlines[-1]
+        timer = scheduler.call_at(deadline, lambda: None)
+        scheduler.run_until(lambda: promise.settled or scheduler.now() >= deadline)
+        timer.cancel()
+        if not promise.settled:
+            promise.fail(ServiceError("RequestAbandoned", "The function that asked has timed out."))
+            raise OutOfTime
+
     def _run(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
         if self._closed:
             return
         cold = invocation.function not in self._warm
         began = self._scheduler.now()
+        deadline = began + invocation.timeout_seconds
         caller, self._waiting = self._waiting, lambda_variables(invocation, REGION)
         self._variables.give(self._waiting)
+        self._deadlines.append(deadline)
         try:
             with called_by(invocation.function):
-                result = self._result(invocation, began + invocation.timeout_seconds)
+                result = self._result(invocation, deadline)
+            if self._scheduler.now() > deadline:
+                result = timed_out(invocation)
+        except OutOfTime:
+            result = timed_out(invocation)
         finally:
+            self._deadlines.pop()
             self._waiting = caller
             if caller is not None:
                 self._variables.give(caller)
