@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 from penstock.cli.main import main
 from penstock.errors import HandlerError, UsageError
 from penstock.pipelines import Function, HttpApi, Pipeline
+from penstock.pipelines.iam import policy_of
 from penstock.pipelines.load import load_pipeline
 from penstock.runtime import aws_calls
 from penstock.runtime.embedded import Embedded
@@ -224,6 +226,60 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path, monkeypatch:
     assert result.exit_code == 0, result.output
     assert "todo on http://127.0.0.1:" in result.output
     assert "GET /todos/{todo_id}  ->  todo-api" in result.output
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_what_a_role_lacks_is_refused_and_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--enforce-iam`: the request is a 500, as on AWS, and the line says what to declare."""
+    pipelines = tmp_path / "pipelines"
+    shutil.copytree(TODO, tmp_path, dirs_exist_ok=True)
+    (pipelines / "todo.py").write_text(
+        (TODO / "pipelines" / "todo.py").read_text().replace("reads(todos), writes(todos)", "reads(todos),")
+    )
+    got: list[int] = []
+
+    serve_until_stopped = Front.serve
+
+    def serve(front: Front) -> None:
+        def client() -> None:
+            try:
+                for _ in range(2):
+                    got.append(ask(front, "POST", "/todos", {"id": "1", "title": "x"}).status)
+                got.append(ask(front, "GET", "/todos/1").status)
+            finally:
+                front.stop()
+
+        thread = Thread(target=client)
+        thread.start()
+        serve_until_stopped(front)
+        thread.join()
+
+    monkeypatch.setattr(Front, "serve", serve)
+    monkeypatch.chdir(tmp_path)
+    command = ["serve", "todo", "--port", "0", "--state", str(tmp_path / "state"), "--enforce-iam"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert got == [500, 500, 404]
+    assert result.output.count("todo-api may not dynamodb:PutItem on ") == 1
+    assert 'fix: add writes(Table "todos") to the calls of function "todo-api"' in result.output
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_the_example_asks_for_what_it_needs(tmp_path: Path) -> None:
+    """Under the policy that is deployed with it, it works."""
+    pipeline = load_pipeline("todo", TODO)
+    with Embedded(pipeline, new_run("todo", base=tmp_path), workers=1, policy=policy_of(pipeline)) as run:
+        front = Front(run.functions, run.scheduler, api_settings(pipeline.of(HttpApi)[0], root=TODO), port=0)
+        got: list[int] = []
+
+        def client() -> None:
+            got.append(ask(front, "POST", "/todos", {"id": "1", "title": "x"}).status)
+            got.append(ask(front, "GET", "/todos/1").status)
+
+        talk(front, client)
+    assert got == [201, 200]
 
 
 @pytest.mark.usefixtures("clean_modules")

@@ -197,6 +197,20 @@ def test_the_command_shows_windows_and_draws_them(tmp_path: Path) -> None:
     assert (document["records"], document["windows"], document["discarded"]) == (3, 1, 0)
 
 
+def test_a_reader_that_goes_away_takes_no_file_along(tmp_path: Path) -> None:
+    """`| head -1`: the report is written all the same."""
+    source = write(tmp_path / "in.jsonl", line(60))
+    command = [sys.executable, "-m", "penstock.cli.main", "run", "stream-analytics", "--input", str(source)]
+    folders = ["--state", str(tmp_path / "state"), "--output", str(tmp_path / "results")]
+    with subprocess.Popen(
+        [*command, *folders], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+        run.wait(timeout=120)
+    assert (tmp_path / "results" / "stream-analytics" / "run-0001" / "table.csv").exists()
+
+
 def test_records_that_cannot_be_read_come_when_the_one_before_came(tmp_path: Path) -> None:
     """They reach the stream all the same: it is for the handler to refuse them."""
     source = write(tmp_path / "in.jsonl", line(60), "[1, 2]", '{"origin": "EWR"}')

@@ -65,6 +65,13 @@ for command in deployment.COMMANDS:
     main.add_command(command)
 
 
+ENFORCE_IAM = click.option(
+    "--enforce-iam",
+    is_flag=True,
+    help="Refuse, as AWS does, what the roles of `penstock policy` do not allow.",
+)
+
+
 @main.command()
 @click.argument("pipeline")
 @click.option(
@@ -104,11 +111,7 @@ for command in deployment.COMMANDS:
     show_default=True,
     help="Where the results are copied to.",
 )
-@click.option(
-    "--enforce-iam",
-    is_flag=True,
-    help="Refuse, as AWS does, what the roles of `penstock policy` do not allow.",
-)
+@ENFORCE_IAM
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
 @click.pass_context
 def run(
@@ -307,13 +310,28 @@ def test_state(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file for the bucket where the pipeline takes files: lies there under its own name, and starts nothing.",
 )
+@ENFORCE_IAM
 def serve(
-    pipeline: str, host: str, port: int, workers: int | None, state: Path, inputs: tuple[Path, ...]
+    pipeline: str,
+    host: str,
+    port: int,
+    workers: int | None,
+    state: Path,
+    inputs: tuple[Path, ...],
+    enforce_iam: bool,
 ) -> None:
     """Serve the HTTP API of PIPELINE on this machine."""
     from penstock.cli.serving import serve_pipeline
 
-    serve_pipeline(pipeline, host=host, port=port, state=state, workers=workers, inputs=inputs)
+    serve_pipeline(
+        pipeline,
+        host=host,
+        port=port,
+        state=state,
+        workers=workers,
+        inputs=inputs,
+        enforce_iam=enforce_iam,
+    )
 
 
 @main.command()

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from penstock.errors import UsageError
+from penstock.pipelines import Pipeline
 from penstock.pipelines.http_api import Authorizer, HttpApi, IamAuthorizer, routes_of
+from penstock.pipelines.iam import Need, policy_of, read_seen
+from penstock.pipelines.iam.advice import advice
 from penstock.pipelines.load import find_project, load_pipeline
 from penstock.runtime import aws_calls
 from penstock.runtime.embedded import IN_PLACE_BYTES, Embedded
+from penstock.runtime.journal_events import CallMade, Event
 from penstock.runtime.state_folder import new_run
 
 
 def serve_pipeline(
-    name: str, *, host: str, port: int, state: Path, workers: int | None, inputs: Sequence[Path] = ()
+    name: str,
+    *,
+    host: str,
+    port: int,
+    state: Path,
+    workers: int | None,
+    inputs: Sequence[Path] = (),
+    enforce_iam: bool = False,
 ) -> None:
     """Serve until Ctrl-C.
 
     Args:
         inputs: files that lie in the entry's bucket from the beginning, under their own names.
+        enforce_iam: what the functions' roles do not allow is refused, and told of once with what to declare.
 
     Raises:
         UsageError: the pipeline has no HTTP API, or several; uvicorn or PyJWT is missing; the address is in use; an
@@ -43,7 +55,8 @@ def serve_pipeline(
             fix="declare one HttpApi among the parts of the pipeline",
         )
     api = apis[0]
-    with Embedded(pipeline, new_run(name, base=state), workers=workers) as run:
+    policy = policy_of(pipeline, seen=read_seen(pipeline)) if enforce_iam else None
+    with Embedded(pipeline, new_run(name, base=state), workers=workers, policy=policy) as run:
         settings = api_settings(api, root=pipeline.root)
         given = [_put(run, path) for path in inputs]
         front = Front(run.functions, run.scheduler, settings, host=host, port=port)
@@ -53,10 +66,30 @@ def serve_pipeline(
                 click.echo(f"  {key}  ->  {route.function.name}{_guard(route.authorizer)}")
             for place in given:
                 click.echo(f"  {place}")
+            end = run.journal.subscribe(_telling_of_refusals(pipeline))
             try:
                 front.serve()
             except KeyboardInterrupt:
                 click.echo("stopped")
+            finally:
+                end()
+
+
+def _telling_of_refusals(pipeline: Pipeline) -> Callable[[Event], None]:
+    """Says once of each call that a role does not allow what it was, and what to declare."""
+    told: set[tuple[str, str, str]] = set()
+
+    def tell(event: Event) -> None:
+        if not isinstance(event, CallMade) or event.denied is None:
+            return
+        action, resource = event.denied
+        if (event.function, action, resource) in told:
+            return
+        told.add((event.function, action, resource))
+        click.echo(f"{event.function} may not {action} on {resource}")
+        click.echo(f"  fix: {advice(pipeline, event.function, Need(action, resource))}")
+
+    return tell
 
 
 def _put(run: Embedded, path: Path) -> str:

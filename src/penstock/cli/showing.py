@@ -117,7 +117,8 @@ def _lines(run: Embedded, reader: progress.Progress) -> Iterator[None]:
 
 
 def show_summary(shown: Shown) -> None:
-    """Print what the run came to."""
+    """Print what the run came to; the report's files are there whoever reads what is printed."""
+    files = [] if shown.report is None else report_files(shown, shown.report)
     console = Console(highlight=False, soft_wrap=True)
     summary = shown.summary
     word = "done" if summary.succeeded else "failed"
@@ -136,7 +137,7 @@ def show_summary(shown: Shown) -> None:
         )
         console.print(f"  fix: {one['fix']}", markup=False)
     if shown.report is not None:
-        _show_report(console, shown, shown.report)
+        _show_report(console, shown.report, files)
     _show_letters(console, shown)
     if shown.results:
         console.print("\nresults")
@@ -185,7 +186,7 @@ def denials(shown: Shown) -> list[dict[str, object]]:
     ]
 
 
-def _show_report(console: Console, shown: Shown, report: Report) -> None:
+def _show_report(console: Console, report: Report, files: Sequence[Path]) -> None:
     """The table, its middle left out if it is long; the pictures go beside the results."""
     table = Table(*report.columns, box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
     left_out = len(report.rows) - REPORT_ROWS
@@ -197,7 +198,7 @@ def _show_report(console: Console, shown: Shown, report: Report) -> None:
         table.add_row(*row)
     console.print(f"\n{report.title}")
     console.print(table)
-    for path in report_files(shown, report):
+    for path in files:
         console.print(Text(f"  {path}"))
 
 

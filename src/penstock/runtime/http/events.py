@@ -8,6 +8,7 @@ Source: API Gateway, "Create AWS Lambda proxy integrations for HTTP APIs".
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,25 @@ from urllib.parse import parse_qsl
 from penstock.runtime.invocation import InvocationOutcome
 
 _TEXT: Final = ("text/", "application/json", "application/javascript", "application/xml")
+
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_HEADER_TEXT: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""What HTTP/1.1 can write as a header (RFC 9110, "Field Names", "Field Values")."""
+
+_OF_THE_CONNECTION: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that the server itself has to say: a function's own would contradict it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +82,7 @@ def event_of(
     query: dict[str, str] = {}
     for name, value in parse_qsl(request.query, keep_blank_values=True):
         query[name] = f"{query[name]},{value}" if name in query else value
-    text = headers.get("content-type", "").startswith(_TEXT)
+    text = headers.get("content-type", "").lower().startswith(_TEXT)
     body = request.body.decode(errors="replace") if text else b64encode(request.body).decode()
     host = headers.get("host", "localhost")
     event: dict[str, object] = {
@@ -130,10 +150,27 @@ def _written_out(result: Mapping[str, object]) -> Answer:
     number = int(status)
     if not 200 <= number <= 599:
         raise ValueError(f"{number} is no status of an answer")
-    headers = [(str(name).lower(), str(value)) for name, value in given.items()]
-    body = str(result.get("body") or "")
+    body = result.get("body") or ""
+    if not isinstance(body, str):
+        raise TypeError(f"a body is a text, not {type(body).__name__}")
+    headers = [
+        (str(name).lower(), _header_value(value))
+        for name, value in given.items()
+        if value is not None and str(name).lower() not in _OF_THE_CONNECTION
+    ]
+    headers += [("set-cookie", _header_value(one)) for one in cookies]
+    if any(not _HEADER_NAME.fullmatch(name) or not _HEADER_TEXT.fullmatch(text) for name, text in headers):
+        raise ValueError("a header cannot be written")
     return Answer(
         status=number,
-        headers=(*headers, *(("set-cookie", str(one)) for one in cookies)),
+        headers=headers,
         body=b64decode(body, validate=True) if result.get("isBase64Encoded") else body.encode(),
     )
+
+
+def _header_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise TypeError(f"a header is a text, not {type(value).__name__}")
+    return str(value).strip(" \t")
