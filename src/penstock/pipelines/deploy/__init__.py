@@ -2,6 +2,7 @@
 
 sessions      where to, and the clients for it
 errors        what botocore raises, with what to do about it
+parameters    what the template allows as their values
 uploading     the code bucket
 stacks        a stack's state, and mending it
 change_sets   what would change, and carrying it out

@@ -19,6 +19,7 @@ from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.deploy.events import Following, Tell
 from penstock.pipelines.deploy.failures import failure
 from penstock.pipelines.deploy.kept import delete_kept, kept_names
+from penstock.pipelines.deploy.parameters import check_parameters
 from penstock.pipelines.deploy.ready import until_ready
 from penstock.pipelines.deploy.sessions import Destination
 from penstock.pipelines.deploy.stacks import ChangeSetType, Stack, delete, find_stack, make_ready, settle
@@ -114,7 +115,7 @@ def deploy(
         None: it was not agreed to.
 
     Raises:
-        UsageError: a parameter is none of the template's.
+        UsageError: a parameter is none of the template's, or has a value that the template does not allow.
         DeclarationError: the pipeline cannot be planned or packed.
         TargetError: a package is too large, or AWS or the endpoint refuses something; the text names the resource.
     """
@@ -126,6 +127,7 @@ def deploy(
     with calling(destination.shown, local=destination.local):
         before = settle(destination, request.stack, terminal.tell, terminal.sleep)
         values = _values(request, destination, known, before)
+        check_parameters(values, known)
         suffix = values.get("BucketNameSuffix", "")
         check_names(request.pipeline.of(Bucket), stage=request.stage, bucket_suffix=suffix)
         bucket, code = _upload(request, destination, values, terminal, build)

@@ -122,8 +122,9 @@ def _of_aws(region: str | None) -> tuple[ClientOf, str]:
     from botocore.config import Config
     from botocore.exceptions import NoRegionError
 
-    session = boto3.session.Session(region_name=region)
-    if session.region_name is None:
+    # boto3 itself looks at AWS_DEFAULT_REGION only; AWS's other SDKs and Lambda have AWS_REGION.
+    session = boto3.session.Session(region_name=region or os.environ.get("AWS_REGION") or None)
+    if not session.region_name:
         raise NoRegionError
     config = Config(retries={"mode": "standard", "max_attempts": _TRIES})
     return (lambda service: session.client(service, config=config)), session.region_name

@@ -25,7 +25,6 @@ _SOURCES: Final = {
 
 _DESTINATIONS: Final = {
     "AWS::SQS::Queue": "SQS",
-    "AWS::Lambda::Function": "Lambda",
     "AWS::Events::EventBus": "EventBridge",
     "AWS::SNS::Topic": "SNS",
 }
@@ -36,12 +35,15 @@ def as_sam(template: dict[str, object]) -> dict[str, object]:
     resources = cast("Mapping[str, Entry]", template["Resources"])
     events: dict[str, dict[str, object]] = {}
     asynchronous: dict[str, dict[str, object]] = {}
+    inside = {name for name, entry in resources.items() if _is_part_of_a_function(entry, resources)}
     for name, entry in resources.items():
+        if name not in inside:
+            continue
         properties = _properties(entry)
         if entry["Type"] == "AWS::Lambda::EventSourceMapping":
             function = _named(properties["FunctionName"])
             events.setdefault(function, {})[name.removeprefix(function)] = _event(properties, resources)
-        elif entry["Type"] == "AWS::Lambda::EventInvokeConfig":
+        else:
             asynchronous[_named(properties["FunctionName"])] = _invoke_config(properties, resources)
     found: dict[str, object] = {}
     for name, entry in resources.items():
@@ -50,13 +52,26 @@ def as_sam(template: dict[str, object]) -> dict[str, object]:
                 found[name] = _function(entry, events.get(name), asynchronous.get(name))
             case "AWS::StepFunctions::StateMachine":
                 found[name] = _machine(entry)
-            case "AWS::Lambda::EventSourceMapping" | "AWS::Lambda::EventInvokeConfig":
-                pass  # part of the function
-            case _:
+            case _ if name not in inside:
                 found[name] = entry
+            case _:
+                pass
     head = {key: template[key] for key in ("AWSTemplateFormatVersion",) if key in template}
     rest = {key: value for key, value in template.items() if key not in head}
     return {**head, "Transform": TRANSFORM, **rest, "Resources": found}
+
+
+def _is_part_of_a_function(entry: Entry, resources: Mapping[str, Entry]) -> bool:
+    """Whether SAM has it as a property of its function.
+
+    One with a function or a bucket as its destination stays a resource: such a bucket may tell the function of its
+    objects, such a function may tell it of its failures, and each would have to be made before the other.
+    """
+    if entry["Type"] not in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig"):
+        return False
+    to = cast("Mapping[str, Mapping[str, object]]", _properties(entry).get("DestinationConfig", {}))
+    kinds = {resources[_named(one["Destination"])]["Type"] for one in to.values()}
+    return not kinds & {"AWS::Lambda::Function", "AWS::S3::Bucket"}
 
 
 def _properties(entry: Entry) -> Mapping[str, object]:

@@ -33,6 +33,12 @@ from penstock.pipelines.resources import (
     Topic,
 )
 
+LOG_DAYS: Final = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""How long a log can be kept (CloudWatch Logs, "PutRetentionPolicy")."""
+
 _LIKE_A_NUMBER: Final = re.compile(r"[-+]?\.?[0-9]")
 
 
@@ -110,16 +116,20 @@ def _parameters(pipeline: Pipeline, *, has_alarms: bool) -> dict[str, object]:
                 "Type": "String",
                 "Description": f"The key of the zip file of {function.name}.",
             }
-        found["Runtime"] = {"Type": "String", "Default": "python3.13"}
+        found["Runtime"] = {
+            "Type": "String",
+            "Default": "python3.13",
+            "AllowedPattern": r"^python3\.[0-9]{2}$",
+        }
         found["Architecture"] = {
             "Type": "String",
             "Default": "arm64",
             "AllowedValues": ["arm64", "x86_64"],
         }
     if any(isinstance(one, Function | StateMachine) for one in pipeline.resources):
-        found["LogRetentionDays"] = {"Type": "Number", "Default": 30}
+        found["LogRetentionDays"] = {"Type": "Number", "Default": 30, "AllowedValues": list(LOG_DAYS)}
     if pipeline.of(StreamMapping):
-        found["IteratorAgeMilliseconds"] = {"Type": "Number", "Default": 60_000}
+        found["IteratorAgeMilliseconds"] = {"Type": "Number", "Default": 60_000, "MinValue": 0}
     if has_alarms:
         found["AlarmTopicArn"] = {
             "Type": "String",

@@ -147,9 +147,15 @@ def test_no_credentials_and_no_region(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/none")
     with pytest.raises(TargetError, match="no region") as raised:
         connect(None, None)
-    assert "--region" in str(raised.value.fix)
+    assert "set AWS_REGION" in str(raised.value.fix)
+    monkeypatch.setenv("AWS_REGION", "")
+    with pytest.raises(TargetError, match="no region"):
+        connect(None, None)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")  # boto3 itself does not look at it
+    with pytest.raises(TargetError, match="no credentials"):
+        connect(None, None)
     with pytest.raises(TargetError, match="no credentials"):
         connect(None, "eu-central-1")
     monkeypatch.setenv("AWS_PROFILE", "nobody")

@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import TargetError, UsageError
-from penstock.pipelines import Bucket, BucketNotification, Pipeline, Queue, StateMachine
+from penstock.errors import DeclarationError, TargetError, UsageError
+from penstock.pipelines import (
+    Bucket,
+    BucketNotification,
+    Function,
+    Pipeline,
+    Queue,
+    StateMachine,
+    Stream,
+    StreamMapping,
+)
 from penstock.pipelines.deploy import Request, deploy, deployed_template, destroy, differences
 from penstock.pipelines.deploy.failures import remedy
 from penstock.pipelines.plan import plan
@@ -258,6 +267,43 @@ def test_a_parameter_that_cannot_be_set(name: str) -> None:
 
 
 UPLOADS = Pipeline("uploads", parts=(BucketNotification(Bucket("incoming"), to=Queue("events")),))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("LogRetentionDays", "31", "30 or 60"),
+        ("LogRetentionDays", "many", "a number"),
+        ("IteratorAgeMilliseconds", "-1", "0 or more"),
+        ("Runtime", "nodejs22.x", "python3"),
+        ("Architecture", "mips", "arm64 or x86_64"),
+        ("BucketNameSuffix", "Mine_", "matches"),
+    ],
+)
+def test_a_value_that_the_template_does_not_allow(name: str, value: str, allowed: str) -> None:
+    """What is allowed is said, and nothing is sent: not every endpoint looks at it."""
+    parts = (
+        StreamMapping(Stream("clicks"), Function("work", "json.dumps")),
+        BucketNotification(Bucket("incoming"), to=Queue("events")),
+    )
+    cloudformation = FakeCloudFormation()
+    request = Request(pipeline=Pipeline("everything", parts=parts), parameters={name: value})
+    with pytest.raises(UsageError, match=f'{name} cannot be "{value}"') as raised:
+        deploy(request, destination(cloudformation), terminal([]))
+    assert allowed in (raised.value.fix or "")
+    assert cloudformation.requests == []
+
+
+def test_a_buckets_name_with_its_suffix() -> None:
+    """AWS takes 63 characters, the account's number among them."""
+    long = Pipeline("long", parts=(Bucket("b" * 51),))
+    with pytest.raises(DeclarationError, match="-123456789012"):
+        deploy(Request(pipeline=long), destination(FakeCloudFormation()), terminal([]))
+    assert deploy(
+        Request(pipeline=long, parameters={"BucketNameSuffix": "-x"}),
+        destination(FakeCloudFormation()),
+        terminal([]),
+    )
 
 
 @pytest.mark.parametrize(

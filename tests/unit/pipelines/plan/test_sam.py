@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from penstock.cli.main import main
-from penstock.pipelines import Pipeline
+from penstock.pipelines import Bucket, BucketNotification, Function, Named, Pipeline, Stream, StreamMapping
 from penstock.pipelines.plan import as_sam, plan, written
 from pipelines.file_processing import pipeline as file_processing
 from pipelines.stream_analytics import pipeline as stream_analytics
@@ -68,6 +68,25 @@ def test_a_function_in_sams_words() -> None:
     assert properties["Tracing"] == "Active"
     assert properties["Tags"] == {"penstock:pipeline": "everything", "penstock:stage": "dev"}
     assert properties["Role"] == {"Fn::GetAtt": ["WorkerFunctionRole", "Arn"]}
+
+
+def test_functions_and_buckets_that_need_each_other() -> None:
+    """A bucket that tells a function of its objects, and is told of its failures; two functions that tell each other:
+    what makes the circle stays a resource of its own, as in the plan."""
+    uploads, clicks = Bucket("all-uploads"), Stream("clicks")
+    first = Function("first", "json.dumps", on_success=Named("second"))
+    second = Function("second", "json.dumps", on_failure=Named("first"))
+    pipeline = Pipeline(
+        "circles",
+        parts=(
+            first,
+            second,
+            BucketNotification(uploads, to=first),
+            StreamMapping(clicks, first, on_failure=uploads),
+        ),
+    )
+    assert faults(written(as_sam(plan(pipeline)), "yaml")) == []
+    assert {"FirstFunctionOfClicksStream", "FirstFunctionAsyncConfig"} <= set(resources(pipeline))
 
 
 def test_a_machine_in_sams_words() -> None:
