@@ -1,9 +1,19 @@
 """All families of delivery rules that run elsewhere, in one pipeline: one deployment takes as long as another."""
 
-from tests.contracts.delivery import dynamodb, eventbridge, fifo, invocations, kinesis, pipes, sns, sqs
+from tests.contracts.delivery import (
+    dynamodb,
+    eventbridge,
+    fifo,
+    invocations,
+    kinesis,
+    pipes,
+    sns,
+    sqs,
+    streams,
+)
 from tests.contracts.delivery.parts import family
 
-DEPLOYED = [sqs, fifo, kinesis, dynamodb, pipes, invocations, sns, eventbridge]
+DEPLOYED = [sqs, fifo, kinesis, streams, dynamodb, pipes, invocations, sns, eventbridge]
 
 
 pipeline = family(

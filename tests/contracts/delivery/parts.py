@@ -31,7 +31,7 @@ def function(
     saw = Queue(f"delivery-{name}-saw")
     return Function(
         f"delivery-{name}",
-        f"{HANDLERS}.{handler}",
+        f"{HANDLERS}.{handler}" if "." not in handler else f"tests.contracts.delivery.{handler}",
         timeout_seconds=timeout_seconds,
         environment={"SEEN_URL": saw},
         calls=(writes(saw),),

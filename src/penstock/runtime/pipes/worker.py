@@ -7,7 +7,8 @@ EventBridge Pipes error handling and troubleshooting", "Event enrichment in Amaz
    and checkpoints are the reader's.
 2. Enrichments and targets that are functions or state machines get one JSON array; queues, streams, buses and topics
    get the records one by one. Templates are filled in for each record.
-3. An enrichment that answers with nothing (`""`, `{}`, `[]`, null) ends the batch, which counts as done.
+3. With more records than the target takes in one call, which an enrichment may make, it is not called: the batch
+   has failed. An enrichment that answers with nothing (`""`, `{}`, `[]`, null) ends the batch, which counts as done.
 4. A function or a state machine that is waited for may name failed records (`batchItemFailures`); of a target that
    takes records one by one, those that it did not take are named. If the enrichment has changed their number, all of
    them have failed.
@@ -56,6 +57,9 @@ _CALLS: Final[Mapping[Kind, tuple[str, str, str]]] = {
     "topic": ("sns", "Publish", "Publish"),
 }
 """What a pipe calls: service, operation and action."""
+
+_MOST_AT_ONCE: Final[Mapping[Kind, int]] = {"queue": 10, "stream": 500, "event bus": 10, "topic": 10}
+"""Records that a target takes in a call; with more, which an enrichment may make, it is not called ("Batching")."""
 
 
 class RunsExecutions(Protocol):
@@ -201,6 +205,12 @@ class PipeWorker:
 
     def _hand_over(self, batch: _Batch, items: list[object]) -> None:
         target = self.settings.target
+        most = _MOST_AT_ONCE.get(target.kind)
+        if most is not None and len(items) > most:
+            batch.fail(
+                "ValidationException", f"{len(items)} records are more than a {target.kind} takes: {most}"
+            )
+            return
         if target.kind in ("function", "state machine"):
             body = self._array(target, items, batch)
             if self.settings.waits:

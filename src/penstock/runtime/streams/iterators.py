@@ -1,4 +1,8 @@
-"""Shard iterators: where a reader of `GetRecords` stands, as an opaque text (Kinesis, `GetShardIterator`)."""
+"""Shard iterators: where a reader of `GetRecords` stands, as an opaque text.
+
+Sources: the API references of Kinesis and of DynamoDB Streams, `GetShardIterator`: an iterator of Kinesis lives for
+five minutes, one of a table's stream for fifteen.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import msgspec
 from penstock.runtime.services import ServiceError
 
 LIFETIME_SECONDS: Final = 300.0
+TABLE_LIFETIME_SECONDS: Final = 900.0
 
 
 class ShardIterator(msgspec.Struct, frozen=True, array_like=True):
@@ -27,19 +32,29 @@ def iterator_text(iterator: ShardIterator) -> str:
     return base64.b64encode(msgspec.json.encode(iterator)).decode()
 
 
-def read_iterator(text: str, now: float) -> ShardIterator:
+def read_iterator(
+    text: str,
+    now: float,
+    *,
+    lifetime_seconds: float = LIFETIME_SECONDS,
+    invalid: str = "InvalidArgumentException",
+) -> ShardIterator:
     """The iterator that a caller gave back.
 
+    Args:
+        invalid: the service's error code for what is no iterator.
+
     Raises:
-        ServiceError: `InvalidArgumentException` if it is none, `ExpiredIteratorException` after five minutes.
+        ServiceError: `invalid`, or `ExpiredIteratorException` if it has lived for too long.
     """
     try:
         iterator = msgspec.json.decode(base64.b64decode(text, validate=True), type=ShardIterator)
     except (binascii.Error, msgspec.DecodeError) as error:
-        raise ServiceError("InvalidArgumentException", "Invalid ShardIterator.") from error
-    if now - iterator.made_at > LIFETIME_SECONDS:
+        raise ServiceError(invalid, "Invalid ShardIterator.") from error
+    if now - iterator.made_at > lifetime_seconds:
         raise ServiceError(
             "ExpiredIteratorException",
-            "Iterator expired. The iterator was created more than 5 minutes ago; get a new one.",
+            f"Iterator expired. The iterator was created more than {lifetime_seconds / 60:g} minutes ago; "
+            "get a new one.",
         )
     return iterator

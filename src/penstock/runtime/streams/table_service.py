@@ -10,13 +10,22 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, ServiceError, unanswered
-from penstock.runtime.streams.iterators import ShardIterator, iterator_text, read_iterator
+from penstock.runtime.streams.iterators import (
+    TABLE_LIFETIME_SECONDS,
+    ShardIterator,
+    iterator_text,
+    read_iterator,
+)
 from penstock.runtime.streams.streams import Streams
 from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
 
 MOST_READ: Final = 1000
+"""Of records that one `GetRecords` returns; they have at most 1 MB."""
+
+_READ_BYTES: Final = 1_048_576
 
 Parameters = Mapping[str, object]
 Answer = dict[str, object]
@@ -95,20 +104,51 @@ class TableStreamsService:
                 if not number.isdecimal() or not 0 <= shard.position(number) < shard.end:
                     raise ServiceError("ValidationException", f"Invalid SequenceNumber: {number}")
                 position = shard.position(number) + (kind == "AFTER_SEQUENCE_NUMBER")
+                if position < self._streams.horizon(table.stream, shard.id):
+                    raise _trimmed()
         made = ShardIterator(table.stream, shard.id, position, self._scheduler.now())
         return {"ShardIterator": iterator_text(made)}
 
     def _get_records(self, parameters: Parameters) -> Answer:
         now = self._scheduler.now()
-        iterator = read_iterator(str(parameters["ShardIterator"]), now)
-        limit = min(int(str(parameters.get("Limit", MOST_READ))), MOST_READ)
-        position = max(iterator.position, self._streams.horizon(iterator.stream, iterator.shard))
-        records = self._streams.read(iterator.stream, iterator.shard, position, limit)
+        iterator = read_iterator(
+            str(parameters["ShardIterator"]),
+            now,
+            lifetime_seconds=TABLE_LIFETIME_SECONDS,
+            invalid="ValidationException",
+        )
+        limit = int(str(parameters.get("Limit", MOST_READ)))
+        if limit > MOST_READ:
+            raise ServiceError(
+                "ValidationException",
+                f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
+                f"Member must have value less than or equal to {MOST_READ}",
+            )
+        position = iterator.position
+        if position < self._streams.horizon(iterator.stream, iterator.shard):
+            raise _trimmed()
+        records = _within(self._streams.read(iterator.stream, iterator.shard, position, limit))
         after = ShardIterator(iterator.stream, iterator.shard, position + len(records), now)
         return {
             "Records": [_described(record.data) for record in records],
             "NextShardIterator": iterator_text(after),
         }
+
+
+def _trimmed() -> ServiceError:
+    return ServiceError(
+        "TrimmedDataAccessException",
+        "The operation attempted to read past the oldest stream record in a shard: a record is kept for 24 hours.",
+    )
+
+
+def _within(records: list[StreamRecord]) -> list[StreamRecord]:
+    total = 0
+    for index, record in enumerate(records):
+        total += len(record.data)
+        if total > _READ_BYTES and index:
+            return records[:index]
+    return records
 
 
 def _described(data: bytes) -> Answer:
