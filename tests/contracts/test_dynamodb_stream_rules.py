@@ -19,8 +19,8 @@ pipeline = dynamodb_here.pipeline
 
 STREAMS = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 
-LONG = "its tables and mappings are not deployed there: that takes longer than the tests may"
-NEVER = "it waits for longer than the tests may"
+LONG = "not deployed there: it would take too long"
+NEVER = "it would wait for too long"
 
 NOT_ON_LOCALSTACK = {
     "test_a_stream_has_the_images_that_its_view_asks_for": LONG,

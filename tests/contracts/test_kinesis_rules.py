@@ -15,8 +15,8 @@ pipeline = kinesis_here.pipeline
 
 KINESIS = "https://docs.aws.amazon.com/streams/latest/dev"
 
-LONG = "its streams and mappings are not deployed there: that takes longer than the tests may"
-NEVER = "it waits for longer than the tests may"
+LONG = "not deployed there: it would take too long"
+NEVER = "it would wait for too long"
 
 NOT_ON_LOCALSTACK = {
     "test_a_batch_has_records_of_one_shard": LONG,

@@ -112,20 +112,21 @@ class StreamScenario:
 
     def _put_all(self, inputs: list[Json]) -> None:
         for one in inputs:
-            if self._resharding_before(one):
-                self._reshard()
+            parents = self.setup["source"].get("graph", {}).get(str(one["shard"]), ())
+            if parents and int(one["shard"]) >= len(self.world.streams.find("source").shards):
+                self._reshard([int(parent) for parent in parents])
             self._put(one)
         self.world.journal.flush()
 
-    def _resharding_before(self, one: Json) -> bool:
-        graph = self.setup["source"].get("graph", {})
-        shards = self.world.streams.find("source").shards
-        return bool(graph.get(str(one["shard"]))) and int(one["shard"]) >= len(shards)
-
-    def _reshard(self) -> None:
-        (parent,) = self.world.streams.find("source").shards.values()
-        middle = (parent.first_hash_key + parent.last_hash_key) // 2
-        self.world.streams.split("source", parent.id, middle)
+    def _reshard(self, parents: list[int]) -> None:
+        """Two shards follow one, or one follows two."""
+        streams = self.world.streams
+        shards = list(streams.find("source").shards.values())
+        first = shards[parents[0]]
+        if len(parents) == 1:
+            streams.split("source", first.id, (first.first_hash_key + first.last_hash_key) // 2)
+        else:
+            streams.merge("source", first.id, shards[parents[1]].id)
 
     def _put(self, one: Json) -> None:
         stream = self.world.streams.find("source")
