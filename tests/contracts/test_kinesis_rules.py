@@ -15,10 +15,11 @@ pipeline = kinesis_here.pipeline
 
 KINESIS = "https://docs.aws.amazon.com/streams/latest/dev"
 
-LONG = "not deployed there: it would take too long"
+LONG = "not deployed elsewhere: it would take too long"
 NEVER = "it would wait for too long"
 
-NOT_ON_LOCALSTACK = {
+NOT_ON_LOCALSTACK: dict[str, str] = {}
+ONLY_EMBEDDED = {
     "test_a_batch_has_records_of_one_shard": LONG,
     "test_a_failing_batch_holds_up_its_shard_only": LONG,
     "test_without_a_limit_a_batch_is_tried_until_it_succeeds": LONG,
@@ -34,12 +35,12 @@ NOT_ON_LOCALSTACK = {
     "test_an_answer_that_names_nothing_known_is_a_failure": LONG,
     "test_an_answer_is_not_read_if_the_mapping_does_not_say_so": LONG,
     "test_a_function_that_ends_its_process_has_failed": LONG,
-    "test_bisecting_goes_on_at_the_number_that_was_named": "LocalStack tries again what was named, and cuts nothing",
+    "test_bisecting_goes_on_at_the_number_that_was_named": "no endpoint cuts batches at that number",
     "test_a_batching_window_gathers_records": LONG,
     "test_a_full_batch_does_not_wait": LONG,
     "test_six_megabytes_do_not_wait": LONG,
     "test_a_batch_has_at_most_a_hundred_records": LONG,
-    "test_parallel_batches_keep_the_order_of_each_key": "LocalStack works on one batch of a shard at once",
+    "test_parallel_batches_keep_the_order_of_each_key": "endpoints work on one batch of a shard at once",
     "test_a_filter_passes_over_what_it_does_not_match": LONG,
     "test_mappings_of_one_stream_filter_for_themselves": LONG,
     "test_data_of_another_format_does_not_match": LONG,
@@ -49,7 +50,7 @@ NOT_ON_LOCALSTACK = {
     "test_a_state_of_more_than_a_megabyte_ends_the_window": NEVER,
     "test_a_window_ends_with_its_shard": NEVER,
     "test_children_are_read_after_their_parents": LONG,
-    "test_a_consumer_reads_the_whole_stream": "LocalStack's mappings know no consumers",
+    "test_a_consumer_reads_the_whole_stream": "endpoints' mappings know no consumers",
 }
 
 
