@@ -102,7 +102,9 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
 
 @pytest.fixture(params=PLACES)
 def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    """The pipeline of the rules of a test's module, running somewhere; elsewhere, that of all modules.
+    """The pipeline of the rules of a test's module, running somewhere; at LocalStack, that of all modules.
+
+    On MiniStack it is the module's `elsewhere`, if there is one.
 
     `NOT_ON_LOCALSTACK` of the module has the reasons why a rule is not tried there, `ONLY_EMBEDDED` why it is tried
     nowhere where time cannot be made to pass.
@@ -116,7 +118,7 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
         yield on_localstack(request, deployed.pipeline)
         return
     if request.param == "ministack":
-        yield on_ministack(request, request.module.pipeline)
+        yield on_ministack(request, vars(request.module).get("elsewhere", request.module.pipeline))
         return
     with _embedded(request.module.pipeline, tmp_path) as run:
         yield run

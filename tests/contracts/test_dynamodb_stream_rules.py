@@ -12,10 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.contracts.conftest import Running
-from tests.contracts.delivery import dynamodb_here
+from tests.contracts.delivery import dynamodb, dynamodb_here
 from tests.contracts.delivery.asking import LAMBDA, TABLES, seen, states
 
 pipeline = dynamodb_here.pipeline
+elsewhere = dynamodb.pipeline
 
 STREAMS = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference"
 

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import uuid4
 
 from tests.contracts.conftest import Running
-from tests.contracts.delivery import kinesis_here
+from tests.contracts.delivery import kinesis, kinesis_here
 from tests.contracts.delivery.asking import LAMBDA, left, notes, put, seen, states
 
 pipeline = kinesis_here.pipeline
+elsewhere = kinesis.pipeline
 
 KINESIS = "https://docs.aws.amazon.com/streams/latest/dev"
 

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 from tests.contracts.conftest import Running
-from tests.contracts.delivery import pipes_here
+from tests.contracts.delivery import pipes, pipes_here
 from tests.contracts.delivery.asking import EVENTS, left, put, seen, send, states
 
 pipeline = pipes_here.pipeline
+elsewhere = pipes.pipeline
 
 NONE = "neither LocalStack's open edition nor MiniStack has such pipes"
 
