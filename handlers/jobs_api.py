@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from handlers.jobs import Summary, job_id
 from handlers.planning import options_of
@@ -29,7 +30,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         options: as for `penstock run --option`; they go before those of the object's metadata.
     """
 
-    key: str
+    key: Annotated[str, Meta(min_length=1, max_length=1024)]
     options: dict[str, str] = {}
 
 
@@ -131,7 +132,8 @@ def _uploaded(bucket: str, key: str) -> tuple[S3Upload, Mapping[str, str]]:
     try:
         head = _client("s3").head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+        # A key of more than 1,024 bytes is a 400: no object has one.
+        if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "400", "KeyTooLongError"):
             raise
         raise HttpError(404, f"there is no object s3://{bucket}/{key}", field="key") from error
     upload = S3Upload(

@@ -104,6 +104,9 @@ def test_what_is_wrong_is_told(tmp_path: Path) -> None:
         assert (ask(front, "POST", "/jobs", {"name": "a"}).status) == 400
         typed = ask(front, "POST", "/jobs", {"key": 7})
         assert (typed.status, _field(typed.body)) == (400, "key")
+        for key, status in (("", 400), ("x" * 1025, 400), ("\u00fc" * 600, 404)):
+            refused = ask(front, "POST", "/jobs", {"key": key})
+            assert (refused.status, _field(refused.body)) == (status, "key")
         option = ask(front, "POST", "/jobs", {"key": "a.csv", "options": {"chunks": "7"}})
         assert (option.status, _field(option.body)) == (400, "options")
         assert ask(front, "GET", "/jobs/0123456789abcdef0123").status == 404
