@@ -71,6 +71,39 @@ def test_any_pattern_is_compiled_or_refused(pattern: Any, event: dict[str, Any])
     assert compiled.matches(event) in (True, False)
 
 
+DOTTED = st.sampled_from(["a", "b", "c", "a.b", "b.c", "a.b.c"])
+NESTED: st.SearchStrategy[Any] = st.recursive(
+    st.integers(0, 2) | st.none() | st.sampled_from(["x", "y"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(DOTTED, inner, max_size=3),
+    max_leaves=8,
+)
+ASKED: st.SearchStrategy[Any] = st.recursive(
+    st.lists(
+        st.integers(0, 2)
+        | st.none()
+        | st.sampled_from(["x", {"exists": False}, {"exists": True}, {"anything-but": "x"}, {"prefix": "y"}]),
+        min_size=1,
+        max_size=2,
+    ),
+    lambda inner: st.dictionaries(DOTTED | st.just("d"), inner, min_size=1, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    pattern=st.dictionaries(DOTTED, ASKED, min_size=1, max_size=3),
+    either=st.none()
+    | st.lists(st.dictionaries(DOTTED, ASKED, min_size=1, max_size=2), min_size=2, max_size=3),
+    event=st.dictionaries(DOTTED, NESTED, max_size=4),
+)
+def test_the_short_way_and_the_long_way_agree(
+    pattern: dict[str, Any], either: list[Any] | None, event: dict[str, Any]
+) -> None:
+    """Asked name by name or by all leaves: names with dots, arrays of anything, names that are not there, `$or`."""
+    compiled = compile_pattern(pattern if either is None else {**pattern, "$or": either})
+    assert compiled.matches(event) == compiled.matches_leaves(event)
+
+
 @given(body=st.text() | ANYTHING.map(json.dumps))
 def test_any_record_is_accepted_or_not(body: str) -> None:
     """Filter criteria never fail on a record; a filter for JSON takes only JSON, one for text only text."""

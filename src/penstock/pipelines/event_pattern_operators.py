@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -25,31 +26,41 @@ class ValueMatcher:
 
     Attributes:
         absent: one of them is `exists: false`.
+        matches: whether a leaf's value is one of those that are asked for.
     """
 
-    __slots__ = ("_numbers", "_others", "_tests", "_texts", "absent")
+    __slots__ = ("absent", "matches")
 
     def __init__(self, exact: Sequence[object], tests: Sequence[Test], *, absent: bool) -> None:
-        self._texts = frozenset(one for one in exact if isinstance(one, str))
-        self._numbers = frozenset(one for one in exact if _is_number(one))
-        self._others = tuple(one for one in exact if one is None or isinstance(one, bool))
-        self._tests = tuple(tests)
         self.absent = absent
+        self.matches: Test = _any_of(exact, tests)
 
-    def matches(self, value: object) -> bool:
-        """Whether a leaf's value is one of those that are asked for."""
+
+def _any_of(exact: Sequence[object], tests: Sequence[Test]) -> Test:
+    """One test for all alternatives: as little as they need."""
+    if not exact and len(tests) == 1:
+        return tests[0]
+    texts = frozenset(one for one in exact if isinstance(one, str))
+    if not tests and all(isinstance(one, str) for one in exact):
+        return lambda value: isinstance(value, str) and value in texts
+    numbers = frozenset(one for one in exact if _is_number(one))
+    others = tuple(one for one in exact if one is None or isinstance(one, bool))
+
+    def matches(value: object) -> bool:
         if isinstance(value, str):
-            if value in self._texts:
+            if value in texts:
                 return True
         elif value is None or isinstance(value, bool):
-            if any(value is one for one in self._others):
+            if any(value is one for one in others):
                 return True
-        elif value in self._numbers:
+        elif value in numbers:
             return True
-        for test in self._tests:  # noqa: SIM110  # any() makes a generator, which costs more than most tests
+        for test in tests:  # noqa: SIM110  # any() makes a generator, which costs more than most tests
             if test(value):
                 return True
         return False
+
+    return matches
 
 
 def value_matcher(alternatives: Sequence[object], pointer: str) -> ValueMatcher:
@@ -260,12 +271,16 @@ def _cidr(operand: object, here: str) -> Test:
     except ValueError as error:
         raise EventPatternError(f"nonstandard IP address: {operand}", at=here, fix='"10.0.0.0/24"') from error
 
+    family = socket.AF_INET if network.version == 4 else socket.AF_INET6
+    hosts = network.max_prefixlen - network.prefixlen
+    wanted = int(network.network_address) >> hosts
+
     def within(value: object) -> bool:
         if not isinstance(value, str):
             return False
         try:
-            return ipaddress.ip_address(value) in network
-        except ValueError:
+            return int.from_bytes(socket.inet_pton(family, value)) >> hosts == wanted
+        except (OSError, ValueError):
             return False
 
     return within

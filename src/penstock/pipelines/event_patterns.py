@@ -8,6 +8,8 @@ patterns"; the order and the array rules are those of AWS's open implementation,
 2. A pattern matches if for each of its paths a leaf can be chosen so that all of them lie in the same element
    of every array that they share. Paths are taken in the order of their names.
 3. `exists: false` asks that there be no such leaf in the elements chosen so far.
+4. Most events have no array of objects where a pattern asks: they are asked name by name, as the pattern goes, and
+   their leaves are not gathered.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.event_pattern_operators import ValueMatcher, value_matcher
@@ -55,12 +57,41 @@ class _Node:
         return node
 
 
+class _Branch:
+    """What one alternative of a pattern asks about an object, for events without arrays of objects.
+
+    Attributes:
+        members: each name with what is asked of its value, of the members of its value, or of both.
+        absent: an object that is not there will do, since nothing is asked of it but `exists: false`.
+        asks_absence: `exists: false` is asked of something in it.
+    """
+
+    __slots__ = ("absent", "asks_absence", "members")
+
+    def __init__(self, rule: Mapping[str, ValueMatcher]) -> None:
+        below: dict[str, dict[str, ValueMatcher]] = {}
+        matchers: dict[str, ValueMatcher] = {}
+        for path, matcher in rule.items():
+            name, _, rest = path.partition(".")
+            if rest:
+                below.setdefault(name, {})[rest] = matcher
+            else:
+                matchers[name] = matcher
+        branches = {name: _Branch(inner) for name, inner in below.items()}
+        self.members = tuple(
+            (name, matchers.get(name), branches.get(name)) for name in dict.fromkeys([*matchers, *branches])
+        )
+        self.absent = all(matcher.absent for matcher in rule.values())
+        self.asks_absence = any(matcher.absent for matcher in rule.values())
+
+
 class Pattern:
     """A compiled pattern; `matches` tells whether an event is one of those that it describes."""
 
-    __slots__ = ("_root", "_rules")
+    __slots__ = ("_branches", "_root", "_rules")
 
     def __init__(self, rules: Sequence[Mapping[str, ValueMatcher]]) -> None:
+        self._branches = tuple(map(_Branch, rules))
         self._root = _Node()
         numbers: dict[str, int] = {}
         for path in sorted({path for rule in rules for path in rule}):
@@ -74,6 +105,16 @@ class Pattern:
 
     def matches(self, event: Mapping[str, object]) -> bool:
         """Whether the event matches; an event is a decoded JSON object."""
+        unknown = False
+        for branch in self._branches:
+            found = _quick(branch, event)
+            if found:
+                return True
+            unknown = unknown or found is None
+        return unknown and self.matches_leaves(event)
+
+    def matches_leaves(self, event: Mapping[str, object]) -> bool:
+        """The same, by all of the event's leaves: the long way, which any event can be matched in."""
         leaves: Leaves = {}
         grouped = _collect(event, self._root, (), leaves, [0])
         for rule in self._rules:  # noqa: SIM110  # any() makes a generator, which costs as much as the rest
@@ -157,6 +198,50 @@ def _is_or(value: object) -> bool:
 
 
 # --- Matching ---------------------------------------------------------------------------------------------
+
+_MISSING: Final = object()
+
+
+def _quick(branch: _Branch, members: Mapping[str, object]) -> bool | None:
+    """Whether an object fits, asked name by name.
+
+    None if the event's leaves have to be looked at: they lie in arrays of objects, or a name with dots may be meant.
+    """
+    if branch.asks_absence and "." in "".join(members):
+        return None
+    fits: bool | None
+    for name, matcher, below in branch.members:
+        value = members.get(name, _MISSING)
+        if isinstance(value, list):
+            fits = _quick_array(matcher, below, value)
+        else:
+            if below is None:
+                fits = True
+            elif isinstance(value, dict):
+                fits = _quick(below, value)
+            else:
+                fits = below.absent
+            if matcher is not None and fits:
+                leafless = value is _MISSING or isinstance(value, dict)
+                fits = matcher.absent if leafless else matcher.matches(value)
+        if not fits:
+            return False if fits is False and "." not in "".join(members) else None
+    return True
+
+
+def _quick_array(matcher: ValueMatcher | None, below: _Branch | None, values: list[object]) -> bool | None:
+    """Whether an array fits: one of its plain values is enough."""
+    for value in values:
+        if isinstance(value, dict | list):
+            return None
+    if below is not None and not below.absent:
+        return False
+    if matcher is None:
+        return True
+    for value in values:
+        if matcher.matches(value):
+            return True
+    return matcher.absent and not values
 
 
 def _collect(

@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.event_patterns import Pattern, compile_pattern
+from penstock.pipelines.pattern_limits import check_length
 
 FilterSource: TypeAlias = Literal["sqs", "kinesis", "dynamodb"]
 Record: TypeAlias = Mapping[str, object]
@@ -64,6 +65,7 @@ def _compiled(pattern: object, data: str | None) -> tuple[Pattern, bool | None]:
         except ValueError as error:
             raise EventPatternError(f"the filter is not JSON: {error}", fix="write a JSON object") from error
     compiled = compile_pattern(pattern)
+    check_length(pattern)
     asked = pattern.get(data) if data is not None and isinstance(pattern, Mapping) else None
     return compiled, None if asked is None else isinstance(asked, Mapping)
 

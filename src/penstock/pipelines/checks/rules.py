@@ -10,6 +10,7 @@ from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.input_transformers import rule_input
+from penstock.pipelines.pattern_limits import check_length, check_policy
 from penstock.pipelines.resources import EventRule, Function, Named, Part, Queue, Subscription, Topic
 from penstock.pipelines.schedules import read_schedule
 
@@ -22,6 +23,7 @@ def _patterns(graph: Graph) -> Iterator[Finding]:
             continue
         try:
             compile_pattern(rule.pattern)
+            check_length(rule.pattern)
         except EventPatternError as error:
             yield Finding(
                 what=f"EventBridge refuses the pattern: {error.what}",
@@ -150,6 +152,7 @@ def _policies(graph: Graph) -> Iterator[Finding]:
             continue
         try:
             compile_pattern(subscription.filter_policy)
+            check_policy(subscription.filter_policy, subscription.filter_policy_scope)
         except EventPatternError as error:
             yield Finding(
                 what=f"SNS refuses the filter policy: {error.what}",
@@ -203,7 +206,7 @@ RULES = (
     Rule(
         id="PL701",
         title="a rule's event pattern is valid",
-        source=f"{_EVENTS}/eb-event-patterns.html",
+        source=f"{_EVENTS}/eb-event-patterns.html and {_EVENTS}/eb-quota.html",
         check=_patterns,
     ),
     Rule(
@@ -215,7 +218,7 @@ RULES = (
     Rule(
         id="PL703",
         title="a subscription's filter policy is valid",
-        source=f"{_SNS}/sns-message-filtering.html",
+        source=f"{_SNS}/sns-message-filtering.html and {_SNS}/subscription-filter-policy-constraints.html",
         check=_policies,
     ),
     Rule(
