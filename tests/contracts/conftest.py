@@ -35,6 +35,10 @@ LONG_SECONDS = 120.0
 """For what LocalStack is not asked: visibility timeouts that pass one after another."""
 
 
+DEPLOYED = pytest.StashKey["Running"]()
+"""The pipeline of all modules, once it is on this session's LocalStack."""
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A contract of whole pipelines is a row of docs/parity.md."""
     callspec = getattr(item, "callspec", None)
@@ -115,7 +119,10 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
     if request.param == "localstack":
         if (why := request.module.NOT_ON_LOCALSTACK.get(request.function.__name__)) is not None:
             pytest.skip(why)
-        yield on_localstack(request, deployed.pipeline)
+        stash = request.config.stash
+        if DEPLOYED not in stash:  # to plan so many parts again, and compare them, takes seconds
+            stash[DEPLOYED] = on_localstack(request, deployed.pipeline)
+        yield stash[DEPLOYED]
         return
     if request.param == "ministack":
         yield on_ministack(request, vars(request.module).get("elsewhere", request.module.pipeline))

@@ -32,6 +32,8 @@ NOT_ON_LOCALSTACK = {
     "test_a_function_without_concurrency_is_given_up_at_once": ALONE,
     "test_a_record_may_invoke_a_function": ALONE,
     "test_what_is_no_json_is_refused": "LocalStack takes it",
+    "test_a_dead_letter_is_the_event": "LocalStack makes the request id of a dead letter up",
+    "test_a_record_may_be_an_event_of_a_bus": "LocalStack does not name the bus among the resources",
 }
 
 

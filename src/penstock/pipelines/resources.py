@@ -76,7 +76,14 @@ class Named(Part):
 
 @dataclass(frozen=True, slots=True)
 class Bucket(Resource):
-    """An S3 bucket."""
+    """An S3 bucket.
+
+    With `event_bridge_enabled` it tells the default event bus of everything that happens to its objects (S3, "Using
+    EventBridge"): a rule for `{"source": ["aws.s3"], "detail": {"bucket": {"name": [...]}}}` hears of it.
+    """
+
+    _: KW_ONLY
+    event_bridge_enabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,11 +340,11 @@ class Subscription(Part):
 
 @dataclass(frozen=True, slots=True)
 class BucketNotification(Part):
-    """S3 tells a queue or a function of what happens to a bucket's objects (S3, "Event notifications")."""
+    """S3 tells a queue, a topic or a function of what happens to a bucket's objects (S3, "Event notifications")."""
 
     bucket: Bucket
     _: KW_ONLY
-    to: Queue | Function
+    to: Queue | Topic | Function
     events: Sequence[EventName] = ("s3:ObjectCreated:*",)
     prefix: str = ""
     suffix: str = ""

@@ -198,6 +198,7 @@ class Embedded:
             settings.notification_rules(pipeline),
             queues=self.queues,
             functions=self.functions,
+            on_bus=settings.buckets_on_bus(pipeline),
             comes_again=self.faults.comes_again,
         )
         self.s3 = S3Service(
@@ -236,7 +237,7 @@ class Embedded:
             ids=ids,
             deliveries=self._deliveries,
         )
-        self.functions.buses = self._buses
+        self.functions.buses = notifications.buses = self._buses
         self._topics = topics = Topics(
             topics=settings.topic_settings(pipeline),
             subscriptions=settings.subscription_settings(pipeline),
@@ -245,7 +246,7 @@ class Embedded:
             ids=ids,
             deliveries=self._deliveries,
         )
-        targets.topics = self.functions.topics = topics
+        targets.topics = self.functions.topics = notifications.topics = topics
         services: dict[str, Service] = {
             "sns": SnsService(topics),
             "events": EventBridgeService(self._buses),

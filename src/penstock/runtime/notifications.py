@@ -1,8 +1,11 @@
-"""S3 event notifications: which object changes are told to which queue or function, and in what words.
+"""S3 event notifications: which object changes are told to which queue, topic or function, and in what words.
 
-Source: S3, "Amazon S3 Event Notifications", "Event message structure". Delivery is at least once on AWS; here
-a message is journaled in the same turn as the change that it tells of, so that neither exists without the
-other.
+Sources: S3, "Amazon S3 Event Notifications", "Event message structure", "EventBridge event message structure".
+
+1. Delivery is at least once on AWS; here a message is journaled in the same turn as the change that it tells of, so
+   that neither exists without the other.
+2. The test event that S3 sends when a notification is configured belongs to a deployment: a run begins after it.
+3. Keys are URL-encoded in S3's own messages, and stand as they are in EventBridge's events.
 """
 
 from __future__ import annotations
@@ -10,20 +13,34 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote_plus
 
+from penstock.runtime.events.buses import NewEvent
 from penstock.runtime.functions import Functions
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.s3.store import ObjectNotification
 from penstock.runtime.timestamps import milliseconds_text
+from penstock.runtime.topics.topics import Published
 
+SUBJECT: Final = "Amazon S3 Notification"
 _KEY_SAFE: Final = "/-_.*"
+_REASONS: Final = {
+    "ObjectCreated:Put": "PutObject",
+    "ObjectCreated:Post": "POST Object",
+    "ObjectCreated:Copy": "CopyObject",
+    "ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
+    "ObjectRemoved:Delete": "DeleteObject",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRule:
-    """One entry of a bucket's notification configuration; `queue` or `function` is set, by name."""
+    """One entry of a bucket's notification configuration.
+
+    Attributes:
+        queue, function, topic: one of them is set; by name, the topic by its ARN.
+    """
 
     bucket: str
     events: tuple[str, ...]
@@ -31,6 +48,7 @@ class NotificationRule:
     suffix: str = ""
     queue: str | None = None
     function: str | None = None
+    topic: str | None = None
     configuration_id: str = "penstock"
 
     def matches(self, notification: ObjectNotification) -> bool:
@@ -43,8 +61,28 @@ class NotificationRule:
         )
 
 
+class PublishesMessages(Protocol):
+    """What publishes a notification to a topic: `Topics`."""
+
+    def publish(self, arn: str, published: Published) -> object: ...
+
+
+class PutsEvents(Protocol):
+    """What takes a bucket's events: `Buses`."""
+
+    def put(self, event: NewEvent) -> object: ...
+
+
 class Notifications:
-    """The notification rules of one run."""
+    """The notification rules of one run.
+
+    Args:
+        on_bus: the buckets that tell the default event bus of everything.
+        comes_again: whether this bucket tells of a change twice.
+
+    Attributes:
+        topics, buses: the composition root sets them.
+    """
 
     def __init__(
         self,
@@ -52,9 +90,13 @@ class Notifications:
         *,
         queues: Queues,
         functions: Functions,
+        on_bus: frozenset[str] = frozenset(),
         comes_again: Callable[[str], bool] = lambda bucket: False,
     ) -> None:
         self.rules = tuple(rules)
+        self.topics: PublishesMessages | None = None
+        self.buses: PutsEvents | None = None
+        self._on_bus = on_bus
         self._comes_again = comes_again
         self._queues = queues
         self._functions = functions
@@ -67,12 +109,17 @@ class Notifications:
                 body = json.dumps({"Records": [event_record(notification, rule.configuration_id)]})
                 for _ in range(times):
                     self._send(rule, body)
+        if notification.bucket in self._on_bus and self.buses is not None:
+            for _ in range(times):
+                self.buses.put(bus_event(notification))
 
     def _send(self, rule: NotificationRule, body: str) -> None:
         if rule.queue is not None:
             self._queues.send(rule.queue, body, sender="s3")
         elif rule.function is not None:
             self._functions.queue_event(rule.function, body.encode(), source="s3")
+        elif rule.topic is not None and self.topics is not None:
+            self.topics.publish(rule.topic, Published(message=body, subject=SUBJECT))
 
 
 def _event_matches(pattern: str, event_name: str) -> bool:
@@ -105,3 +152,29 @@ def event_record(notification: ObjectNotification, configuration_id: str) -> Map
             "object": {**described, "sequencer": notification.sequencer},
         },
     }
+
+
+def bus_event(notification: ObjectNotification) -> NewEvent:
+    """The event that S3 puts on the default bus (S3, "EventBridge event message structure")."""
+    created = notification.event_name.startswith("ObjectCreated")
+    described: dict[str, object] = {"key": notification.key}
+    if created:
+        described |= {"size": notification.size_bytes, "etag": notification.etag}
+    detail: dict[str, object] = {
+        "version": "0",
+        "bucket": {"name": notification.bucket},
+        "object": {**described, "sequencer": notification.sequencer},
+        "request-id": notification.sequencer,
+        "requester": "123456789012",
+        "source-ip-address": "127.0.0.1",
+        "reason": _REASONS[notification.event_name],
+    }
+    if not created:
+        detail["deletion-type"] = "Permanently Deleted"
+    return NewEvent(
+        source="aws.s3",
+        detail_type="Object Created" if created else "Object Deleted",
+        detail=detail,
+        resources=(f"arn:aws:s3:::{notification.bucket}",),
+        at=notification.at,
+    )

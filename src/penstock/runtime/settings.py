@@ -298,7 +298,13 @@ def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:
             suffix=rule.suffix,
             queue=name_of(rule.to) if isinstance(rule.to, Queue) else None,
             function=name_of(rule.to) if isinstance(rule.to, Function) else None,
+            topic=arn_of(rule.to) if isinstance(rule.to, Topic) else None,
         )
+
+
+def buckets_on_bus(pipeline: Pipeline) -> frozenset[str]:
+    """The buckets that tell the default event bus of their objects."""
+    return frozenset(name_of(one) for one in pipeline.of(Bucket) if one.event_bridge_enabled)
 
 
 def _destination(resource: Resource | None) -> Destination | None:

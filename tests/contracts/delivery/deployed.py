@@ -7,13 +7,14 @@ from tests.contracts.delivery import (
     invocations,
     kinesis,
     pipes,
+    s3,
     sns,
     sqs,
     streams,
 )
 from tests.contracts.delivery.parts import family
 
-DEPLOYED = [sqs, fifo, kinesis, streams, dynamodb, pipes, invocations, sns, eventbridge]
+DEPLOYED = [sqs, fifo, kinesis, streams, dynamodb, pipes, invocations, sns, eventbridge, s3]
 
 
 pipeline = family(

@@ -12,6 +12,9 @@ told, enveloped, by_body, all_raw = (
 )
 undelivered = Queue("delivery-undelivered")
 
+plain_topic, plain = Topic("delivery-plain-topic"), Queue("delivery-plain")
+of_topic = function("of-topic", "of_topic")
+
 lines = Topic("delivery-lines.fifo", fifo=True)
 hashed = Topic("delivery-hashed.fifo", fifo=True, content_based_deduplication=True)
 in_line, out_of_line = Queue("delivery-in-line.fifo", fifo=True), Queue("delivery-out-of-line")
@@ -37,7 +40,9 @@ pipeline = family(
         raw_message_delivery=True,
         dead_letter_queue=undelivered,
     ),
-    Subscription(topic, to=function("of-topic", "of_topic"), filter_policy={"work": [{"exists": True}]}),
+    Subscription(topic, to=of_topic, filter_policy={"work": [{"exists": True}]}),
+    Subscription(plain_topic, to=plain, raw_message_delivery=True),
+    Subscription(plain_topic, to=of_topic),
     Subscription(lines, to=in_line),
     Subscription(lines, to=out_of_line, raw_message_delivery=True),
     Subscription(hashed, to=in_hashed_line, raw_message_delivery=True),

@@ -8,7 +8,7 @@ from itertools import combinations, product
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.checks.triggers import share_prefix, share_suffix, triggering_themselves
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import BucketNotification, Entry, Queue, Results
+from penstock.pipelines.resources import BucketNotification, Entry, Queue, Results, Topic
 
 EVENT_NAMES = frozenset(
     [
@@ -63,11 +63,12 @@ def _event_names(graph: Graph) -> Iterator[Finding]:
 
 def _fifo_targets(graph: Graph) -> Iterator[Finding]:
     for notification in graph.of(BucketNotification):
-        if isinstance(notification.to, Queue) and notification.to.fifo:
+        if isinstance(notification.to, Queue | Topic) and notification.to.fifo:
+            kind = type(notification.to).__name__.lower()
             yield Finding(
-                what=f'S3 cannot notify the FIFO queue "{notification.to.name}"',
+                what=f'S3 cannot notify the FIFO {kind} "{notification.to.name}"',
                 part=notification,
-                fix="notify a standard queue",
+                fix=f"notify a standard {kind}",
             )
 
 

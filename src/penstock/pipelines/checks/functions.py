@@ -12,10 +12,12 @@ from penstock.pipelines.graph import Graph, references
 from penstock.pipelines.imports import handler_of
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
+    Bucket,
     BucketNotification,
     EventRule,
     Function,
     Part,
+    Queue,
     QueueMapping,
     StateMachine,
     Stream,
@@ -189,7 +191,7 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     """Every part that invokes the function, with the sources of which its handler may be one."""
     for mapping in graph.of(QueueMapping):
         if mapping.function.name == function.name:
-            announced = any(item.to == mapping.queue for item in graph.of(BucketNotification))
+            announced = _hears_of_buckets(mapping.queue, graph)
             yield mapping, (Source.SQS, Source.S3) if announced else (Source.SQS,)
     for stream_mapping in graph.of(StreamMapping):
         if stream_mapping.function.name == function.name:
@@ -210,6 +212,15 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     for machine in graph.of(StateMachine):
         if any(graph.follow(reference.to) == function for reference in references(machine)):
             yield machine, (Source.TASK,)
+
+
+def _hears_of_buckets(queue: Queue, graph: Graph) -> bool:
+    """Whether messages of the queue may tell of objects: S3's own, or what topics and rules made of them."""
+    told = [one.to for one in graph.of(BucketNotification)]
+    topics = [one.topic for one in graph.of(Subscription) if one.to == queue]
+    by_rule = any(target.to == queue for rule in graph.of(EventRule) for target in rule.targets)
+    buckets_on_bus = any(one.event_bridge_enabled for one in graph.of(Bucket))
+    return queue in told or any(topic in told for topic in topics) or (by_rule and buckets_on_bus)
 
 
 def _invoking(part: Part) -> str:

@@ -21,6 +21,8 @@ from penstock.pipelines.resources import (
     QueueMapping,
     Resource,
     StateMachine,
+    Subscription,
+    Topic,
 )
 
 _MAKES_OBJECTS = re.compile(
@@ -83,6 +85,8 @@ def _set_off_by(notification: BucketNotification, graph: Graph) -> tuple[Resourc
             waiting.extend(
                 mapping.function for mapping in graph.of(QueueMapping) if mapping.queue == resource
             )
+        elif isinstance(resource, Topic):
+            waiting.extend(one.to for one in graph.of(Subscription) if one.topic == resource)
         elif isinstance(resource, Function | StateMachine):
             pointed = (graph.follow(reference.to) for reference in references(resource))
             waiting.extend(item for item in pointed if isinstance(item, Function | StateMachine | Queue))

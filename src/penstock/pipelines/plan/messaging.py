@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from penstock.pipelines.iam import role_statements
@@ -104,6 +105,17 @@ def _senders(planning: Planning, queue: Queue) -> list[object]:
     ]
 
 
+def _may_publish(topic: str, service: str, condition: Mapping[str, object]) -> dict[str, object]:
+    """A statement of a topic's policy."""
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": {"Ref": topic},
+        "Condition": condition,
+    }
+
+
 def add_topic(planning: Planning, topic: Topic) -> None:
     """A topic and its subscriptions."""
     properties: dict[str, object] = {"TopicName": planning.name(topic), "Tags": planning.tags()}
@@ -118,20 +130,28 @@ def add_topic(planning: Planning, topic: Topic) -> None:
         for rule in planning.graph.of(EventRule)
         if any(one.to == topic for one in rule.targets)
     ]
-    if rules:
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": {"Ref": name},
-            "Condition": {"ArnEquals": {"aws:SourceArn": rules}},
-        }
+    buckets = [one.bucket for one in planning.graph.of(BucketNotification) if one.to == topic]
+    statements = [
+        *([_may_publish(name, "events", {"ArnEquals": {"aws:SourceArn": rules}})] if rules else []),
+        *(
+            _may_publish(
+                name,
+                "s3",
+                {
+                    "ArnEquals": {"aws:SourceArn": planning.arn(bucket)},
+                    "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+                },
+            )
+            for bucket in dict.fromkeys(buckets)
+        ),
+    ]
+    if statements:
         planning.add(
             logical_id(topic, "Policy"),
             "AWS::SNS::TopicPolicy",
             {
                 "Topics": [{"Ref": name}],
-                "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+                "PolicyDocument": {"Version": "2012-10-17", "Statement": statements},
             },
         )
     for one in planning.graph.of(Subscription):

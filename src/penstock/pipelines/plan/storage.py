@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from penstock.pipelines.plan.planning import Planning, attribute, logical_id
-from penstock.pipelines.resources import Bucket, BucketNotification, Function, Key, Stream, Table
+from penstock.pipelines.resources import (
+    Bucket,
+    BucketNotification,
+    Function,
+    Key,
+    Queue,
+    Stream,
+    Table,
+    Topic,
+)
 
 
 def add_bucket(planning: Planning, bucket: Bucket) -> None:
@@ -24,20 +33,20 @@ def add_bucket(planning: Planning, bucket: Bucket) -> None:
         },
         "Tags": planning.tags(),
     }
-    notifications: dict[str, list[object]] = {}
+    notifications: dict[str, object] = {}
+    if bucket.event_bridge_enabled:
+        notifications["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}
+    entries: dict[str, list[object]] = {}
     for one in told:
-        kind, field = (
-            ("LambdaConfigurations", "Function")
-            if isinstance(one.to, Function)
-            else ("QueueConfigurations", "Queue")
-        )
+        kind, field, arn = _configuration(one.to)
         limits = (("prefix", one.prefix), ("suffix", one.suffix))
         rules = [{"Name": name, "Value": value} for name, value in limits if value]
         for event in one.events:
-            entry: dict[str, object] = {"Event": event, field: attribute(logical_id(one.to))}
+            entry: dict[str, object] = {"Event": event, field: arn}
             if rules:
                 entry["Filter"] = {"S3Key": {"Rules": rules}}
-            notifications.setdefault(kind, []).append(entry)
+            entries.setdefault(kind, []).append(entry)
+    notifications |= entries
     if notifications:
         properties["NotificationConfiguration"] = notifications
     waits = {
@@ -49,6 +58,17 @@ def add_bucket(planning: Planning, bucket: Bucket) -> None:
         UpdateReplacePolicy="Retain",
     )  # fmt: skip
     planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
+
+
+def _configuration(to: Queue | Topic | Function) -> tuple[str, str, object]:
+    """The list that a notification's entry stands in, the member that names its target, and the target's ARN."""
+    match to:
+        case Function():
+            return "LambdaConfigurations", "Function", attribute(logical_id(to))
+        case Topic():
+            return "TopicConfigurations", "Topic", {"Ref": logical_id(to)}
+        case Queue():
+            return "QueueConfigurations", "Queue", attribute(logical_id(to))
 
 
 def add_stream(planning: Planning, stream: Stream) -> None:

@@ -415,8 +415,6 @@ class S3Service:
         with self.store.lock:
             found = self.store.bucket(bucket).objects.get(key)
             check_write(found, call.parameters if conditions is None else conditions)
-            if found is None:
-                return
             self.store.commit(
                 ObjectRemoved(
                     bucket=bucket,

@@ -125,7 +125,10 @@ READ: Fields = {"stream": STREAM, "function": FUNCTION}
 AT = {"starting_position": "AT_TIMESTAMP", "starting_timestamp": 1.0}
 
 OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
-    Bucket: ({"name": "tried-bucket"}, {"name": {"name": "other-bucket"}}),
+    Bucket: (
+        {"name": "tried-bucket"},
+        {"name": {"name": "other-bucket"}, "event_bridge_enabled": {"event_bridge_enabled": True}},
+    ),
     Queue: (
         {"name": "tried"},
         {
