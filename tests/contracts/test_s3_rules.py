@@ -45,7 +45,7 @@ def key_of(record: dict[str, Any]) -> str:
 
 
 @states(f"{S3}/notification-how-to-filtering.html")
-def test_a_notification_has_a_prefix_and_a_suffix(delivering: Running, page: str) -> None:
+def test_a_notification_may_be_about_some_keys(delivering: Running, page: str) -> None:
     """A bucket tells of keys that begin and end as the notification says, and of no others."""
     write(delivering, "in/a.csv", "in/a.txt", "a.csv", "out/in/a.csv", "in/.csv", "in/deep/er/b.csv")
     found = records(delivering, "delivery-created", count=3)
