@@ -63,6 +63,9 @@ CALLS = {{
         "Entries": [{{"EventBusName": "bus", "Source": "a", "DetailType": "b", "Detail": "{{}}"}}]}}),
     "record": ("kinesis", "put_record", {{"StreamName": "clicks", "Data": b"1", "PartitionKey": "1"}}),
     "secret": ("secretsmanager", "get_secret_value", {{"SecretId": "prod/key"}}),
+    "role": ("iam", "create_user", {{"UserName": "a"}}),
+    "machines": ("ec2", "describe_instances", {{}}),
+    "schedules": ("scheduler", "list_schedules", {{}}),
     "allowed": ("s3", "get_object", {{"Bucket": "files", "Key": "open/a"}}),
     "missing": ("s3", "get_object", {{"Bucket": "files", "Key": "open/none"}}),
     "sent": ("sqs", "send_message", {{"QueueUrl": URL + "done", "MessageBody": "a"}}),
@@ -139,6 +142,13 @@ REFUSED: dict[str, tuple[str, int, str]] = {
         400,
         refused("secretsmanager:GetSecretValue", "prod/key"),
     ),
+    "role": ("AccessDenied", 403, refused("iam:CreateUser", "*")),
+    "machines": (
+        "UnauthorizedOperation",
+        403,
+        f"You are not authorized to perform this operation. {refused('ec2:DescribeInstances', '*')}",
+    ),
+    "schedules": ("AccessDeniedException", 403, refused("scheduler:ListSchedules", "*")),
 }
 
 

@@ -117,12 +117,14 @@ class _Form:
 
     Attributes:
         action, resource: how it writes them.
+        before: what its message begins with.
     """
 
     code: str = "AccessDeniedException"
     status: int = 400
     action: Callable[[str], str] = str
     resource: Callable[[str], str] = str
+    before: str = ""
 
 
 def _asked_name(arn: str) -> str:
@@ -130,12 +132,36 @@ def _asked_name(arn: str) -> str:
     return arn.rpartition(":secret:")[2].removesuffix("-??????") if arn.endswith("-??????") else arn
 
 
+_QUERIES: Final = (
+    *("autoscaling", "cloudformation", "cloudsearch", "cloudwatch", "elasticache", "elasticbeanstalk"),
+    *("elasticloadbalancing", "iam", "rds", "redshift", "sdb", "sts"),
+)
+"""Services of the older query protocol."""
+
+_REST: Final = (
+    *(
+        "airflow",
+        "appconfig",
+        "aoss",
+        "batch",
+        "bedrock",
+        "eks",
+        "elasticfilesystem",
+        "iot",
+        "kafka",
+        "lambda",
+    ),
+    *("lex", "mediaconvert", "pipes", "polly", "scheduler", "xray"),
+)
+"""Services of the protocol REST with JSON."""
+
 _FORMS: Final[Mapping[str, _Form]] = {
+    **dict.fromkeys(_QUERIES, _Form("AccessDenied", 403)),
+    **dict.fromkeys(_REST, _Form("AccessDeniedException", 403)),
+    "ec2": _Form("UnauthorizedOperation", 403, before="You are not authorized to perform this operation. "),
     "s3": _Form("AccessDenied", 403, resource='"{}"'.format),
     "sqs": _Form("AccessDenied", 403, action=str.lower),
     "sns": _Form("AuthorizationError", 403, action=lambda action: action.replace("sns:", "SNS:")),
-    "lambda": _Form("AccessDeniedException", 403),
-    "cloudwatch": _Form("AccessDenied", 403),
     "secretsmanager": _Form(resource=_asked_name),
 }
 """By the prefix of the action. Services of the JSON protocol (DynamoDB, Kinesis, Step Functions, ...) answer with
@@ -153,7 +179,7 @@ def denial(user: str, operation: str, need: Need) -> AccessDeniedError:
         return AccessDeniedError("403", "Forbidden", 403, need=need)
     written = form.action(action)
     message = (
-        f"User: {user} is not authorized to perform: {written} on resource: {form.resource(resource)} "
+        f"{form.before}User: {user} is not authorized to perform: {written} on resource: {form.resource(resource)} "
         f"because no identity-based policy allows the {written} action"
     )
     return AccessDeniedError(form.code, message, form.status, need=need)

@@ -17,6 +17,7 @@ from typing import Final
 from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.calls import has_table, knows_no_resource, needs_of
+from penstock.pipelines.iam.job_needs import JOBS, job_needs
 from penstock.pipelines.iam.matching import expression
 from penstock.pipelines.iam.needs import Need, arn
 from penstock.pipelines.resolve import SUBSTITUTION, arn_of, substitutions
@@ -45,6 +46,8 @@ _OPTIMIZED: Final = {
     "states": "stepfunctions",
 }
 """The optimized integrations that there are rules for, and botocore's names of their services."""
+
+_FURTHER: Final = ("apigateway", "batch", "bedrock:invokeModel", "http")
 
 _SMALL_INITIALS: Final = frozenset({"logs", "stepfunctions"})
 """Services whose parameters begin with a small letter in botocore, and with a capital one in a state."""
@@ -148,14 +151,27 @@ def task_needs(name: str, state: Mapping[str, object], definition: Definition) -
     if ":activity:" in resource:
         return
     integration, _, pattern = resource.partition(":states:::")[2].partition(".")
+    if not integration.startswith("aws-sdk:"):
+        name_of_service, _, action = integration.partition(":")
+        started = job_needs(
+            name_of_service,
+            action,
+            definition.arguments(state),
+            waits=pattern.startswith("sync"),
+            machine_arn=arn_of(definition.machine),
+        )
+        if started is not None:
+            _refuse_open_roles(started, name, definition)
+            yield from started
+            return
     service, operation = _call(integration)
     nested = (service, operation) == ("stepfunctions", "StartExecution")
     if service is None or (pattern.startswith("sync") and not nested):
         raise DeclarationError(
             f'the role of "{definition.machine.name}" cannot be planned: no rule for {resource}',
             at=f"{definition.machine.declared_at}  /States/{name}/Resource",
-            fix="call it from a function; there are rules for the optimized integrations "
-            f"{', '.join(_OPTIMIZED)}, and for every `aws-sdk:...`, but for `.sync` only of states:startExecution",
+            fix="call it from a function, or through its API, `aws-sdk:...`; there are rules for "
+            f"{', '.join(sorted({*_OPTIMIZED, *(one for one, _ in JOBS), *_FURTHER}))}",
         )
     given = definition.arguments(state)
     if service in _SMALL_INITIALS:
@@ -168,6 +184,22 @@ def task_needs(name: str, state: Mapping[str, object], definition: Definition) -
         yield from known
         if nested and pattern.startswith("sync"):
             yield from _of_waiting(known)
+
+
+def _refuse_open_roles(needs: Iterable[Need], name: str, definition: Definition) -> None:
+    """A machine that may pass any role may do anything.
+
+    Raises:
+        DeclarationError: only the input knows the role.
+    """
+    for action, resource in needs:
+        if action == "iam:PassRole" and OPEN in resource:
+            raise DeclarationError(
+                f'the role of "{definition.machine.name}" cannot be planned: only the input knows which role '
+                "the job gets",
+                at=f"{definition.machine.declared_at}  /States/{name}",
+                fix="write the role's ARN in the definition, or as a substitution",
+            )
 
 
 def _call(integration: str) -> tuple[str | None, str]:

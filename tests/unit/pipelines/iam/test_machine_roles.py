@@ -8,8 +8,9 @@ import pytest
 
 from penstock.errors import DeclarationError
 from penstock.pipelines import Bucket, EventBus, Function, Pipeline, Queue, StateMachine, Table, Topic
-from penstock.pipelines.iam import policy_of
+from penstock.pipelines.iam import Need, policy_of
 from penstock.pipelines.resources import Part, Value
+from tests.unit.pipelines.iam.test_service_authorization import action_of, is_known
 
 HERE = "us-east-1:123456789012"
 PASS: dict[str, object] = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
@@ -45,6 +46,12 @@ def allowed(state: dict[str, Any], **substitutions: Value) -> set[tuple[str, str
 
 def task(resource: str, **parameters: object) -> dict[str, Any]:
     return {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Parameters": parameters}
+
+
+def waiting(rule: str) -> set[tuple[str, str]]:
+    """What it takes to learn of a job's end by a rule of Step Functions' own."""
+    actions = ("events:DescribeRule", "events:PutRule", "events:PutTargets")
+    return {(action, regional("events", f"rule/{rule}")) for action in actions}
 
 
 CASES: list[tuple[str, dict[str, Any], set[tuple[str, str]]]] = [
@@ -159,6 +166,114 @@ CASES: list[tuple[str, dict[str, Any], set[tuple[str, str]]]] = [
         task("aws-sdk:sfn:sendTaskSuccess", **{"TaskToken.$": "$.token", "Output": "1"}),
         {("states:SendTaskSuccess", "*")},
     ),
+    (
+        "a job of Glue that is waited for",
+        task("glue:startJobRun.sync", JobName="nightly"),
+        {
+            (f"glue:{action}", regional("glue", "job/nightly"))
+            for action in ("StartJobRun", "GetJobRun", "GetJobRuns", "BatchStopJobRun")
+        },
+    ),
+    (
+        "a task of ECS, its newest revision, that is waited for",
+        task("ecs:runTask.sync", TaskDefinition="import", Overrides={"TaskRoleArn": "arn:aws:iam::1:role/r"}),
+        {
+            ("ecs:RunTask", regional("ecs", "task-definition/import:*")),
+            ("ecs:DescribeTasks", regional("ecs", "task/*")),
+            ("ecs:StopTask", regional("ecs", "task/*")),
+            ("iam:PassRole", "arn:aws:iam::1:role/r"),
+            *waiting("StepFunctionsGetEventsForECSTaskRule"),
+        },
+    ),
+    (
+        "a task of ECS that calls back",
+        task("ecs:runTask.waitForTaskToken", TaskDefinition="import:3"),
+        {("ecs:RunTask", regional("ecs", "task-definition/import:3"))},
+    ),
+    (
+        "a job of Batch",
+        task("batch:submitJob.sync", JobDefinition="render", **{"JobQueue.$": "$.queue"}),
+        {
+            ("batch:SubmitJob", regional("batch", "job-definition/render:*")),
+            ("batch:SubmitJob", regional("batch", "job-queue/*")),
+            ("batch:DescribeJobs", "*"),
+            ("batch:TerminateJob", regional("batch", "job/*")),
+            *waiting("StepFunctionsGetEventsForBatchJobsRule"),
+        },
+    ),
+    (
+        "a build",
+        task("codebuild:startBuild.sync", ProjectName="site"),
+        {
+            *(
+                (f"codebuild:{action}", regional("codebuild", "project/site"))
+                for action in ("StartBuild", "StopBuild", "BatchGetBuilds")
+            ),
+            *waiting("StepFunctionsGetEventForCodeBuildStartBuildRule"),
+        },
+    ),
+    (
+        "a training",
+        task(
+            "sagemaker:createTrainingJob.sync", TrainingJobName="fit", RoleArn="arn:aws:iam::1:role/trainer"
+        ),
+        {
+            *(
+                (f"sagemaker:{action}TrainingJob", regional("sagemaker", "training-job/fit*"))
+                for action in ("Create", "Describe", "Stop")
+            ),
+            ("sagemaker:ListTags", "*"),
+            ("iam:PassRole", "arn:aws:iam::1:role/trainer"),
+            *waiting("StepFunctionsGetEventsForSageMakerTrainingJobsRule"),
+        },
+    ),
+    (
+        "a cluster of EMR's",
+        task("elasticmapreduce:createCluster.sync", Name="c", ServiceRole="EMR", JobFlowRole="EC2"),
+        {
+            ("elasticmapreduce:RunJobFlow", "*"),
+            ("elasticmapreduce:DescribeCluster", regional("elasticmapreduce", "cluster/*")),
+            ("elasticmapreduce:TerminateJobFlows", regional("elasticmapreduce", "cluster/*")),
+            ("iam:PassRole", "arn:aws:iam::123456789012:role/EMR"),
+            ("iam:PassRole", "arn:aws:iam::123456789012:role/EC2"),
+            *waiting("StepFunctionsGetEventForEMRRunJobFlowRule"),
+        },
+    ),
+    (
+        "a step of a cluster's",
+        task("elasticmapreduce:addStep", ClusterId="j-1", Step={}),
+        {("elasticmapreduce:AddJobFlowSteps", regional("elasticmapreduce", "cluster/j-1"))},
+    ),
+    (
+        "a model",
+        task("bedrock:invokeModel", ModelId="amazon.nova-lite-v1:0", Body={}),
+        {("bedrock:InvokeModel", "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0")},
+    ),
+    (
+        "an API of API Gateway's",
+        task(
+            "apigateway:invoke",
+            ApiEndpoint="a1.execute-api.us-east-1.amazonaws.com",
+            Method="GET",
+            Path="/jobs",
+        ),
+        {("execute-api:Invoke", regional("execute-api", "a1/*/GET/jobs"))},
+    ),
+    (
+        "an HTTPS API of others",
+        task(
+            "http:invoke",
+            ApiEndpoint="https://api.example.com",
+            Method="GET",
+            Authentication={"ConnectionArn": regional("events", "connection/shop/1")},
+        ),
+        {
+            ("states:InvokeHTTPEndpoint", regional("states", "stateMachine:flow")),
+            ("events:RetrieveConnectionCredentials", regional("events", "connection/shop/1")),
+            ("secretsmanager:DescribeSecret", regional("secretsmanager", "secret:events!connection/*")),
+            ("secretsmanager:GetSecretValue", regional("secretsmanager", "secret:events!connection/*")),
+        },
+    ),
     ("an activity", {"Type": "Task", "Resource": regional("states", "activity:by-hand")}, set()),
 ]
 
@@ -167,6 +282,22 @@ CASES: list[tuple[str, dict[str, Any], set[tuple[str, str]]]] = [
 def test_what_a_task_needs(state: dict[str, Any], needs: set[tuple[str, str]]) -> None:
     """No wildcard where the definition knows the ARN; no bucket or queue that the pipeline does not have."""
     assert allowed(state) == needs
+
+
+def test_what_aws_knows_of_it() -> None:
+    """Every action is one that IAM has, on an ARN of a kind that it knows."""
+    needs = {Need(*one) for case in CASES for one in case[2] if one[0] != "states:InvokeHTTPEndpoint"}
+    # which the copy has without a resource, and Step Functions, "Call HTTPS APIs", with the machine's ARN
+    assert {need for need in needs if action_of(need) is None} == set()
+    assert {need for need in needs if not is_known(need)} == set()
+
+
+def test_a_role_that_only_the_input_knows() -> None:
+    """Who may pass any role may do anything."""
+    state = task("sagemaker:createTrainingJob", TrainingJobName="fit", **{"RoleArn.$": "$.role"})
+    with pytest.raises(DeclarationError, match="only the input knows which role") as raised:
+        allowed(state)
+    assert raised.value.fix
 
 
 def test_substitutions_are_followed() -> None:
@@ -241,7 +372,8 @@ def test_what_the_files_of_a_distributed_map_need(part: dict[str, Any], needs: s
 @pytest.mark.parametrize(
     ("resource", "words"),
     [
-        ("glue:startJobRun.sync", "no rule for arn:aws:states:::glue:startJobRun.sync"),
+        ("athena:startQueryExecution.sync", "no rule for arn:aws:states:::athena:startQueryExecution.sync"),
+        ("eks:runJob.sync", "no rule for arn:aws:states:::eks:runJob.sync"),
         ("aws-sdk:nothing:doIt", "no rule for arn:aws:states:::aws-sdk:nothing:doIt"),
         ("aws-sdk:kinesis:putRecord", "the pipeline has no Stream"),
     ],

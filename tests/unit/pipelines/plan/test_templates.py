@@ -256,10 +256,10 @@ def test_names_that_differ_in_punctuation() -> None:
 
 def test_integration_without_a_rule_is_named() -> None:
     """A task that the role has no rule for is refused by name."""
-    task = {"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun", "End": True}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::athena:startQueryExecution", "End": True}
     machine = StateMachine("etl", {"StartAt": "Go", "States": {"Go": task}})
 
-    with pytest.raises(DeclarationError, match="glue:startJobRun"):
+    with pytest.raises(DeclarationError, match="athena:startQueryExecution"):
         plan(Pipeline("etl", parts=(machine,)))
 
 
