@@ -168,12 +168,12 @@ def guarded_api(worker: Function) -> HttpApi:
 
 
 def faults(text: str) -> list[str]:
-    """cfn-lint's errors and warnings. Its advice (rules `I...`) is off by default on its command line, too.
+    """cfn-lint's errors and warnings in one region; its advice (rules `I...`) is off by default there, too.
 
-    A template is looked at for every region, and some of them have no pipes.
+    All regions together take five times as long, and differ in what they offer only.
     """
-    found = [f"{one.rule.id} {one.message}" for one in api.lint_all(text) if not one.rule.id.startswith("I")]
-    return [one for one in found if "'AWS::Pipes::Pipe' does not exist in" not in one]
+    found = api.lint(text, regions=["us-east-1"])
+    return [f"{one.rule.id} {one.message}" for one in found if not one.rule.id.startswith("I")]
 
 
 def resources(pipeline: Pipeline, stage: str = "") -> dict[str, Any]:
