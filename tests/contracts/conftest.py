@@ -18,7 +18,7 @@ from penstock.runtime.state_folder import new_run
 from penstock.testing.deployed import DeployPipeline
 from penstock.testing.localstack import LocalStack, eventually, unavailable
 from tests.contracts.delivery import deployed
-from tests.contracts.gaps import MINISTACK_GAPS
+from tests.contracts.gaps import MINISTACK_GAPS, expect
 from tests.parity import rule_of, tells
 
 Found = TypeVar("Found")
@@ -28,9 +28,6 @@ MINISTACK = pytest.param("ministack", marks=pytest.mark.ministack)
 PLACES = ("embedded", LOCALSTACK, MINISTACK)
 
 SECONDS = 60.0
-FAILURES = (AssertionError, pytest.fail.Exception, ValueError)
-"""How a rule that is not kept is seen: it does not hold, nothing is refused, or what comes is no JSON."""
-
 LONG_SECONDS = 120.0
 """For what LocalStack is not asked: visibility timeouts that pass one after another."""
 
@@ -152,10 +149,9 @@ def on_ministack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:
     """
     deploy: DeployPipeline = request.getfixturevalue("deployed_to_ministack")
     made = deploy(pipeline)
-    if (gap := MINISTACK_GAPS.get(request.function.__name__)) is not None:
-        known = pytest.mark.xfail(reason=gap.cell, raises=FAILURES, strict=gap.always)
-        request.applymarker(known)
-    return Running(client=made.client, settle=_wait if gap is not None else _wait_long)
+    gap = MINISTACK_GAPS.get(request.function.__name__)
+    expect(request, gap)
+    return Running(client=made.client, settle=_wait_long if gap is None else _wait)
 
 
 def on_localstack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from tests.contracts import test_pipelines_everywhere, test_rules_everywhere
-from tests.contracts.gaps import MINISTACK_GAPS
+from tests.contracts.gaps import MINISTACK_DEFINITIONS, MINISTACK_GAPS
 from tests.integration.test_definitions_elsewhere import CASES
 from tests.parity import DEFINITIONS, PAGE, rows_of
 
@@ -41,6 +41,7 @@ def test_each_known_gap_belongs_to_a_rule() -> None:
     for name, gap in MINISTACK_GAPS.items():
         rule = str(contracts()[name].__doc__).partition("\n")[0].strip().rstrip(".")
         assert rows[rule]["ministack"] == gap.cell
+    assert MINISTACK_DEFINITIONS.keys() <= {one.id for one in CASES}
 
 
 def contracts() -> dict[str, object]:

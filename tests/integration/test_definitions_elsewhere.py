@@ -1,7 +1,7 @@
 """Definitions on other interpreters: what they come to there is what the engine says.
 
-On LocalStack, and on Step Functions Local (`docker compose --profile stepfunctions up --wait`, its URL in
-`PENSTOCK_STEPFUNCTIONS_LOCAL`), which needs Docker.
+On LocalStack, on MiniStack, and on Step Functions Local (`docker compose --profile stepfunctions up --wait`, its
+URL in `PENSTOCK_STEPFUNCTIONS_LOCAL`), which needs Docker.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import pytest
 from penstock.statemachines import load_definition
 from penstock.testing.localstack import LocalStack, eventually
 from penstock.testing.machines import run_machine
+from tests.contracts.gaps import MINISTACK_DEFINITIONS, expect
+from tests.integration.conftest import ENDPOINTS
 from tests.integration.functions import ROLE
 
 CHOICE: dict[str, Any] = {
@@ -169,13 +171,15 @@ def step_functions_local() -> Any:
     return session.client("stepfunctions", endpoint_url=url)
 
 
-@pytest.fixture(params=["localstack", "step-functions-local"])
+@pytest.fixture(params=[*ENDPOINTS, "step-functions-local"])
 def client(request: pytest.FixtureRequest) -> Any:
     """Where the definitions are run."""
     if request.param == "step-functions-local":
         return step_functions_local()
-    localstack: LocalStack = request.getfixturevalue("localstack")
-    return localstack.client("stepfunctions")
+    found: LocalStack = request.getfixturevalue(request.param)
+    if request.param == "ministack":
+        expect(request, MINISTACK_DEFINITIONS.get(request.node.callspec.id.removeprefix("ministack-")))
+    return found.client("stepfunctions")
 
 
 @pytest.mark.parametrize(("definition", "given"), CASES)

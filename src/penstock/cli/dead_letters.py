@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from penstock.cli.dlq import Place
+from penstock.cli.planning import checked_stage
 from penstock.errors import EventPatternError, UsageError
 from penstock.pipelines import EventRule, Pipe, Pipeline, Queue, QueueMapping, Subscription
 from penstock.pipelines.deploy import connect
 from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.load import find_project, load_pipeline
-from penstock.pipelines.resolve import name_of
+from penstock.pipelines.resolve import EMBEDDED, Target, name_of
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import FromStream, Letter, letters_in, queue_url
@@ -24,18 +26,11 @@ from penstock.runtime.dead_letters.pulling import as_test
 from penstock.runtime.dead_letters.records import records_of, shown_record, text_of
 from penstock.runtime.dead_letters.redrive import Edit, Parcel, edited, parcel_of, send
 from penstock.runtime.embedded import Embedded
-from penstock.runtime.state_folder import last_run
+from penstock.runtime.state_folder import has_run, last_run
 
 Say = Callable[[str], None]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Whose dead letters: those of a pipeline's last run here, or those at an endpoint."""
-
-    pipeline: str
-    state: Path
-    endpoint_url: str | None
+_NOT_DEPLOYED = "deploy the pipeline there first; name its --stage if it has one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +40,7 @@ class Opened:
     pipeline: Pipeline
     client_of: Callable[[str], Any]
     go_on: Callable[[float], None]
+    target: Target = EMBEDDED
 
 
 @contextmanager
@@ -52,15 +48,24 @@ def opened(place: Place) -> Iterator[Opened]:
     """Open a place.
 
     Raises:
-        PenstockError: there is no such pipeline, or no run of it.
+        PenstockError: there is no such pipeline, no run of it, or the endpoint does not answer.
     """
-    aws_calls.install()
     pipeline = load_pipeline(place.pipeline, find_project(Path.cwd()))
-    if place.endpoint_url is not None:
-        destination = connect(place.endpoint_url, None)  # no real credential goes there
-        with calling(destination.shown, local=True):
-            yield Opened(pipeline, cast("Callable[[str], Any]", destination.client), time.sleep)
+    if place.there is not None:
+        checked_stage(place.there.stage)
+        destination = connect(place.there.endpoint_url, place.there.region)
+        target = Target(account_id=destination.account_id, region=destination.region, stage=place.there.stage)
+        client_of = cast("Callable[[str], Any]", destination.client)
+        with calling(destination.shown, local=destination.local):
+            yield Opened(pipeline, client_of, time.sleep, target)
         return
+    if not has_run(pipeline.name, base=place.state):
+        raise UsageError(
+            f'there is no run of "{pipeline.name}" here',
+            at=str(place.state),
+            fix="run it first, or look at what is deployed with --deployed or --endpoint-url URL",
+        )
+    aws_calls.install()
     run = Embedded(pipeline, last_run(pipeline.name, base=place.state), clock=VirtualClock(0.0))
     with run:
         yield Opened(pipeline, run.client, run.scheduler.run_for)
@@ -70,8 +75,8 @@ def list_letters(place: Place, say: Say) -> None:
     """Print how many letters lie in each queue that nothing consumes."""
     with opened(place) as here:
         sqs = here.client_of("sqs")
-        for queue in dead_letter_queues(here.pipeline):
-            url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        for queue in dead_letter_queues(here.pipeline, here.target):
+            url = queue_url(sqs, queue, fix=_NOT_DEPLOYED)
             found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
             say(f"{found['Attributes']['ApproximateNumberOfMessages']:>6}  {queue}")
 
@@ -154,7 +159,7 @@ def redrive_letters(place: Place, request: RedriveRequest, say: Say) -> Redriven
     """
     with opened(place) as here:
         done = redrive_in(here, request, say)
-        if done.sent and place.endpoint_url is None:
+        if done.sent and place.there is None:
             here.go_on(WORKED_ON_SECONDS)
     return done
 
@@ -223,7 +228,7 @@ def pull_letter(place: Place, queue: str, message_id: str, folder: Path) -> Path
                 f'{len(found)} letters in "{queue}" begin with {message_id}',
                 fix="`penstock dlq show` has their ids",
             )
-        name, text = as_test(found[0], here.pipeline, here.client_of)
+        name, text = as_test(found[0], here.pipeline, here.client_of, here.target)
     path = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -248,13 +253,13 @@ def chosen(letters: Sequence[Letter], where: str | None) -> list[Letter]:
     return [letter for letter in letters if pattern.matches(letter.fields())]
 
 
-def dead_letter_queues(pipeline: Pipeline) -> list[str]:
+def dead_letter_queues(pipeline: Pipeline, target: Target = EMBEDDED) -> list[str]:
     """The queues that nothing consumes, but for the one that tells of results and targets of rules, topics, pipes."""
-    consumed = {name_of(mapping.queue) for mapping in pipeline.of(QueueMapping)}
-    consumed |= {name_of(one) for pipe in pipeline.of(Pipe) for one in (pipe.source, pipe.to)}
-    consumed |= {name_of(subscription.to) for subscription in pipeline.of(Subscription)}
-    consumed |= {name_of(target.to) for rule in pipeline.of(EventRule) for target in rule.targets}
+    consumed = {name_of(mapping.queue, target) for mapping in pipeline.of(QueueMapping)}
+    consumed |= {name_of(one, target) for pipe in pipeline.of(Pipe) for one in (pipe.source, pipe.to)}
+    consumed |= {name_of(subscription.to, target) for subscription in pipeline.of(Subscription)}
+    consumed |= {name_of(to.to, target) for rule in pipeline.of(EventRule) for to in rule.targets}
     results = pipeline.results
     if results is not None and results.announced_in is not None:
-        consumed.add(name_of(results.announced_in))
-    return [name for queue in pipeline.of(Queue) if (name := name_of(queue)) not in consumed]
+        consumed.add(name_of(results.announced_in, target))
+    return [name for queue in pipeline.of(Queue) if (name := name_of(queue, target)) not in consumed]

@@ -10,18 +10,16 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from penstock import __version__
 from penstock.cli import deployment
 from penstock.cli.deployment import pair
+from penstock.cli.dlq import dlq
 from penstock.cli.localstack import localstack
 from penstock.errors import PenstockError, UsageError
-
-if TYPE_CHECKING:
-    from penstock.cli.dead_letters import Place
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -58,6 +56,7 @@ def main() -> None:
     """Event-driven pipelines for S3, SQS, Kinesis, DynamoDB streams and Step Functions."""
 
 
+main.add_command(dlq)
 main.add_command(localstack)
 
 
@@ -361,93 +360,6 @@ def runs(state: Path) -> None:
     from penstock.runtime.runs import find_runs
 
     click.echo(runs_table(find_runs(state)))
-
-
-@main.group()
-@click.option("--state", type=click.Path(path_type=Path), default=Path(".penstock"), show_default=True)
-@click.option("--endpoint-url", help="Look there instead of at the pipeline's last run on this machine.")
-@click.pass_context
-def dlq(ctx: click.Context, state: Path, endpoint_url: str | None) -> None:
-    """Dead letters: list, show, send back, make a test of."""
-    ctx.obj = (state, endpoint_url)
-
-
-def _place(ctx: click.Context, pipeline: str) -> Place:
-    from penstock.cli.dead_letters import Place
-
-    state, endpoint_url = ctx.obj
-    return Place(pipeline=pipeline, state=state, endpoint_url=endpoint_url)
-
-
-WHERE = click.option(
-    "--where", metavar="PATTERN", help='Only those that an event pattern matches: {"body": {"n": [1]}}.'
-)
-
-
-@dlq.command("ls")
-@click.argument("pipeline")
-@click.pass_context
-def list_(ctx: click.Context, pipeline: str) -> None:
-    """List the queues of PIPELINE that nothing consumes, with how many letters lie in each."""
-    from penstock.cli.dead_letters import list_letters
-
-    list_letters(_place(ctx, pipeline), click.echo)
-
-
-@dlq.command()
-@click.argument("pipeline")
-@click.argument("queue")
-@WHERE
-@click.option("--records", is_flag=True, help="Show the stream records that a letter tells of.")
-@click.pass_context
-def show(ctx: click.Context, pipeline: str, queue: str, where: str | None, records: bool) -> None:
-    """Show the letters in QUEUE: where each came from, why it is there, what it holds."""
-    from penstock.cli.dead_letters import show_letters
-
-    show_letters(_place(ctx, pipeline), queue, where, click.echo, records=records)
-
-
-@dlq.command()
-@click.argument("pipeline")
-@click.argument("queue")
-@WHERE
-@click.option("--edit", is_flag=True, help="Open what goes back in $EDITOR first.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be sent where.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="At most so many a second.")
-@click.pass_context
-def redrive(
-    ctx: click.Context,
-    pipeline: str,
-    queue: str,
-    where: str | None,
-    edit: bool,
-    dry_run: bool,
-    rate: float | None,
-) -> None:
-    """Send the letters in QUEUE back to where they came from: their queue, their stream, their function."""
-    from penstock.cli.dead_letters import RedriveRequest, redrive_letters
-
-    request = RedriveRequest(
-        queue=queue, where=where, dry_run=dry_run, rate=rate, edit=click.edit if edit else None
-    )
-    done = redrive_letters(_place(ctx, pipeline), request, click.echo)
-    refused = f", {done.refused} not" if done.refused else ""
-    click.echo(f"{done.sent} sent back{refused}")
-    if done.refused:
-        ctx.exit(1)
-
-
-@dlq.command()
-@click.argument("pipeline")
-@click.argument("queue")
-@click.argument("message_id")
-@click.option("--into", type=click.Path(path_type=Path), default=Path("tests"), show_default=True)
-@click.pass_context
-def pull(ctx: click.Context, pipeline: str, queue: str, message_id: str, into: Path) -> None:
-    """Write the letter MESSAGE_ID (its first characters will do) as a test for pytest."""
-    from penstock.cli.dead_letters import pull_letter
-
-    click.echo(f"wrote {pull_letter(_place(ctx, pipeline), queue, message_id, into)}")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,11 @@ def new_run(pipeline: str, *, base: Path = DEFAULT_BASE) -> StateFolder:
         return hold(path)
 
 
+def has_run(pipeline: str, *, base: Path = DEFAULT_BASE) -> bool:
+    """Whether there is a run that `last_run` could hold."""
+    return bool(_numbered(_pipeline_folder(pipeline, base)))
+
+
 def last_run(pipeline: str, *, base: Path = DEFAULT_BASE) -> StateFolder:
     """Hold the folder of the latest run, to resume it.
 

@@ -37,7 +37,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def dlq(state: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(main, ["dlq", "--state", str(state), *arguments])
+    return CliRunner().invoke(main, ["dlq", *arguments, "--state", str(state)])
 
 
 def leave_undecodable_messages(state: Path, *bodies: str) -> None:

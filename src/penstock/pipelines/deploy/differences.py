@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from penstock.errors import TargetError
-from penstock.pipelines.deploy.errors import code_of
 from penstock.pipelines.deploy.sessions import Destination
+from penstock.pipelines.deploy.stacks import find_stack
+
+_EMPTY = frozenset({"REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"})
+"""A stack that was only planned, or whose creation was taken back."""
 
 _LONGEST = 200
 
@@ -21,14 +22,12 @@ def deployed_template(destination: Destination, stack: str) -> Mapping[str, obje
     Raises:
         TargetError: it is not JSON, so penstock did not deploy it.
     """
+    found = find_stack(destination, stack)
+    if found is None or found.status in _EMPTY:
+        return {}
     cloudformation: Any = destination.client("cloudformation")
-    try:
-        body = cloudformation.get_template(StackName=stack, TemplateStage="Original").get("TemplateBody")
-    except ClientError as error:
-        if code_of(error) == "ValidationError" and "does not exist" in str(error):
-            return {}
-        raise
-    if not body:  # a stack that is only reviewed
+    body = cloudformation.get_template(StackName=found.id, TemplateStage="Original").get("TemplateBody")
+    if not body:
         return {}
     if isinstance(body, str):
         try:
@@ -39,8 +38,8 @@ def deployed_template(destination: Destination, stack: str) -> Mapping[str, obje
                 at=destination.shown,
                 fix="deploy with penstock deploy",
             ) from error
-    found: Mapping[str, object] = body
-    return found
+    template: Mapping[str, object] = body
+    return template
 
 
 def differences(deployed: Mapping[str, object], planned: Mapping[str, object]) -> tuple[str, ...]:

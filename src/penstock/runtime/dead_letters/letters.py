@@ -142,8 +142,11 @@ def letters_in(sqs: Any, queue: str) -> Iterator[list[Letter]]:
             _let_go(sqs, url, letter)
 
 
-def queue_url(sqs: Any, queue: str) -> str:
+def queue_url(sqs: Any, queue: str, *, fix: str = "`penstock dlq ls` lists them") -> str:
     """The URL of a queue.
+
+    Args:
+        fix: what to do if there is none.
 
     Raises:
         UsageError: there is no such queue.
@@ -151,7 +154,7 @@ def queue_url(sqs: Any, queue: str) -> str:
     try:
         return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist as error:
-        raise UsageError(f'there is no queue "{queue}"', fix="`penstock dlq ls` lists them") from error
+        raise UsageError(f'there is no queue "{queue}"', fix=fix) from error
 
 
 def hold(sqs: Any, url: str, letter: Letter) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.errors import UsageError
 from penstock.pipelines import Function, Pipeline, QueueMapping, StreamMapping
-from penstock.pipelines.resolve import arn_of, handler_setting, name_of
+from penstock.pipelines.resolve import EMBEDDED, Target, arn_of, handler_setting, name_of
 from penstock.runtime.dead_letters.letters import ClientOf, FromInvocation, FromQueue, FromStream, Letter
 from penstock.runtime.dead_letters.records import records_of
 from penstock.runtime.timestamps import seconds_text
@@ -41,13 +41,18 @@ def test_the_function_takes_{slug}() -> None:
 '''
 
 
-def as_test(letter: Letter, pipeline: Pipeline, client_of: ClientOf) -> tuple[str, str]:
+def as_test(
+    letter: Letter, pipeline: Pipeline, client_of: ClientOf, target: Target = EMBEDDED
+) -> tuple[str, str]:
     """The name and the text of a test file for a letter.
+
+    Args:
+        target: where the pipeline runs.
 
     Raises:
         UsageError: the letter does not say where it came from, or no function of the pipeline takes it.
     """
-    function, event = _delivery(letter, pipeline, client_of)
+    function, event = _delivery(letter, pipeline, client_of, target)
     module, _, name = handler_setting(function).rpartition(".")
     slug = re.sub(r"\W", "_", letter.message_id[:8])
     shown = json.dumps(event, indent=2, ensure_ascii=True, default=_plain).replace('"""', '\\u0022""')
@@ -57,22 +62,26 @@ def as_test(letter: Letter, pipeline: Pipeline, client_of: ClientOf) -> tuple[st
     return f"test_dead_letter_{slug}.py", text
 
 
-def _delivery(letter: Letter, pipeline: Pipeline, client_of: ClientOf) -> tuple[Function, Mapping[str, Any]]:
+def _delivery(
+    letter: Letter, pipeline: Pipeline, client_of: ClientOf, target: Target
+) -> tuple[Function, Mapping[str, Any]]:
     """The function, and the event that it was given (or would be given again)."""
     match letter.origin:
         case FromQueue(arn=arn):
             for mapping in pipeline.of(QueueMapping):
-                if arn_of(mapping.queue) == arn:
-                    return mapping.function, {"Records": [_message(letter, arn)]}
+                if arn_of(mapping.queue, target) == arn:
+                    return mapping.function, {"Records": [_message(letter, arn, target.region)]}
         case FromInvocation(function_arn=arn, payload=payload):
             for function in pipeline.of(Function):
-                if arn_of(function) == arn and isinstance(payload, dict):
+                if arn_of(function, target) == arn and isinstance(payload, dict):
                     return function, payload
         case FromStream() as origin:
             for stream in pipeline.of(StreamMapping):
-                if origin.arn.startswith(arn_of(stream.stream)):
+                if _is_of(origin.arn, arn_of(stream.stream, target)):
                     found = records_of(origin, client_of)
-                    event: dict[str, Any] = {"Records": [_record(one, origin) for one in found]}
+                    event: dict[str, Any] = {
+                        "Records": [_record(one, origin, target.region) for one in found]
+                    }
                     return stream.function, {**event, **_window(stream, origin, _arrived_at(found[0]))}
         case None:
             pass
@@ -80,8 +89,13 @@ def _delivery(letter: Letter, pipeline: Pipeline, client_of: ClientOf) -> tuple[
         "no function of the pipeline takes this letter",
         at=letter.message_id,
         fix=f'the functions of "{pipeline.name}": '
-        + ", ".join(sorted(name_of(function) for function in pipeline.of(Function))),
+        + ", ".join(sorted(name_of(function, target) for function in pipeline.of(Function))),
     )
+
+
+def _is_of(arn: str, source: str) -> bool:
+    """Whether the ARN is that of a Kinesis stream, or of a stream of a table."""
+    return arn == source or arn.startswith(f"{source}/stream/")
 
 
 def _window(mapping: StreamMapping, origin: FromStream, at: float) -> dict[str, Any]:
@@ -109,7 +123,7 @@ def _arrived_at(record: Mapping[str, Any]) -> float:
     return float(moment.timestamp())
 
 
-def _message(letter: Letter, arn: str) -> dict[str, Any]:
+def _message(letter: Letter, arn: str, region: str) -> dict[str, Any]:
     return {
         "messageId": letter.message_id,
         "receiptHandle": "pulled",
@@ -119,7 +133,7 @@ def _message(letter: Letter, arn: str) -> dict[str, Any]:
         "md5OfBody": hashlib.md5(letter.body.encode(), usedforsecurity=False).hexdigest(),
         "eventSource": "aws:sqs",
         "eventSourceARN": arn,
-        "awsRegion": "us-east-1",
+        "awsRegion": region,
     }
 
 
@@ -129,7 +143,7 @@ def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
     return {**own, "stringListValues": [], "binaryListValues": []}
 
 
-def _record(record: Mapping[str, Any], origin: FromStream) -> dict[str, Any]:
+def _record(record: Mapping[str, Any], origin: FromStream, region: str) -> dict[str, Any]:
     if not origin.is_kinesis:
         identity = record.get("userIdentity")
         own = (
@@ -151,7 +165,7 @@ def _record(record: Mapping[str, Any], origin: FromStream) -> dict[str, Any]:
         "eventID": f"{origin.shard}:{record['SequenceNumber']}",
         "eventName": "aws:kinesis:record",
         "invokeIdentityArn": "arn:aws:iam::123456789012:role/lambda-role",
-        "awsRegion": "us-east-1",
+        "awsRegion": region,
         "eventSourceARN": origin.arn,
     }
 

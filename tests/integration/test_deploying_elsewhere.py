@@ -1,4 +1,4 @@
-"""The life of a stack on LocalStack: made, updated, compared, interrupted, rolled back, mended, destroyed."""
+"""The life of a stack on LocalStack and MiniStack: made, updated, compared, interrupted, mended, destroyed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ from penstock.pipelines.deploy import (
     planned_for,
 )
 from penstock.testing.localstack import LocalStack
+from tests.contracts.gaps import MINISTACK_STACKS, expect
 
 PASS: dict[str, object] = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
 
 
 @pytest.fixture
-def destination(localstack: LocalStack) -> Destination:
-    return connect(localstack.endpoint_url, None)
+def destination(request: pytest.FixtureRequest, endpoint: LocalStack) -> Destination:
+    if request.node.callspec.params["endpoint"] == "ministack":
+        expect(request, MINISTACK_STACKS.get(request.function.__name__))
+    return connect(endpoint.endpoint_url, None)
 
 
 def terminal(told: list[str], interrupt_after: int = 10_000) -> Terminal:
@@ -54,7 +57,7 @@ def pipeline(name: str, *, visibility: int = 30, topic: str | None = None) -> Pi
 
 
 def test_from_nothing_to_nothing(
-    destination: Destination, localstack: LocalStack, named: Callable[[str], str]
+    destination: Destination, endpoint: LocalStack, named: Callable[[str], str]
 ) -> None:
     """Made, found unchanged, updated, compared, destroyed with its data, and destroyed again."""
     request = Request(pipeline=pipeline(named("life")), stage="test")
@@ -72,14 +75,14 @@ def test_from_nothing_to_nothing(
     (line,) = differences(deployed_template(destination, request.stack), planned_for(changed, destination)[0])
     assert line.endswith("InboxQueue.Properties.VisibilityTimeout: 30 -> 77")
     deploy(changed, destination, terminal([]))
-    sqs: Any = localstack.client("sqs")
+    sqs: Any = endpoint.client("sqs")
     url = next(url for name, url in first.outputs.items() if "Inbox" in name)
     assert (
         sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["VisibilityTimeout"]
         == "77"
     )
 
-    s3: Any = localstack.client("s3")
+    s3: Any = endpoint.client("s3")
     s3.put_object(Bucket=f"test-{request.pipeline.name}-uploads", Key="kept", Body=b"1")
     told: list[str] = []
     assert destroy(changed, destination, terminal(told), delete_data=True)
@@ -102,11 +105,11 @@ def test_interrupted_and_run_again(destination: Destination, named: Callable[[st
 
 
 def test_a_failure_is_named_and_mended(
-    destination: Destination, localstack: LocalStack, named: Callable[[str], str]
+    destination: Destination, endpoint: LocalStack, named: Callable[[str], str]
 ) -> None:
     """A queue's name is taken: its declaration and the reason are told; once it is free, the command mends it."""
     name = named("taken")
-    sqs: Any = localstack.client("sqs")
+    sqs: Any = endpoint.client("sqs")
     url = sqs.create_queue(QueueName=f"{name}-inbox", Attributes={"VisibilityTimeout": "5"})["QueueUrl"]
     request = Request(pipeline=pipeline(name))
     with pytest.raises(TargetError, match="InboxQueue") as raised:
