@@ -348,7 +348,7 @@ def test_remedies(reason: str, words: str) -> None:
 def test_differences_between_plan_and_stack() -> None:
     """A changed field, a resource that is new, one that is gone; none if nothing differs."""
     before = plan(Pipeline(NAME, parts=(Queue("orders", visibility_timeout_seconds=30), Queue("gone"))))
-    cloudformation = FakeCloudFormation(template=before)
+    cloudformation = FakeCloudFormation(states=["CREATE_COMPLETE"], template=before)
     found = deployed_template(destination(cloudformation), NAME)
     after = plan(Pipeline(NAME, parts=(Queue("orders", visibility_timeout_seconds=60), Queue("new"))))
 
@@ -381,10 +381,19 @@ def test_no_stack_differs_in_everything() -> None:
     assert deployed_template(destination(FakeCloudFormation()), NAME) == {}
 
 
+@pytest.mark.parametrize("state", ["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"])
+def test_a_stack_without_resources_differs_in_everything(state: str) -> None:
+    """One that was planned only, or whose creation was taken back, has a template, and none of its resources."""
+    template = plan(Pipeline(NAME, parts=(Queue("orders"),)))
+    assert deployed_template(destination(FakeCloudFormation([state], template=template)), NAME) == {}
+
+
 def test_what_another_tool_deployed() -> None:
     """A template in YAML was not penstock's."""
     with pytest.raises(TargetError, match="not JSON"):
-        deployed_template(destination(FakeCloudFormation(template="Resources: !Ref x")), NAME)
+        deployed_template(
+            destination(FakeCloudFormation(["CREATE_COMPLETE"], template="Resources: !Ref x")), NAME
+        )
 
 
 def test_a_template_over_a_megabyte(tmp_path: Path) -> None:
