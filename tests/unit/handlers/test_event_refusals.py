@@ -234,6 +234,28 @@ def test_keys_are_such_as_dynamodb_has(keys: object, words: str) -> None:
     assert words in refusal("dynamodb", event)
 
 
+def test_what_is_asked_for_is_there() -> None:
+    """One of an Object Lambda's four contexts."""
+    asked = events.s3_object_lambda_event()
+    del asked["getObjectContext"]
+    assert "getObjectContext: it, headObjectContext" in refusal("s3-object-lambda", asked)
+
+
+def test_a_websocket_asks_its_authorizer_without_a_resource() -> None:
+    """API Gateway, "Control access to WebSocket APIs with AWS Lambda REQUEST authorizers"."""
+    opened = http_events.websocket_event(route="$connect")
+    asked: Any = {
+        "type": "REQUEST",
+        "methodArn": events.arn("execute-api", "a1b2c3d4e5/prod/$connect"),
+        "headers": {"authorization": "x"},
+        "requestContext": opened["requestContext"],
+    }
+    typed: Any = parse_event("apigw-authorizer", asked)
+    assert (typed.request_context.route_key, typed.headers) == ("$connect", {"authorization": "x"})
+    del asked["methodArn"]
+    assert "methodArn" in refusal("apigw-authorizer", asked)
+
+
 def test_a_windows_times_are_times() -> None:
     """Of Kinesis and DynamoDB alike."""
     event: Any = {

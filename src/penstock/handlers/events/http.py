@@ -170,6 +170,19 @@ class RestAuthorizerRequest(msgspec.Struct, frozen=True, kw_only=True, rename="c
     version: str | None = None
 
 
+class WebSocketAuthorizerRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A WebSocket API asks whether a connection may be opened."""
+
+    type: Literal["REQUEST"]
+    method_arn: str
+    request_context: WebSocketContext
+    headers: Texts = {}
+    multi_value_headers: TextLists = {}
+    query_string_parameters: Texts = {}
+    multi_value_query_string_parameters: TextLists = {}
+    stage_variables: Texts = {}
+
+
 class HTTPAuthorizerRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An HTTP API asks whether a request may go to a route (format 2.0)."""
 

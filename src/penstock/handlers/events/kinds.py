@@ -100,7 +100,12 @@ def _s3_on_a_bus(event: Mapping[str, Any]) -> type:
 def _authorizer(event: Mapping[str, Any]) -> type:
     if "routeArn" in event:
         return http.HTTPAuthorizerRequest
-    return http.TokenAuthorizerRequest if event.get("type") == "TOKEN" else http.RestAuthorizerRequest
+    if event.get("type") == "TOKEN":
+        return http.TokenAuthorizerRequest
+    context = event.get("requestContext")
+    if "resource" not in event and isinstance(context, dict) and "connectionId" in context:
+        return http.WebSocketAuthorizerRequest
+    return http.RestAuthorizerRequest
 
 
 def _alarm(event: Mapping[str, Any]) -> type:

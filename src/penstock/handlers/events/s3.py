@@ -179,6 +179,18 @@ class S3ObjectLambdaEvent(msgspec.Struct, frozen=True, kw_only=True, rename="cam
     list_objects_context: S3RequestContext | None = None
     list_objects_v2_context: S3RequestContext | None = field(name="listObjectsV2Context", default=None)
 
+    def __post_init__(self) -> None:
+        contexts = (
+            self.get_object_context,
+            self.head_object_context,
+            self.list_objects_context,
+            self.list_objects_v2_context,
+        )
+        if not any(contexts):
+            raise ValueError(
+                "getObjectContext: it, headObjectContext, listObjectsContext or listObjectsV2Context is there"
+            )
+
 
 class S3BatchJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     id: str
