@@ -165,6 +165,9 @@ def test_the_front_answers_as_api_gateway_does(tmp_path: Path) -> None:
                 assert (answered.status, answered.json()) == (500, failed)
             bare = ask(front, "GET", "/things/a%20b", headers={"cookie": "x=1; y=2"})
             assert bare.json() == {"route": "GET /things/{id}", "id": "a b", "cookies": ["x=1", "y=2"]}
+            twice = ask(front, "GET", "/things/a%2520b").json()
+            assert isinstance(twice, dict)
+            assert twice["id"] == "a%20b"  # undone once
             nowhere = ask(front, "POST", "/breaks")
             assert (nowhere.status, nowhere.json()) == (404, {"message": "Not Found"})
             # Lambda's own limit (6 MB) is under API Gateway's (10 MB): Base64 and the event are counted too.

@@ -1,6 +1,7 @@
 """A request as a handler sees it: the same whether API Gateway, a function URL or a load balancer sent it.
 
-1. Names of headers are in lower case; values of the query and of the path arrive decoded.
+1. Names of headers are in lower case; values of the query and of the path arrive decoded. HTTP APIs decode the path
+   themselves, function URLs, REST APIs and load balancers do not: a percent sign is undone once.
 2. Which of them sent it is kept, since each wants its answer in another form.
 
 Sources: API Gateway, "Create AWS Lambda proxy integrations for HTTP APIs" and "Input format of a Lambda function for
@@ -9,9 +10,9 @@ proxy integration"; Elastic Load Balancing, "Use Lambda functions as targets" (i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
@@ -27,6 +28,9 @@ from penstock.handlers.events.http import (
     RestAuthorizerRequest,
     RestRequest,
 )
+
+_FUNCTION_URL = ".lambda-url."
+"""In the domain of function URLs, whose events are otherwise like those of HTTP APIs."""
 
 
 class Sender(Enum):
@@ -58,6 +62,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request.
 
     Attributes:
+        path: as it was sent; behind an HTTP API decoded, since that decodes it.
+        path_is_encoded: the path has percent signs to undo.
         headers: by name in lower case; several values are joined by commas.
         query: each name's values, in the order in which they came.
         path_parameters: of the route that matched.
@@ -66,6 +72,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     method: str
     path: str
+    path_is_encoded: bool = True
     sender: Sender
     headers: Mapping[str, str] = {}
     query: Mapping[str, list[str]] = {}
@@ -97,6 +104,7 @@ def _of_http_api(event: HTTPRequest) -> HttpRequest:
     return HttpRequest(
         method=context.http.method.upper(),
         path=_without_stage(event.raw_path, context.stage),
+        path_is_encoded=_FUNCTION_URL in context.domain_name,
         sender=Sender.HTTP_API,
         headers=_headers(event.headers),
         query=_collected(parse_qsl(event.raw_query_string, keep_blank_values=True)),
@@ -112,6 +120,7 @@ def _of_rest_api(event: RestRequest) -> HttpRequest:
     return HttpRequest(
         method=event.http_method.upper(),
         path=event.path,
+        path_is_encoded=event.version is None,
         sender=Sender.REST_API,
         headers=headers,
         query=_query(event.query_string_parameters, event.multi_value_query_string_parameters),
@@ -144,6 +153,7 @@ def asked_of_http_api(event: HTTPAuthorizerRequest) -> HttpRequest:
     return HttpRequest(
         method=context.http.method.upper(),
         path=_without_stage(event.raw_path, context.stage),
+        path_is_encoded=False,
         sender=Sender.HTTP_API,
         headers=_headers(event.headers),
         query=_collected(parse_qsl(event.raw_query_string, keep_blank_values=True)),
@@ -159,6 +169,7 @@ def asked_of_rest_api(event: RestAuthorizerRequest) -> HttpRequest:
     return HttpRequest(
         method=event.http_method.upper(),
         path=event.path,
+        path_is_encoded=event.version is None,
         sender=Sender.REST_API,
         headers=headers,
         query=_query(event.query_string_parameters, {}),
@@ -199,13 +210,23 @@ def _collected(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _cookies(texts: Iterable[str]) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        for text in texts:
-            jar.load(text)
-    except CookieError as error:
-        raise EventError(f"a cookie cannot be read: {error}") from error
-    return {name: morsel.value for name, morsel in jar.items()}
+    """Cookies by name, each read for itself: what one of them holds is no other's matter (RFC 6265, "Cookie")."""
+    found: dict[str, str] = {}
+    for pair in (pair for text in texts for pair in _PAIR.findall(text)):
+        name, equals, value = pair.partition("=")
+        if equals and name.strip():
+            found[name.strip()] = _unquoted(value.strip())
+    return found
+
+
+_PAIR = re.compile(r'(?:[^;"=]*="(?:[^"\\]|\\.)*"(?=\s*(?:;|$)))|[^;]+')
+"""A cookie: one whose quoted value may have semicolons in it, or all up to the next one."""
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value
+    return re.sub(r"\\(.)", r"\1", value[1:-1])
 
 
 def _body(event: RequestBody) -> bytes:

@@ -38,12 +38,17 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     names: frozenset[str]
     order: tuple[int, ...]
 
-    def match(self, path: str) -> dict[str, str] | None:
-        """The path's parameters, or None if the path is another."""
+    def match(self, path: str, *, encoded: bool = True) -> dict[str, str] | None:
+        """The path's parameters, or None if the path is another.
+
+        Args:
+            encoded: the path has percent signs to undo; HTTP APIs have undone them.
+        """
         found = self.pattern.fullmatch(path)
-        return (
-            None if found is None else {name: decoded_segment(one) for name, one in found.groupdict().items()}
-        )
+        if found is None:
+            return None
+        given = found.groupdict()
+        return {name: decoded_segment(one) for name, one in given.items()} if encoded else given
 
 
 def parse_route(route: str, *, at: str | None = None) -> Route:
@@ -209,7 +214,7 @@ class Routes:
     def _answer(self, request: HttpRequest) -> HttpResponse:
         methods: list[str] = []
         for handler in self.handlers:
-            found = handler.route.match(request.path)
+            found = handler.route.match(request.path, encoded=request.path_is_encoded)
             if found is None:
                 continue
             if handler.route.method in (request.method, "ANY"):

@@ -196,7 +196,8 @@ class Front:
 
     def _find(self, request: Request) -> tuple[str, RouteSettings, dict[str, str]] | None:
         for route, settings in self._routes:
-            found = route.match(request.path) if route.method in (request.method, "ANY") else None
+            fits = route.method in (request.method, "ANY")
+            found = route.match(request.path, encoded=False) if fits else None
             if found is not None:
                 return f"{route.method} {route.template}", settings, found
         default = self._api.routes.get(DEFAULT_ROUTE)

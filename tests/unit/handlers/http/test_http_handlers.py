@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from penstock.errors import EventError, HandlerError
 from penstock.handlers.http import Cors, Header, HttpError, HttpRequest, HttpResponse, Routes, on_http_request
+from penstock.handlers.http.requests import request_of
 from penstock.testing.context import FakeContext
 from penstock.testing.http_events import function_url_event, http_event, load_balancer_event, rest_event
 
@@ -139,7 +140,34 @@ def test_none_is_a_204() -> None:
 def test_a_literal_goes_before_a_parameter_and_a_greedy_one_takes_the_rest() -> None:
     """The most specific route is taken, in whatever order they were given."""
     assert answer(http_event("GET", "/jobs/latest"))["body"] == "latest"
-    assert body_of(answer(http_event("GET", "/files/a/b%20c")))["key"] == "a/b c"
+    assert body_of(answer(http_event("GET", "/files/a/b c")))["key"] == "a/b c"
+
+
+@pytest.mark.parametrize(
+    ("cookies", "read"),
+    [
+        (["s=1", "t=2"], {"s": "1", "t": "2"}),
+        (['s=1; pref={"x":1,"y":[2]}; t=2'], {"s": "1", "pref": '{"x":1,"y":[2]}', "t": "2"}),
+        (["s=1; list[]=x; \u00fc=3; t=2"], {"s": "1", "list[]": "x", "\u00fc": "3", "t": "2"}),
+        (['s="a;b"; t="say \\"hi\\""; u="open'], {"s": "a;b", "t": 'say "hi"', "u": '"open'}),
+        (["s=a=b; flag; =x; ; t="], {"s": "a=b", "t": ""}),
+        (["path=/; domain=x; expires=never"], {"path": "/", "domain": "x", "expires": "never"}),
+    ],
+)
+def test_a_cookie_takes_no_other_along(cookies: list[str], read: dict[str, str]) -> None:
+    """Whatever stands in one of them: other servers' cookies come with the request, too."""
+    assert request_of(http_event("GET", "/", cookies=cookies)).cookies == read
+
+
+def test_a_percent_sign_is_undone_once() -> None:
+    """HTTP APIs decode the path themselves, in both formats; whoever else sends it leaves that to the function."""
+    first = http_event("GET", "/files/a%20b")
+    in_format_1 = {**rest_event("GET", "/files/a%20b"), "version": "1.0"}
+    for decoded in (first, in_format_1):
+        assert body_of(answer(decoded))["key"] == "a%20b"
+    for build in (rest_event, function_url_event, load_balancer_event):
+        assert body_of(answer(build("GET", "/files/a%20b")))["key"] == "a b"
+        assert body_of(answer(build("GET", "/files/a%2520b")))["key"] == "a%20b"
 
 
 def test_each_sender_gets_its_form() -> None:
