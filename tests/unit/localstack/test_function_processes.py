@@ -17,13 +17,12 @@ from penstock.localstack.plugin.runtime_api import InitError
 from penstock.localstack.processes import INSTALLING, Process, is_alive, marked, process
 
 RUNTIME = """
-import json, os, subprocess, sys
+import json, os, subprocess, sys, threading
 from http.client import HTTPConnection
 from pathlib import Path
 
 if sys.argv[1] == "handlers.hangs":
-    sys.stdin.close()
-    import threading
+    print("this module hangs", flush=True)
     threading.Event().wait()
 api = HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"], timeout=30)
 while True:
@@ -37,6 +36,10 @@ while True:
         __import__("threading").Event().wait()
     if event == "exit":
         sys.exit(3)
+    if event == "last":
+        api.request("POST", f"/2018-06-01/runtime/invocation/{request}/response", '"last"')
+        Path(os.environ["CHILD"]).exists() or threading.Event().wait(0.3)
+        sys.exit(0)
     body = json.dumps(event)
     api.request("POST", f"/2018-06-01/runtime/invocation/{request}/response", body)
     api.getresponse().read()
@@ -85,6 +88,9 @@ def test_an_initialization_without_an_end(folder: Path) -> None:
         with pytest.raises(InitError, match=r"Sandbox.Timedout") as caught:
             function.start()
         assert "Task timed out after 1.20 seconds" in str(caught.value)
+        outcome = function.invoke("r-1", b"1", function_arn="arn:f", trace_id="Root=1")
+        assert (outcome.answer.is_error, outcome.answer.payload) == (True, caught.value.payload)
+        assert "this module hangs" in outcome.log
     finally:
         function.stop()
 
@@ -92,19 +98,30 @@ def test_an_initialization_without_an_end(folder: Path) -> None:
 @linux
 def test_a_function_that_timed_out_leaves_nothing(works: FunctionProcess, folder: Path) -> None:
     """Its environment is gone, and so is a child that leads a session of its own; the next invocation works."""
-    answer, is_error = invoke(works, '"child"')
-    assert is_error
-    assert "Task timed out after 1.00 seconds" in answer
+    outcome = works.invoke("r-1", b'"child"', function_arn="arn:f", trace_id="Root=1")
+    assert outcome.answer.is_error
+    assert b"Task timed out after 1.00 seconds" in outcome.answer.payload
+    assert "r-1 Task timed out after 1.00 seconds\nEND" in outcome.log
     assert not is_alive(process(int((folder / "child").read_text())))
     assert invoke(works, '"again"') == ('"again"', False)
 
 
 def test_a_function_that_exits(works: FunctionProcess) -> None:
     """`sys.exit(3)` is told, and the next invocation is of a new process."""
-    answer, is_error = invoke(works, '"exit"')
-    assert is_error
-    assert "Runtime exited with error: exit status 3" in answer
+    outcome = works.invoke("r-1", b'"exit"', function_arn="arn:f", trace_id="Root=1")
+    assert outcome.answer.is_error
+    assert b"Runtime exited with error: exit status 3" in outcome.answer.payload
+    assert (
+        "RequestId: r-1 Error: Runtime exited with error: exit status 3\nRuntime.ExitError\nEND"
+        in outcome.log
+    )
     assert invoke(works, '"again"') == ('"again"', False)
+
+
+def test_a_function_that_ends_after_its_answer(works: FunctionProcess) -> None:
+    """The next invocation is sent to a process that is about to end: it is run by another, and does not fail."""
+    assert invoke(works, '"last"') == ('"last"', False)
+    assert invoke(works, '"next"') == ('"next"', False)
 
 
 @linux

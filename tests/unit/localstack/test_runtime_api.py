@@ -31,9 +31,13 @@ class Runtime:
         assert answer.status == 200
         return dict(answer.getheaders()), answer.read()
 
-    def post(self, path: str, body: bytes, *, chunked: bool = False) -> int:
+    def post(
+        self, path: str, body: bytes, *, chunked: bool = False, headers: dict[str, str] | None = None
+    ) -> int:
         parts = iter([body[:3], body[3:]]) if chunked else body
-        self._connection.request("POST", f"{PREFIX}/{path}", body=parts, encode_chunked=chunked)
+        self._connection.request(
+            "POST", f"{PREFIX}/{path}", body=parts, encode_chunked=chunked, headers=headers or {}
+        )
         answer = self._connection.getresponse()
         answer.read()
         return answer.status
@@ -66,6 +70,15 @@ def event(request_id: str = "r-1") -> Event:
 
 def invoked(pool: ThreadPoolExecutor, api: RuntimeApi, one: Event) -> Future[Answer]:
     return pool.submit(api.invoke, one, 20)
+
+
+def test_an_error_with_a_long_trace(api: RuntimeApi, runtime: Runtime, pool: ThreadPoolExecutor) -> None:
+    """An endless recursion has a trace of thousands of lines, which awslambdaric sends in a header."""
+    answer = invoked(pool, api, event())
+    runtime.next()
+    headers = {"Lambda-Runtime-Function-XRay-Error-Cause": "x" * 300_000, "Expect": "100-continue"}
+    assert runtime.post("invocation/r-1/error", b'{"errorType": "RecursionError"}', headers=headers) == 202
+    assert answer.result(20) == Answer(payload=b'{"errorType": "RecursionError"}', is_error=True)
 
 
 def test_an_invocation(api: RuntimeApi, runtime: Runtime, pool: ThreadPoolExecutor) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from localstack import config
-from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
@@ -54,11 +54,7 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack is n
         self._process: FunctionProcess | None = None
 
     def start(self, env_vars: dict[str, str]) -> None:
-        """Initialize the function.
-
-        Raises:
-            StatusErrorException: it cannot be.
-        """
+        """Initialize the function. If that fails, its first invocation does, which has a log for the reason."""
         settings = self.function_version.config
         code = Code(
             python=functions_python(settings.runtime),
@@ -72,12 +68,8 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack is n
         environ["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{settings.runtime}"
         environ[MARK] = os.environ.get(MARK, "")
         self._process = FunctionProcess(code, environ)
-        try:
+        with suppress(InitError):
             self._process.start()
-        except InitError as error:
-            raise StatusErrorException(
-                "the function could not be initialized", payload=error.payload
-            ) from error
 
     def stop(self) -> None:
         """End the function's process."""
@@ -85,24 +77,15 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack is n
             self._process.stop()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Run the function once.
-
-        Raises:
-            StatusErrorException: it had ended, and cannot be initialized again.
-        """
+        """Run the function once."""
         assert self._process is not None
         request_id = payload["invoke-id"]
-        try:
-            outcome = self._process.invoke(
-                request_id,
-                payload["payload"].encode(),
-                function_arn=payload["invoked-function-arn"],
-                trace_id=payload["trace-id"],
-            )
-        except InitError as error:
-            raise StatusErrorException(
-                "the function could not be initialized", payload=error.payload
-            ) from error
+        outcome = self._process.invoke(
+            request_id,
+            payload["payload"].encode(),
+            function_arn=payload["invoked-function-arn"],
+            trace_id=payload["trace-id"],
+        )
         answer = outcome.answer
         return InvocationResult(request_id, answer.payload, is_error=answer.is_error, logs=outcome.log)
 

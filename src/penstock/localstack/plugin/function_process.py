@@ -12,6 +12,7 @@ started, and the next invocation initializes another. What the function writes i
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import shutil
 import signal
@@ -67,6 +68,7 @@ class FunctionProcess:
         self._log = (self._temporary / "log").open("ab+", buffering=0)
         self._lock = threading.Lock()
         self._stopped = False
+        self._failed: InitError | None = None
         self._api: RuntimeApi | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -76,7 +78,11 @@ class FunctionProcess:
         Raises:
             InitError: it could not be, or not in time.
         """
-        self._initialize(self._init_seconds + self._code.timeout_seconds)
+        try:
+            self._initialize(self._init_seconds + self._code.timeout_seconds)
+        except InitError as error:
+            self._failed = error
+            raise
 
     def _initialize(self, seconds: float) -> None:
         with self._lock:
@@ -100,20 +106,18 @@ class FunctionProcess:
             self._kill()
             raise
 
-    def invoke(self, request_id: str, payload: bytes, *, function_arn: str, trace_id: str) -> Outcome:
+    def invoke(
+        self, request_id: str, payload: bytes, *, function_arn: str, trace_id: str, again: bool = True
+    ) -> Outcome:
         """Run it once; a process that has ended since is initialized again, in the invocation's own time.
 
-        Raises:
-            InitError: it could not be initialized again.
+        Args:
+            again: try once more if the process ends without having taken the invocation.
+
+        An initialization that failed is the invocation's error, and stands in its log; the next one tries anew.
         """
         began = time.time()
         timeout = self._code.timeout_seconds
-        if self._api is None or self._process is None or self._process.poll() is not None:
-            self._kill()
-            self._initialize(timeout)
-        api, process = self._api, self._process
-        assert api is not None
-        assert process is not None
         event = Event(
             request_id=request_id,
             payload=payload,
@@ -121,17 +125,42 @@ class FunctionProcess:
             deadline=began + timeout,
             trace_id=trace_id,
         )
+        failed, self._failed = self._failed, None
+        try:
+            if failed is not None:
+                raise failed
+            api, process = self._ready(timeout)
+        except InitError as error:
+            answer = Answer(payload=error.payload, is_error=True)
+            return Outcome(answer=answer, log=self._lines(request_id, time.time() - began, None))
+        told = ""
         try:
             answer = api.invoke(event, event.deadline - time.time())
         except TimeoutError:
             self._kill()
             message = f"RequestId: {request_id} Error: Task timed out after {timeout:.2f} seconds"
             answer = Answer(payload=error_payload("Sandbox.Timedout", message), is_error=True)
+            told = f"{_now()} {request_id} Task timed out after {timeout:.2f} seconds\n"
         except ProcessLookupError:
             self._kill()
+            if not api.taken and again:  # it was about to end: that is not this invocation's doing
+                return self.invoke(
+                    request_id, payload, function_arn=function_arn, trace_id=trace_id, again=False
+                )
             message = f"RequestId: {request_id} Error: Runtime exited with error: {_exit_text(process)}"
             answer = Answer(payload=error_payload("Runtime.ExitError", message), is_error=True)
-        return Outcome(answer=answer, log=self._lines(request_id, time.time() - began, process.pid))
+            told = f"{message}\nRuntime.ExitError\n"
+        return Outcome(answer=answer, log=self._lines(request_id, time.time() - began, process.pid, told))
+
+    def _ready(self, seconds: float) -> tuple[RuntimeApi, subprocess.Popen[bytes]]:
+        """The API and the process, both initialized again if the process has ended."""
+        if self._api is None or self._process is None or self._process.poll() is not None:
+            self._kill()
+            self._initialize(seconds)
+        api, process = self._api, self._process
+        assert api is not None
+        assert process is not None
+        return api, process
 
     def log(self) -> str:
         """What has been written since the last invocation."""
@@ -184,8 +213,12 @@ class FunctionProcess:
         if api is not None:
             api.close()
 
-    def _lines(self, request_id: str, seconds: float, pid: int) -> str:
-        """The log of one invocation, as Lambda has it ("Log and monitor Python Lambda functions")."""
+    def _lines(self, request_id: str, seconds: float, pid: int | None, told: str = "") -> str:
+        """The log of one invocation, as Lambda has it ("Log and monitor Python Lambda functions").
+
+        Args:
+            told: what Lambda itself says of its end.
+        """
         written = self.log()
         if not self._log.closed:
             self._log.truncate(0)
@@ -197,11 +230,11 @@ class FunctionProcess:
             f"Duration: {milliseconds:.2f} ms",
             f"Billed Duration: {int(milliseconds) + 1} ms",
             f"Memory Size: {self._code.memory_mb} MB",
-            *_memory(pid),
+            *(_memory(pid) if pid is not None else ()),
         ]
         return (
             f"START RequestId: {request_id} Version: {self._code.version}\n"
-            f"{written}"
+            f"{written}{told}"
             f"END RequestId: {request_id}\n" + "\t".join(report) + "\n"
         )
 
@@ -210,6 +243,11 @@ def _watch(process: subprocess.Popen[bytes], api: RuntimeApi) -> None:
     """Close the API when the process has ended."""
     process.wait()
     api.close()
+
+
+def _now() -> str:
+    now = dt.datetime.now(dt.UTC)
+    return f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03d}Z"
 
 
 def _exit_text(process: subprocess.Popen[bytes]) -> str:

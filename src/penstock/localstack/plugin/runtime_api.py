@@ -16,11 +16,15 @@ import sys
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
+from http.client import HTTPMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 MAXIMUM_PAYLOAD_BYTES: Final = 6_291_556
 """A function's response may be 6 MB, and as much as its envelope ("Lambda quotas")."""
+
+MAXIMUM_HEADER_BYTES: Final = 2 * 1024 * 1024
+"""awslambdaric sends a trace of up to 1 MB."""
 
 _PREFIX: Final = "/2018-06-01/runtime/"
 
@@ -80,6 +84,12 @@ class RuntimeApi:
         """`AWS_LAMBDA_RUNTIME_API`."""
         return f"127.0.0.1:{self._server.server_port}"
 
+    @property
+    def taken(self) -> bool:
+        """Whether the runtime has taken the last invocation."""
+        with self._changed:
+            return self._taken
+
     def invoke(self, event: Event, timeout_seconds: float) -> Answer:
         """Hand an invocation to the runtime, and wait for its answer.
 
@@ -88,10 +98,10 @@ class RuntimeApi:
             ProcessLookupError: the API is closed, for its process has ended.
         """
         with self._changed:
-            if self._closed:
-                raise ProcessLookupError
             answer: Future[Answer] = Future()
             self._event, self._taken, self._answer = event, False, answer
+            if self._closed:
+                raise ProcessLookupError
             self._changed.notify_all()
         try:
             return answer.result(timeout_seconds)
@@ -160,7 +170,27 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # buffered: `_send` flushes once
     disable_nagle_algorithm = True
+    raw_requestline: bytes
     server: _Server
+
+    def parse_request(self) -> bool:
+        """The standard library's takes lines of 64 KB. The header with an error's trace for X-Ray may be longer: the
+        client posts no error at all if it is refused."""
+        self.requestline = self.raw_requestline.decode("iso-8859-1").rstrip("\r\n")
+        words = self.requestline.split()
+        if len(words) != 3:
+            self.send_error(400)
+            return False
+        self.command, self.path, self.request_version = words
+        self.headers = HTTPMessage()
+        while line := self.rfile.readline(MAXIMUM_HEADER_BYTES).rstrip(b"\r\n"):
+            name, _, value = line.decode("iso-8859-1").partition(":")
+            self.headers[name] = value.strip()
+        self.close_connection = self.headers.get("Connection", "").lower() == "close"
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.handle_expect_100()
+            self.wfile.flush()
+        return True
 
     def do_GET(self) -> None:
         if self.path != f"{_PREFIX}invocation/next":
