@@ -10,6 +10,7 @@ events        telling what happens
 failures      the failing resource, led back to the declaration
 ready         waiting until functions and mappings work
 endpoints     what LocalStack takes otherwise
+ministack     what MiniStack takes otherwise
 differences   the plan against what is deployed
 kept          what deleting a stack keeps
 deploying     all of it, in order

@@ -19,6 +19,7 @@ from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.deploy.events import Following, Tell
 from penstock.pipelines.deploy.failures import failure
 from penstock.pipelines.deploy.kept import delete_kept, kept_names
+from penstock.pipelines.deploy.ministack import for_ministack
 from penstock.pipelines.deploy.parameters import check_parameters
 from penstock.pipelines.deploy.ready import until_ready
 from penstock.pipelines.deploy.sessions import Destination
@@ -101,6 +102,8 @@ def planned_for(request: Request, destination: Destination) -> tuple[Template, t
         TargetError: the endpoint does not know what a state machine uses.
     """
     template = plan(request.pipeline, stage=request.stage)
+    if destination.ministack:
+        return template, for_ministack(template)
     if not destination.localstack:
         return template, ()
     return for_localstack(template, with_plugin=destination.with_plugin)

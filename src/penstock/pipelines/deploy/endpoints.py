@@ -24,7 +24,7 @@ from penstock.pipelines.resources import Function
 
 Template: TypeAlias = dict[str, object]
 
-_ELSEWHERE: Final = "run it embedded (penstock run) or on AWS, or leave it out on this endpoint"
+ELSEWHERE: Final = "run it embedded (penstock run) or on AWS, or leave it out on this endpoint"
 
 
 def for_localstack(template: Template, *, with_plugin: bool = False) -> tuple[Template, tuple[str, ...]]:
@@ -79,7 +79,7 @@ def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object
     if not isinstance(value, dict):
         return value
     for what in _unknown(value):
-        raise TargetError(f"LocalStack does not know {what}", at=f"{name}  {pointer}", fix=_ELSEWHERE)
+        raise TargetError(f"LocalStack does not know {what}", at=f"{name}  {pointer}", fix=ELSEWHERE)
     if value.get("Mode") == "DISTRIBUTED":
         notes.append(f"{name}  {pointer}: children that fail do not fail their Map, whatever is tolerated")
     changed: dict[str, object] = {}

@@ -34,6 +34,7 @@ class Destination:
         endpoint_url: of an endpoint that is not AWS's own; None for AWS.
         localstack: whether it says that it is LocalStack.
         with_plugin: whether that has penstock's plugin.
+        ministack: whether it says that it is MiniStack.
     """
 
     account_id: str
@@ -42,6 +43,7 @@ class Destination:
     client: ClientOf
     localstack: bool = False
     with_plugin: bool = False
+    ministack: bool = False
 
     @property
     def local(self) -> bool:
@@ -77,6 +79,7 @@ def connect(endpoint_url: str | None, region: str | None) -> Destination:
         client=client,
         localstack=url is not None and _has_page(f"{url}/_localstack/info", "version"),
         with_plugin=url is not None and _has_page(f"{url}{PLUGIN_PAGE}", "penstock"),
+        ministack=url is not None and _has_page(f"{url}/_ministack/health", "version"),
     )
 
 

@@ -28,11 +28,15 @@ IDENTITY = (
 )
 
 
+LOCALSTACK = {"/_localstack/info": {"version": "4.14.0"}, PAGE: {"penstock": "0.1.0"}}
+MINISTACK = {"/_ministack/health": {"version": "1.5.33"}}
+
+
 class Emulator(BaseHTTPRequestHandler):
-    """Answers as LocalStack does: who asks, and what it is."""
+    """Answers as an emulator does: who asks, and what it is."""
 
     seen: ClassVar[list[str]] = []
-    is_localstack = True
+    pages: ClassVar[dict[str, dict[str, str]]] = {}
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -40,8 +44,7 @@ class Emulator(BaseHTTPRequestHandler):
         self._answer(200, IDENTITY)
 
     def do_GET(self) -> None:
-        pages = {"/_localstack/info": {"version": "4.14.0"}, PAGE: {"penstock": "0.1.0"}}
-        found = pages.get(self.path) if self.is_localstack else None
+        found = self.pages.get(self.path)
         self._answer(404 if found is None else 200, json.dumps(found))
 
     def _answer(self, status: int, text: str) -> None:
@@ -57,6 +60,7 @@ class Emulator(BaseHTTPRequestHandler):
 @pytest.fixture
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(Emulator, "seen", [])
+    monkeypatch.setattr(Emulator, "pages", LOCALSTACK)
     with HTTPServer(("127.0.0.1", 0), Emulator) as server:
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -96,12 +100,19 @@ def test_the_endpoint_of_the_environment(emulator: str, monkeypatch: pytest.Monk
     """AWS_ENDPOINT_URL and AWS_REGION are those of every tool; an emulator need not be LocalStack."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.setattr(Emulator, "is_localstack", False)
+    monkeypatch.setattr(Emulator, "pages", {})
     found = connect(None, None)
 
     assert (found.endpoint_url, found.region, found.localstack) == (emulator, "eu-west-1", False)
     assert not found.with_plugin
     assert os.environ["AWS_ENDPOINT_URL"] == emulator
+
+
+def test_ministack_is_told_from_localstack(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the page of its health."""
+    monkeypatch.setattr(Emulator, "pages", MINISTACK)
+    found = connect(emulator, None)
+    assert (found.localstack, found.with_plugin, found.ministack) == (False, False, True)
 
 
 def test_an_endpoint_that_does_not_answer() -> None:

@@ -1,0 +1,55 @@
+"""What a deployment to MiniStack says or refuses is so there; when it is so no more, the deployment is to change."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from penstock.testing.localstack import LocalStack, eventually
+from tests.integration.functions import ROLE
+
+pytestmark = pytest.mark.ministack
+
+
+def outcome(client: Any, items: list[int], **fields: object) -> object:
+    """What a Distributed Map over items, whose children give back what they get, comes to."""
+    children = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "Do",
+        "States": {"Do": {"Type": "Pass", "End": True}},
+    }
+    each = {"Type": "Map", "ItemProcessor": children, "End": True, **fields}
+    text = json.dumps({"StartAt": "Each", "States": {"Each": each}})
+    made = client.create_state_machine(name=f"map-{'-'.join(fields)}", definition=text, roleArn=ROLE)
+    began = client.start_execution(stateMachineArn=made["stateMachineArn"], input=json.dumps(items))
+
+    def ended() -> Any:
+        found = client.describe_execution(executionArn=began["executionArn"])
+        return None if found["status"] == "RUNNING" else found
+
+    found = eventually(ended, of="the execution")
+    assert found["status"] == "SUCCEEDED"
+    return json.loads(found["output"])
+
+
+def test_items_are_not_batched(ministack: LocalStack) -> None:
+    """`ItemBatcher` is passed over: each child gets an item."""
+    assert outcome(ministack.client("stepfunctions"), [1, 2, 3], ItemBatcher={"MaxItemsPerBatch": 2}) == [
+        1,
+        2,
+        3,
+    ]
+
+
+def test_results_are_not_written(ministack: LocalStack) -> None:
+    """`ResultWriter` is passed over: the results are the state's, and the bucket stays empty."""
+    s3: Any = ministack.client("s3")
+    s3.create_bucket(Bucket="results-of-maps")
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "results-of-maps", "Prefix": "p"},
+    }
+    assert outcome(ministack.client("stepfunctions"), [1, 2], ResultWriter=writer) == [1, 2]
+    assert "Contents" not in s3.list_objects_v2(Bucket="results-of-maps")
