@@ -49,7 +49,7 @@ def machine(**fields: object) -> StateMachine:
 def test_nothing_is_said_of_what_is_the_same() -> None:
     """Queues and their mappings, a machine, a rule."""
     rule = EventRule("r", pattern={"source": ["s"]}, to=(Queue("told"),))
-    assert notes(QueueMapping(Queue("in"), WORK), machine(), rule) == ()
+    assert notes(QueueMapping(Queue("in", visibility_timeout_seconds=180), WORK), machine(), rule) == ()
 
 
 @pytest.mark.parametrize(
