@@ -18,7 +18,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from penstock.runtime.clock import VirtualClock
-from penstock.runtime.functions import Functions, FunctionSettings
+from penstock.runtime.functions.functions import Functions
+from penstock.runtime.functions.settings import FunctionSettings
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome
 from penstock.runtime.journal import Journal, read_journal

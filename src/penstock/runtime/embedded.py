@@ -38,7 +38,8 @@ from penstock.runtime.executions.sdk import Client
 from penstock.runtime.executions.service import StepFunctions
 from penstock.runtime.executions.tasks import TaskRunner
 from penstock.runtime.fed_records import fed_records
-from penstock.runtime.functions import Functions, LambdaService
+from penstock.runtime.functions.functions import Functions
+from penstock.runtime.functions.service import LambdaService
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import Invoker
 from penstock.runtime.journal import Journal, read_journal
@@ -237,7 +238,7 @@ class Embedded:
             ids=ids,
             deliveries=self._deliveries,
         )
-        self.functions.buses = notifications.buses = self._buses
+        self.functions.records.buses = notifications.buses = self._buses
         self._topics = topics = Topics(
             topics=settings.topic_settings(pipeline),
             subscriptions=settings.subscription_settings(pipeline),
@@ -246,7 +247,7 @@ class Embedded:
             ids=ids,
             deliveries=self._deliveries,
         )
-        targets.topics = self.functions.topics = notifications.topics = topics
+        targets.topics = self.functions.records.topics = notifications.topics = topics
         services: dict[str, Service] = {
             "sns": SnsService(topics),
             "events": EventBridgeService(self._buses),

@@ -15,6 +15,9 @@ from typing import Final, Protocol
 
 from penstock.runtime.services import CallRecord, ServiceError
 
+THROTTLED: Final = "TooManyRequestsException"
+"""The error of a function whose reserved concurrency is used up."""
+
 SYNCHRONOUS_PAYLOAD_LIMIT_BYTES: Final = 6 * 1024 * 1024
 ASYNCHRONOUS_PAYLOAD_LIMIT_BYTES: Final = 1024 * 1024
 

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from urllib.parse import quote_plus
 
 from penstock.runtime.events.buses import NewEvent
-from penstock.runtime.functions import Functions
+from penstock.runtime.functions.functions import Functions
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.s3.store import ObjectNotification
 from penstock.runtime.timestamps import milliseconds_text

@@ -41,7 +41,7 @@ from penstock.pipelines.resources import RuleTarget as DeclaredTarget
 from penstock.pipelines.schedules import read_schedule
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.executions.service import MachineSettings
-from penstock.runtime.functions import Destination, FunctionSettings
+from penstock.runtime.functions.settings import Destination, FunctionSettings
 from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.notifications import NotificationRule

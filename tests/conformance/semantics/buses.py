@@ -14,7 +14,7 @@ from penstock.runtime.delivery.deliveries import Deliveries
 from penstock.runtime.delivery.faults import Fault, Faults
 from penstock.runtime.delivery.targets import Targets
 from penstock.runtime.events.buses import Buses, NewEvent, RuleSettings, RuleTarget
-from penstock.runtime.functions import Destination, FunctionSettings
+from penstock.runtime.functions.settings import Destination, FunctionSettings
 from penstock.runtime.journal_events import DeliveryDelayed, DeliveryTried
 from penstock.runtime.queues.messages import Message
 from penstock.runtime.scheduler import Scheduler

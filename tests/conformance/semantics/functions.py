@@ -10,7 +10,8 @@ from typing import Any
 
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.runtime.events.buses import DEFAULT_BUS, Buses, RuleSettings, RuleTarget
-from penstock.runtime.functions import MAXIMUM_THROTTLE_DELAY_SECONDS, Destination, FunctionSettings
+from penstock.runtime.functions.functions import MAXIMUM_THROTTLE_DELAY_SECONDS
+from penstock.runtime.functions.settings import Destination, FunctionSettings
 from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 from tests.conformance.semantics import declaring
@@ -54,7 +55,7 @@ class AsyncScenario:
         self._to_repeat = len(scenario["setup"].get("inject", {}).get("duplicate", ()))
         self.world.functions.comes_again = self._comes_again
         self.errors: list[str | None] = []
-        self.world.functions.buses = Buses(
+        self.world.functions.records.buses = Buses(
             frozenset(),
             [
                 RuleSettings(

@@ -12,7 +12,7 @@ from penstock.pipelines import Function
 from penstock.pipelines import Queue as DeclaredQueue
 from penstock.pipelines import QueueMapping as DeclaredMapping
 from penstock.pipelines.filter_criteria import FilterCriteria
-from penstock.runtime.functions import FunctionSettings
+from penstock.runtime.functions.settings import FunctionSettings
 from penstock.runtime.journal_events import Attribute, MessagesDeleted
 from penstock.runtime.mappings.queue_mapping import (
     QueueMapping,

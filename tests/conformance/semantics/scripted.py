@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.runtime.functions import THROTTLED
-from penstock.runtime.invocation import TIMED_OUT, FunctionError, Invocation, InvocationOutcome
+from penstock.runtime.invocation import THROTTLED, TIMED_OUT, FunctionError, Invocation, InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 
 Json = Any  # a scenario's members, as its file has them

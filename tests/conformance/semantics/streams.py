@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.pipelines.filter_criteria import FilterCriteria
-from penstock.runtime.functions import FunctionSettings
+from penstock.runtime.functions.settings import FunctionSettings
 from penstock.runtime.mappings.stream_mapping import StreamMapping
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.streams.shards import Shard

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.runtime.clock import VirtualClock
-from penstock.runtime.functions import Functions, FunctionSettings
+from penstock.runtime.functions.functions import Functions
+from penstock.runtime.functions.settings import FunctionSettings
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import Invoker
 from penstock.runtime.journal import Journal, read_journal

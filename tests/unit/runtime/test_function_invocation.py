@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from penstock.runtime.clock import VirtualClock
-from penstock.runtime.functions import Destination, Functions, FunctionSettings, LambdaService
+from penstock.runtime.functions.functions import Functions
+from penstock.runtime.functions.service import LambdaService
+from penstock.runtime.functions.settings import Destination, FunctionSettings
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome
 from penstock.runtime.journal import Journal

@@ -13,7 +13,8 @@ from typing import Final, Protocol
 from penstock.errors import TargetError
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.delivery.faults import Faults
-from penstock.runtime.functions import Functions, PublishesTexts
+from penstock.runtime.functions.functions import Functions
+from penstock.runtime.functions.records import PublishesTexts
 from penstock.runtime.journal_events import Parcel
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.services import ServiceError

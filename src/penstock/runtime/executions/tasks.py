@@ -22,8 +22,8 @@ from penstock.runtime.executions.sdk import (
     refusal,
     sdk_metadata,
 )
-from penstock.runtime.functions import THROTTLED, Functions
-from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.functions.functions import Functions
+from penstock.runtime.invocation import THROTTLED, InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, Router, ServiceError
 from penstock.statemachines.protocol import (

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from penstock.errors import UsageError
-from penstock.runtime.functions import Functions
+from penstock.runtime.functions.functions import Functions
 from penstock.runtime.http.events import Answer, Request, message
 from penstock.runtime.http.settings import ApiSettings, AskingSettings, RouteSettings, TokenSettings
 from penstock.runtime.http.tokens import TokenRefused, Tokens

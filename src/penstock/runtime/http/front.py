@@ -24,7 +24,7 @@ import uvicorn
 
 from penstock.errors import UsageError
 from penstock.handlers.http.routing import parse_route
-from penstock.runtime.functions import Functions
+from penstock.runtime.functions.functions import Functions
 from penstock.runtime.http.authorizing import Authorizers, Event
 from penstock.runtime.http.cross_origin import is_preflight, preflight, with_headers
 from penstock.runtime.http.events import Answer, Request, answer_of, event_of, message

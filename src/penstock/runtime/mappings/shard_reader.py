@@ -21,8 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.runtime.functions import THROTTLED
-from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.invocation import THROTTLED, InvocationOutcome
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
     BatchBisected,

@@ -29,7 +29,7 @@ from penstock.runtime.delivery.faults import Faults
 from penstock.runtime.delivery.targets import is_worth_trying_again, json_of
 from penstock.runtime.events.buses import Buses, NewEvent
 from penstock.runtime.executions.drive import Drive
-from penstock.runtime.functions import Functions
+from penstock.runtime.functions.functions import Functions
 from penstock.runtime.ids import Ids
 from penstock.runtime.invocation import FunctionError, InvocationOutcome
 from penstock.runtime.pipes.records import Record, flattened, identifier, opened, source_identifier, told
