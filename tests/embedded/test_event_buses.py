@@ -109,6 +109,8 @@ def test_the_journal_says_which_rules_matched(run: Embedded) -> None:
     [
         ({"Detail": "no JSON"}, "MalformedDetail"),
         ({"Detail": "[1]"}, "MalformedDetail"),
+        ({"Detail": '{"a": NaN}'}, "MalformedDetail"),
+        ({"Detail": '{"a":' * 100_000}, "MalformedDetail"),
         ({"Source": ""}, "InvalidArgument"),
         ({"EventBusName": "nowhere"}, "ResourceNotFoundException"),
     ],

@@ -124,6 +124,9 @@ def test_a_fifo_topic_keeps_groups_and_knows_duplicates(run: Embedded) -> None:
         ({"TopicArn": f"{ARN}-nowhere", "Message": "x"}, "NotFound"),
         ({"TopicArn": ARN, "Message": ""}, "InvalidParameter"),
         ({"TopicArn": ARN, "Message": "text", "MessageStructure": "json"}, "InvalidParameter"),
+        ({"TopicArn": ARN, "Message": "x", "Subject": ""}, "InvalidParameter"),
+        ({"TopicArn": ARN, "Message": "x", "Subject": "x" * 101}, "InvalidParameter"),
+        ({"TopicArn": ARN, "Message": "x", "Subject": "two\nlines"}, "InvalidParameter"),
     ],
 )
 def test_what_sns_refuses_is_refused(run: Embedded, parameters: dict[str, str], code: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Final, NoReturn, cast
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.event_patterns import compile_pattern
@@ -65,11 +65,8 @@ class EventBridgeService:
                 )
         if str(entry["Source"]).startswith("aws."):
             return _refused("NotAuthorizedForSourceException", "Not authorized for the source.")
-        try:
-            detail = json.loads(str(entry["Detail"]))
-        except ValueError:
-            detail = None
-        if not isinstance(detail, dict):
+        detail = _object_in(str(entry["Detail"]))
+        if detail is None:
             return _refused("MalformedDetail", "Detail is malformed.")
         moment = entry.get("Time")
         event = NewEvent(
@@ -90,6 +87,19 @@ def _refused(code: str, message: str) -> Answer:
     return {"ErrorCode": code, "ErrorMessage": message}
 
 
+def _object_in(text: str) -> dict[str, object] | None:
+    """The JSON object that a text is; None if it is none. `NaN` and the like are no JSON."""
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _size_bytes(entry: Parameters) -> int:
     resources = cast("Sequence[object]", entry.get("Resources", ()))
     texts = [entry.get("Source", ""), entry.get("DetailType", ""), entry.get("Detail", ""), *resources]
@@ -103,10 +113,7 @@ def _test_event_pattern(parameters: Parameters) -> Answer:
         raise ServiceError(
             "InvalidEventPatternException", f"Event pattern is not valid. Reason: {error.what}"
         ) from error
-    try:
-        event = json.loads(str(parameters["Event"]))
-    except ValueError:
-        event = None
-    if not isinstance(event, dict):
+    event = _object_in(str(parameters["Event"]))
+    if event is None:
         raise ServiceError("ValidationException", "Parameter Event is not valid.")
     return {"Result": pattern.matches(event)}

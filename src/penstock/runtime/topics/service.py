@@ -102,11 +102,31 @@ def _published(parameters: Parameters) -> Published:
     return Published(
         message=texts["default"],
         by_protocol=texts,
-        subject=_text_or_none(parameters, "Subject"),
+        subject=_subject(parameters),
         attributes=attributes_from_call(parameters.get("MessageAttributes"), most=None),
         group_id=_text_or_none(parameters, "MessageGroupId"),
         deduplication_id=_text_or_none(parameters, "MessageDeduplicationId"),
     )
+
+
+MOST_CHARACTERS_OF_A_SUBJECT: Final = 100
+
+
+def _subject(parameters: Parameters) -> str | None:
+    """The subject: "no line breaks or control characters, and less than 100 characters long" (SNS, "Publish").
+
+    SNS takes 100 of them.
+    """
+    subject = _text_or_none(parameters, "Subject")
+    if subject is None:
+        return None
+    if not 0 < len(subject) <= MOST_CHARACTERS_OF_A_SUBJECT or any(map(_is_control, subject)):
+        raise ServiceError("InvalidParameter", "Invalid parameter: Subject")
+    return subject
+
+
+def _is_control(character: str) -> bool:
+    return character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029"
 
 
 def _text_or_none(parameters: Parameters, name: str) -> str | None:
