@@ -23,6 +23,7 @@ from penstock.runtime import aws_calls
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.http.front import REQUEST_LIMIT_BYTES, Front
 from penstock.runtime.http.settings import ApiSettings, RouteSettings, api_settings
+from penstock.runtime.journal_events import InvocationStarted
 from penstock.runtime.state_folder import new_run
 
 TODO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "todo"
@@ -203,6 +204,30 @@ def test_a_function_that_takes_too_long_is_a_503(tmp_path: Path) -> None:
             assert (answered.status, answered.json()) == (503, {"message": "Service Unavailable"})
 
         talk(front, client)
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_what_is_under_way_at_the_end_is_a_503(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Ctrl-C leaves no caller waiting, and writes no traceback."""
+    (tmp_path / "handlers").mkdir()
+    (tmp_path / "handlers" / "slow.py").write_text(HANDLERS, encoding="utf-8")
+    (tmp_path / "handlers" / "__init__.py").touch()
+    sys.path.insert(0, str(tmp_path))
+    waits = Function("waits", handler="handlers.slow.waits", timeout_seconds=900)
+    got: list[Got] = []
+    with embedded(Pipeline("slow", parts=(waits,), root=tmp_path), tmp_path) as run:
+        front = Front(run.functions, run.scheduler, leading({"GET /waits": "waits"}), port=0)
+        end = run.journal.subscribe(
+            lambda event: front.stop() if isinstance(event, InvocationStarted) else None
+        )
+        asking = Thread(target=lambda: got.append(ask(front, "GET", "/waits")))
+        with front:
+            asking.start()
+            front.serve()
+        end()
+        asking.join(30)
+    assert [one.status for one in got] == [503]
+    assert not caplog.records
 
 
 @pytest.mark.usefixtures("clean_modules")

@@ -37,6 +37,7 @@ REQUEST_LIMIT_BYTES: Final = 10 * 1024 * 1024
 INTEGRATION_TIMEOUT_SECONDS: Final = 30.0
 DEFAULT_ROUTE: Final = "$default"
 ACCOUNT: Final = "123456789012"
+UNAVAILABLE: Final = message(503, "Service Unavailable")
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -73,7 +74,9 @@ class Front:
         self._routes = sorted(parsed, key=lambda one: one[0].order)
         self._authorizers = Authorizers(api, functions, scheduler)
         self._timeout_seconds = timeout_seconds
-        self._stopped = False
+        self._stopped = self._closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._unanswered: set[asyncio.Future[Answer]] = set()
         self._waiting: SimpleQueue[tuple[Request, Reply]] = SimpleQueue()
         try:
             self._listening = socket.create_server((host, port))
@@ -115,7 +118,11 @@ class Front:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Serve no longer; what is under way has a second to end."""
+        """Serve no longer: what is under way is answered with 503, since nothing goes on that could answer it."""
+        self._closing = True
+        with suppress(RuntimeError):  # the server's loop is closed: nobody waits
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._give_up)
         self._server.should_exit = True
         self._thread.join()
         self._scheduler.expected()
@@ -179,7 +186,7 @@ class Front:
             event["requestContext"] = {**cast("Event", event["requestContext"]), "authorizer": caller}
         timer = self._scheduler.call_at(
             self._scheduler.now() + self._timeout_seconds,
-            lambda: reply(message(503, "Service Unavailable")),
+            lambda: reply(UNAVAILABLE),
         )
 
         def done(outcome: InvocationOutcome) -> None:
@@ -235,8 +242,12 @@ class Front:
             body=bytes(body),
             client=(scope.get("client") or ("127.0.0.1", 0))[0],
         )
-        loop = asyncio.get_running_loop()
+        if self._closing:
+            return UNAVAILABLE
+        self._loop = loop = asyncio.get_running_loop()
         answered: asyncio.Future[Answer] = loop.create_future()
+        self._unanswered.add(answered)
+        answered.add_done_callback(self._unanswered.discard)
 
         def settle(answer: Answer) -> None:
             if not answered.done():
@@ -249,6 +260,11 @@ class Front:
         self._waiting.put((request, reply))
         self._wake()
         return await answered
+
+    def _give_up(self) -> None:
+        for one in list(self._unanswered):
+            if not one.done():
+                one.set_result(UNAVAILABLE)
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # the loop has been woken often enough already
