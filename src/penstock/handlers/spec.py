@@ -24,6 +24,7 @@ class Source(Enum):
     TASK = "states"
     HTTP_AUTHORIZATION = "execute-api"
     LOGS = "logs"
+    FIREHOSE = "firehose"
 
 
 class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from penstock.handlers.payloads import (
     text_decoder,
     without_notes,
 )
+from penstock.handlers.spec import HandlerSpec, Source
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,9 +41,16 @@ _LOG = getLogger("penstock.handlers")
 class FirehoseHandler(EntryPoint[P, R]):
     """What `on_firehose_record` returns: the function itself for tests, and Lambda's entry for events."""
 
-    def __init__(self, function: Callable[P, R], decode: DecodeText) -> None:
+    def __init__(self, function: Callable[P, R], decode: DecodeText, payload: object) -> None:
         super().__init__(function)
         self._decode = decode
+        self.spec = HandlerSpec(
+            source=Source.FIREHOSE,
+            payload=payload,
+            per_batch=False,
+            module=self.__module__,
+            qualname=self.__qualname__,
+        )
 
     def invoke(self, event: object, context: LambdaContext) -> dict[str, list[dict[str, str]]]:
         """Transform every record of an event; raises EventError if it is no event of Firehose."""
@@ -103,7 +111,9 @@ def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
     check_payload_type(hints[name], at=at)
     decode = text_decoder(hints[name])
     takes_bytes = bare(hints[name]) is bytes
-    return FirehoseHandler(function, decode if takes_bytes else lambda data: decode(unpacked(data)))
+    return FirehoseHandler(
+        function, decode if takes_bytes else lambda data: decode(unpacked(data)), hints[name]
+    )
 
 
 def _written(result: object) -> bytes:

@@ -12,6 +12,7 @@ imports     importing a project's own modules
 """
 
 from penstock.handlers.http.routing import Cors
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.http_api import HttpApi, HttpRoute, IamAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.pipes import Pipe
@@ -55,6 +56,7 @@ __all__ = [
     "Bucket",
     "BucketNotification",
     "Cors",
+    "DeliveryStream",
     "Entry",
     "EventBus",
     "EventRule",

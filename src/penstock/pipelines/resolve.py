@@ -14,6 +14,7 @@ from functools import singledispatch
 from pathlib import Path
 
 from penstock.errors import DeclarationError, DefinitionError
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
@@ -128,6 +129,11 @@ def _(resource: EventRule, target: Target) -> str:
 @_arn.register(Pipe)
 def _(resource: Pipe, target: Target) -> str:
     return _regional("pipes", f"pipe/{name_of(resource, target)}", target)
+
+
+@_arn.register(DeliveryStream)
+def _(resource: DeliveryStream, target: Target) -> str:
+    return _regional("firehose", f"deliverystream/{name_of(resource, target)}", target)
 
 
 @_arn.register(Topic)

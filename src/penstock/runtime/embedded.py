@@ -38,6 +38,8 @@ from penstock.runtime.executions.sdk import Client
 from penstock.runtime.executions.service import StepFunctions
 from penstock.runtime.executions.tasks import TaskRunner
 from penstock.runtime.fed_records import fed_records
+from penstock.runtime.firehose.deliveries import DeliveryPorts, DeliveryStreams
+from penstock.runtime.firehose.service import FirehoseService
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.functions.service import LambdaService
 from penstock.runtime.ids import Ids
@@ -248,7 +250,19 @@ class Embedded:
             deliveries=self._deliveries,
         )
         targets.topics = self.functions.records.topics = notifications.topics = topics
+        self._delivery_streams = DeliveryStreams(
+            settings.delivery_stream_settings(pipeline),
+            DeliveryPorts(
+                functions=self.functions,
+                put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
+                scheduler=scheduler,
+                journal=self.journal,
+                ids=ids,
+                guard=guard,
+            ),
+        )
         services: dict[str, Service] = {
+            "firehose": FirehoseService(self._delivery_streams),
             "sns": SnsService(topics),
             "events": EventBridgeService(self._buses),
             "s3": self.s3,
@@ -373,6 +387,7 @@ class Embedded:
         self.functions.after_resume()
         self._deliveries.after_resume()
         self._driver.after_resume()
+        self._delivery_streams.after_resume()
         self._go_on_feeding()
         self.journal.flush()
 
@@ -405,6 +420,7 @@ class Embedded:
                 self._buses.apply(event)
                 self._deliveries.apply(event)
                 self._topics.apply(event)
+                self._delivery_streams.apply(event)
                 for mapping in self._mappings.streams:
                     mapping.apply(event)
                 self.functions.apply(event)

@@ -198,6 +198,20 @@ class RetentionChanged(_Event, frozen=True, kw_only=True, tag=True):
     hours: int
 
 
+class DeliveryStreamPut(_Event, frozen=True, kw_only=True, tag=True):
+    """A delivery stream has taken records in (Firehose, `PutRecordBatch`)."""
+
+    stream: str
+    records: tuple[bytes, ...]
+
+
+class DeliveryStreamSettled(_Event, frozen=True, kw_only=True, tag=True):
+    """So many of a delivery stream's oldest records were written, dropped or put aside."""
+
+    stream: str
+    count: int
+
+
 class BatchDelivered(_Event, frozen=True, kw_only=True, tag=True):
     """A mapping gave a batch to its function.
 
@@ -574,6 +588,8 @@ Event = (
     | ConsumerRegistered
     | ConsumerDeregistered
     | RetentionChanged
+    | DeliveryStreamPut
+    | DeliveryStreamSettled
     | BatchDelivered
     | BatchSettled
     | Checkpointed

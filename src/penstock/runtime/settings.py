@@ -10,6 +10,7 @@ from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines import (
     Bucket,
     BucketNotification,
+    DeliveryStream,
     EventBus,
     EventRule,
     Function,
@@ -41,6 +42,7 @@ from penstock.pipelines.resources import RuleTarget as DeclaredTarget
 from penstock.pipelines.schedules import read_schedule
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.executions.service import MachineSettings
+from penstock.runtime.firehose.deliveries import MEGABYTE, DeliveryStreamSettings
 from penstock.runtime.functions.settings import Destination, FunctionSettings
 from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
@@ -199,6 +201,25 @@ def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSetting
             wanted=_wanted(
                 mapping.filter_criteria, "kinesis" if isinstance(mapping.stream, Stream) else "dynamodb"
             ),
+        )
+
+
+def delivery_stream_settings(pipeline: Pipeline) -> Iterator[DeliveryStreamSettings]:
+    """Every delivery stream of the pipeline."""
+    for stream in pipeline.of(DeliveryStream):
+        function = stream.transformation
+        yield DeliveryStreamSettings(
+            name=name_of(stream),
+            arn=arn_of(stream),
+            bucket=name_of(stream.bucket),
+            prefix=stream.prefix,
+            error_prefix=stream.error_prefix,
+            buffering_seconds=stream.buffering_seconds,
+            buffering_bytes=stream.buffering_mb * MEGABYTE,
+            function=None if function is None else name_of(function),
+            transformation_seconds=stream.transformation_seconds,
+            transformation_bytes=stream.transformation_mb * MEGABYTE,
+            transformation_retries=stream.transformation_retries,
         )
 
 

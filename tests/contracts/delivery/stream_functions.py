@@ -102,6 +102,23 @@ def widen(records: list[dict[str, Any]], context: object) -> Any:
     return [{"n": one["n"], "copy": copy} for one in data for copy in range(one.get("copies", 1))]
 
 
+def transform(event: dict[str, Any], context: object) -> Any:
+    """A batch of Firehose: notes its records, and answers for each what it asks for; `Ok`, if it asks for nothing."""
+    data = [json.loads(base64.b64decode(one["data"])) for one in event["records"]]
+    note([one["n"] for one in data])
+    answer_to(data, ["" for _ in data])
+    answers = [
+        {
+            "recordId": record["recordId"],
+            "result": one.get("result", "Ok"),
+            "data": one.get("as", record["data"]),
+        }
+        for record, one in zip(event["records"], data, strict=True)
+        for _ in range(one.get("times", 1))
+    ]
+    return {"records": answers}
+
+
 def answer_to(data: list[dict[str, Any]], identifiers: list[str]) -> Any:
     """What the records ask for; the first one that fails is named."""
     for one, identifier in zip(data, identifiers, strict=True):

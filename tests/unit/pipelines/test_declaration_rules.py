@@ -21,6 +21,7 @@ from penstock.handlers import (
 from penstock.pipelines import (
     Bucket,
     BucketNotification,
+    DeliveryStream,
     Entry,
     EventBus,
     EventRule,
@@ -218,6 +219,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL901": lambda: [Pipe("p", Queue("q"), to=Topic("t"), batch_size=11, batching_window_seconds=1)],
     "PL902": lambda: [Pipe("p", Queue("q"), to=Topic("t"), input_template="<body>")],
     "PL903": lambda: [Pipe("p", Queue("q"), to=Stream("s"))],
+    "PL951": lambda: [DeliveryStream("d", bucket, prefix="year=!{timestamp:yyyy}/")],
     "PL803": lambda: [HttpApi("api", {"GET /": Function("f", on_message)})],
 }
 

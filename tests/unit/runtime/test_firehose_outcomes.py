@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from penstock.runtime.firehose import transformation_of
+from penstock.runtime.firehose.transformation import transformation_of
 from penstock.testing.events import firehose_event
 
 

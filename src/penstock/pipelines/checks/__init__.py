@@ -13,6 +13,7 @@
     rules        PL7xx  EventBridge's rules, SNS's topics and subscriptions
     apis         PL8xx  HTTP APIs and their routes
     pipes        PL9xx  EventBridge's pipes
+    delivery_streams  PL95x  Firehose's delivery streams
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from penstock.pipelines.checks import (
     apis,
     buckets,
     definitions,
+    delivery_streams,
     fields,
     functions,
     mappings,
@@ -48,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     *rules.RULES,
     *apis.RULES,
     *pipes.RULES,
+    *delivery_streams.RULES,
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from penstock.errors import PenstockError
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.pipelines.checks.rule import Finding, Rule
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph, references
 from penstock.pipelines.imports import handler_of
 from penstock.pipelines.pipes import Pipe
@@ -38,6 +39,7 @@ _DECORATOR = {
     Source.TASK: "on_task",
     Source.HTTP_AUTHORIZATION: "on_http_authorization",
     Source.LOGS: "on_log_event",
+    Source.FIREHOSE: "on_firehose_record",
 }
 
 
@@ -209,6 +211,9 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     for pipe in graph.of(Pipe):
         if any(isinstance(one, Function) and one.name == function.name for one in (pipe.enrichment, pipe.to)):
             yield pipe, (Source.TASK,)
+    for stream in graph.of(DeliveryStream):
+        if stream.transformation is not None and stream.transformation.name == function.name:
+            yield stream, (Source.FIREHOSE,)
     for machine in graph.of(StateMachine):
         if any(graph.follow(reference.to) == function for reference in references(machine)):
             yield machine, (Source.TASK,)
@@ -237,6 +242,8 @@ def _invoking(part: Part) -> str:
         return f'it is subscribed to the topic "{part.topic.name}"'
     if isinstance(part, Pipe):
         return f'the pipe "{part.name}" gives it lists of records'
+    if isinstance(part, DeliveryStream):
+        return f'the delivery stream "{part.name}" has its records transformed by it'
     if isinstance(part, StateMachine):
         return f'the state machine "{part.name}" runs it as a task'
     return "something else invokes it"
@@ -254,6 +261,7 @@ def _told(spec: HandlerSpec) -> str:
         Source.TASK: "a state machine's task input",
         Source.HTTP_AUTHORIZATION: "questions of an API's authorizer",
         Source.LOGS: "log events",
+        Source.FIREHOSE: "records of a delivery stream",
     }[spec.source]
 
 

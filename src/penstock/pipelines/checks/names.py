@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from penstock.pipelines.checks.rule import Finding, Rule
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph, references
 from penstock.pipelines.http_api import HttpApi
 from penstock.pipelines.pipes import Pipe
@@ -167,6 +168,11 @@ _FORMS = (
         words="1 to 64 letters, digits, dots, hyphens and underscores",
     ),
     _Form(
+        kind=DeliveryStream,
+        pattern=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
+        words="1 to 64 letters, digits, dots, hyphens and underscores",
+    ),
+    _Form(
         kind=EventRule,
         pattern=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
         words="1 to 64 letters, digits, dots, hyphens and underscores",
@@ -237,6 +243,11 @@ _RANGES = (
     _Range(kind=StreamMapping, field="maximum_retry_attempts", low=0, high=10_000, also=-1),
     _Range(kind=StreamMapping, field="maximum_record_age_seconds", low=60, high=604_800, also=-1),
     _Range(kind=StreamMapping, field="tumbling_window_seconds", low=0, high=900),
+    _Range(kind=DeliveryStream, field="buffering_seconds", low=0, high=900),
+    _Range(kind=DeliveryStream, field="buffering_mb", low=1, high=128),
+    _Range(kind=DeliveryStream, field="transformation_seconds", low=0, high=900),
+    _Range(kind=DeliveryStream, field="transformation_mb", low=1, high=3),
+    _Range(kind=DeliveryStream, field="transformation_retries", low=0, high=300),
     _Range(kind=Pipe, field="batch_size", low=1, high=10_000),
     _Range(kind=Pipe, field="batching_window_seconds", low=0, high=300),
     _Range(kind=Pipe, field="parallelization_factor", low=1, high=10),

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph
+from penstock.pipelines.iam.delivery_streams import delivery_stream_statements
 from penstock.pipelines.iam.functions import function_statements
 from penstock.pipelines.iam.machines import machine_statements
 from penstock.pipelines.iam.matching import Allowed, concrete
@@ -24,7 +26,7 @@ from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resolve import name_of
 from penstock.pipelines.resources import EventRule, Function, StateMachine
 
-HasRole = Function | StateMachine | EventRule | Pipe
+HasRole = Function | StateMachine | EventRule | Pipe | DeliveryStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,13 @@ class Policy:
     roles: tuple[Role, ...]
 
 
-_KINDS: Final = {Function: "function", StateMachine: "state machine", EventRule: "rule", Pipe: "pipe"}
+_KINDS: Final = {
+    Function: "function",
+    StateMachine: "state machine",
+    EventRule: "rule",
+    Pipe: "pipe",
+    DeliveryStream: "delivery stream",
+}
 
 
 def caller_of(resource: HasRole) -> str:
@@ -88,6 +96,8 @@ def caller_of(resource: HasRole) -> str:
             return f"rule/{name_of(resource)}"
         case Pipe():
             return f"pipe/{name_of(resource)}"
+        case DeliveryStream():
+            return f"deliverystream/{name_of(resource)}"
 
 
 def _declared(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, ...]:
@@ -100,6 +110,8 @@ def _declared(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, .
             return rule_statements(resource, stage)
         case Pipe():
             return pipe_statements(resource, graph, stage)
+        case DeliveryStream():
+            return delivery_stream_statements(resource, stage)
 
 
 def role_statements(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.resolve import Target, arn_of, name_of
 from penstock.pipelines.resources import (
     Bucket,
@@ -115,6 +116,17 @@ def _(resource: Stream, stage: str, *, read: bool, write: bool, prefix: str = ""
         if read
         else None,
         write=("kinesis:PutRecord", "kinesis:PutRecords") if write else None,
+    )
+
+
+@access.register
+def _(
+    resource: DeliveryStream, stage: str, *, read: bool, write: bool, prefix: str = ""
+) -> Iterator[Statement]:
+    yield from _one(
+        arn_text(resource, stage),
+        read=("firehose:DescribeDeliveryStream",) if read else None,
+        write=("firehose:PutRecord", "firehose:PutRecordBatch") if write else None,
     )
 
 

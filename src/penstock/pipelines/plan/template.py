@@ -8,11 +8,13 @@ from functools import singledispatch
 from typing import Final, Literal
 
 from penstock.errors import DeclarationError
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.http_api import HttpApi
 from penstock.pipelines.iam import read_seen
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.plan.compute import ALARMS_ARE_TOLD, add_alarms, add_function, add_machine
+from penstock.pipelines.plan.delivery_streams import add_delivery_stream
 from penstock.pipelines.plan.http import add_api
 from penstock.pipelines.plan.limits import check_counts, check_names
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
@@ -61,6 +63,7 @@ _add.register(EventBus, lambda resource, planning: add_bus(planning, resource))
 _add.register(EventRule, lambda resource, planning: add_rule(planning, resource))
 _add.register(HttpApi, lambda resource, planning: add_api(planning, resource))
 _add.register(Pipe, lambda resource, planning: add_pipe(planning, resource))
+_add.register(DeliveryStream, lambda resource, planning: add_delivery_stream(planning, resource))
 _add.register(Topic, lambda resource, planning: add_topic(planning, resource))
 
 

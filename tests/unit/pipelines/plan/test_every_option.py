@@ -16,6 +16,7 @@ from penstock.pipelines import (
     Arn,
     Bucket,
     BucketNotification,
+    DeliveryStream,
     Entry,
     EventBus,
     EventRule,
@@ -39,6 +40,7 @@ from penstock.pipelines import (
     Table,
     Topic,
     Url,
+    delivery_streams,
     http_api,
     pipes,
     resources,
@@ -306,6 +308,21 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "filter_criteria": {"filter_criteria": ({"data": {"a": [1]}},)},
         },
     ),
+    DeliveryStream: (
+        {"name": "tried", "bucket": BUCKET, "transformation": FUNCTION},
+        {
+            "name": {"name": "other"},
+            "bucket": {"bucket": OTHER_BUCKET},
+            "prefix": {"prefix": "in/"},
+            "error_prefix": {"error_prefix": "failed/"},
+            "buffering_seconds": {"buffering_seconds": 60},
+            "buffering_mb": {"buffering_mb": 1},
+            "transformation": {"transformation": OTHER_FUNCTION},
+            "transformation_seconds": {"transformation_seconds": 5},
+            "transformation_mb": {"transformation_mb": 2},
+            "transformation_retries": {"transformation_retries": 1},
+        },
+    ),
     Pipe: (
         {"name": "tried", "source": STREAM, "to": FUNCTION},
         {
@@ -418,7 +435,7 @@ def kinds() -> list[type]:
     """Every dataclass of a declaration."""
     return [
         one
-        for module in (resources, http_api, pipes)
+        for module in (resources, http_api, pipes, delivery_streams)
         for one in vars(module).values()
         if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__module__ == module.__name__
         if one not in (Part, Resource)

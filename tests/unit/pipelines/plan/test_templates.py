@@ -17,6 +17,7 @@ from penstock.pipelines import (
     Bucket,
     BucketNotification,
     Cors,
+    DeliveryStream,
     EventBus,
     EventRule,
     Function,
@@ -82,6 +83,10 @@ def everything() -> Pipeline:
             HttpApi("api", {"POST /items": worker, "$default": worker}),
             guarded_api(worker),
             *pipes(worker, machine),
+            DeliveryStream(
+                "kept-clicks", uploads, prefix="clicks/", error_prefix="bad/", transformation=worker
+            ),
+            DeliveryStream("plain-clicks", uploads),
             EventRule(
                 "hourly",
                 schedule="rate(1 hour)",
