@@ -97,7 +97,10 @@ class Drawn:
             content_based_deduplication=True,
             dead_letter_queue=self._one(None, self.dead_line),
         )
-        self.buckets = [Bucket(f"bucket-{seed}-{number}") for number in range(2)]
+        self.buckets = [
+            Bucket(f"bucket-{seed}-{number}", event_bridge_enabled=self._one(True, False))
+            for number in range(2)
+        ]
         self.streams = [
             Stream(self._name("clicks"), shard_count=self._one(1, 9), retention_hours=self._one(24, 8760))
             for _ in range(2)
@@ -105,7 +108,9 @@ class Drawn:
         self.tables = [self._table() for _ in range(2)]
         self.buses = [EventBus(self._name("bus")) for _ in range(2)]
         self.topics = [Topic(self._name("news")) for _ in range(2)]
-        self.ordered = Topic(self._name("news", ".fifo"), fifo=True)
+        self.ordered = Topic(
+            self._name("news", ".fifo"), fifo=True, content_based_deduplication=self._one(True, False)
+        )
         self.functions: list[Function] = []
         for _ in range(self._random.randint(1, 4)):
             self.functions.append(self._function())
@@ -213,6 +218,7 @@ class Drawn:
                     maximum_record_age_seconds=self._one(-1, 60, 604_800),
                     bisect_batch_on_function_error=self._one(True, False),
                     on_failure=self._one(None, self.dead[0], self.buckets[0], self.topics[0]),
+                    consumer=self._one(None, "reader") if isinstance(source, Stream) else None,
                 )
             )
         return found
@@ -220,7 +226,7 @@ class Drawn:
     def _notification(self) -> BucketNotification:
         return BucketNotification(
             self.buckets[0],
-            to=self._one(self.queues[0], self.functions[0]),
+            to=self._one(self.queues[0], self.functions[0], self.topics[0]),
             events=self._one(("s3:ObjectCreated:*",), ("s3:ObjectRemoved:*", "s3:ObjectTagging:Put")),
             prefix=self._one("", "in/", "ä b/"),
             suffix=self._one("", ".csv"),
@@ -244,6 +250,11 @@ class Drawn:
         return (
             EventRule(self._name("rule"), pattern=pattern, bus=self._one(None, self.buses[0]), to=targets),
             EventRule(self._name("rule"), schedule=schedule, to=(self.functions[0],)),
+            EventRule(
+                self._name("rule"),
+                pattern={"source": ["aws.s3"], "detail": {"bucket": {"name": [self.buckets[0].name]}}},
+                to=(self.queues[0],),
+            ),
         )
 
     def _subscriptions(self) -> tuple[Subscription, ...]:

@@ -103,12 +103,17 @@ def templated(arn: str, graph: Graph, stage: str) -> str:
 
     What belongs to a resource of the pipeline has the resource's name on the stage.
     """
+    return owned(arn, graph, stage) or _with_pseudo_parameters(arn)
+
+
+def owned(arn: str, graph: Graph, stage: str) -> str | None:
+    """The ARN of a resource of the pipeline, or of something in it, as the plan writes it; None for any other."""
     for resource in graph.resources:
         if isinstance(resource, _KINDS):
             for base, text in _bases(resource, stage):
                 if arn == base or arn.startswith((f"{base}/", f"{base}:")):
                     return text + arn[len(base) :]
-    return _with_pseudo_parameters(arn)
+    return None
 
 
 def _bases(resource: Resource, stage: str) -> Iterable[tuple[str, str]]:

@@ -169,7 +169,7 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
     source = logical_id(mapping.stream)
     arn = attribute(source, "Arn" if isinstance(mapping.stream, Stream) else "StreamArn")
     if mapping.consumer is not None:
-        consumer = {"StreamARN": arn, "ConsumerName": mapping.consumer}
+        consumer = {"StreamARN": arn, "ConsumerName": mapping.consumer, "Tags": planning.tags()}
         arn = {"Ref": planning.add(f"{name}Consumer", "AWS::Kinesis::StreamConsumer", consumer)}
     properties: dict[str, object] = {
         "EventSourceArn": arn,

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from penstock.pipelines.iam import role_statements
+from penstock.pipelines.iam.seen import owned
 from penstock.pipelines.plan.credentials import refuse_credentials_in
-from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
+from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role, sub
 from penstock.pipelines.resources import (
+    Bucket,
     BucketNotification,
     EventBus,
     EventRule,
@@ -200,13 +202,32 @@ def add_rule(planning: Planning, rule: EventRule) -> None:
         "Targets": targets,
     }
     if rule.pattern is not None:
-        properties["EventPattern"] = rule.pattern
+        properties["EventPattern"] = _as_deployed(planning, rule.pattern)
     if rule.schedule is not None:
         properties["ScheduleExpression"] = rule.schedule
     if rule.bus is not None:
         properties["EventBusName"] = {"Ref": logical_id(rule.bus)}
     properties["Tags"] = planning.tags()
     planning.add(logical_id(rule), "AWS::Events::Rule", properties)
+
+
+def _as_deployed(planning: Planning, value: object, place: tuple[str, ...] = ()) -> object:
+    """A pattern with the names and ARNs of this pipeline's resources as they are on the stage.
+
+    An ARN of the embedded target's account is that of the stack's; a bucket is named in `detail.bucket.name` (S3,
+    "EventBridge event message structure").
+    """
+    if isinstance(value, Mapping):
+        return {key: _as_deployed(planning, item, (*place, str(key))) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_deployed(planning, item, place) for item in value]
+    if isinstance(value, str):
+        if place == ("detail", "bucket", "name"):
+            buckets = (one for one in planning.graph.of(Bucket) if one.name == value)
+            return next((planning.name(one) for one in buckets), value)
+        if value.startswith("arn:"):
+            return sub(owned(value, planning.graph, planning.stage) or value)
+    return value
 
 
 def _target_settings(planning: Planning, target: RuleTarget) -> dict[str, object]:

@@ -62,16 +62,19 @@ def as_sam(template: dict[str, object]) -> dict[str, object]:
 
 
 def _is_part_of_a_function(entry: Entry, resources: Mapping[str, Entry]) -> bool:
-    """Whether SAM has it as a property of its function.
+    """Whether SAM has it as a property of its function; it does not if its source is a stream's consumer.
 
     One with a function or a bucket as its destination stays a resource: such a bucket may tell the function of its
     objects, such a function may tell it of its failures, and each would have to be made before the other.
     """
-    if entry["Type"] not in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig"):
-        return False
-    to = cast("Mapping[str, Mapping[str, object]]", _properties(entry).get("DestinationConfig", {}))
-    kinds = {resources[_named(one["Destination"])]["Type"] for one in to.values()}
-    return not kinds & {"AWS::Lambda::Function", "AWS::S3::Bucket"}
+    properties = _properties(entry)
+    if entry["Type"] == "AWS::Lambda::EventSourceMapping":
+        known = str(resources[_named(properties["EventSourceArn"])]["Type"]) in _SOURCES
+    else:
+        known = entry["Type"] == "AWS::Lambda::EventInvokeConfig"
+    to = cast("Mapping[str, Mapping[str, object]]", properties.get("DestinationConfig", {}))
+    kinds = {str(resources[_named(one["Destination"])]["Type"]) for one in to.values()}
+    return known and kinds <= set(_DESTINATIONS)
 
 
 def _properties(entry: Entry) -> Mapping[str, object]:

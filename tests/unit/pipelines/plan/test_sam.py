@@ -37,7 +37,7 @@ def test_linter_does_find_faults() -> None:
 
 
 def test_nothing_is_lost() -> None:
-    """Every resource of the plan is there, a mapping and a configuration as part of its function."""
+    """Every resource of the plan is there, mappings and configurations as parts of their functions."""
     plain: Any = plan(everything())["Resources"]
     sam = resources(everything())
     inside = {
@@ -45,6 +45,7 @@ def test_nothing_is_lost() -> None:
         for name, entry in plain.items()
         if entry["Type"] in ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig")
     }
+    inside.remove("WorkerFunctionOfFansStream")  # it reads as a consumer, which SAM's events do not know
     assert set(plain) - set(sam) == inside
     events = sam["WorkerFunction"]["Properties"]["Events"]
     configuration = {name for name in inside if name.endswith("AsyncConfig")}
@@ -87,6 +88,15 @@ def test_functions_and_buckets_that_need_each_other() -> None:
     )
     assert faults(written(as_sam(plan(pipeline)), "yaml")) == []
     assert {"FirstFunctionOfClicksStream", "FirstFunctionAsyncConfig"} <= set(resources(pipeline))
+
+
+def test_a_consumer_of_a_stream() -> None:
+    """Its mapping stays a resource: SAM's event has the stream's own ARN."""
+    pipeline = Pipeline(
+        "fans", parts=(StreamMapping(Stream("clicks"), Function("work", "json.dumps"), consumer="fan"),)
+    )
+    assert faults(written(as_sam(plan(pipeline)), "yaml")) == []
+    assert {"WorkFunctionOfClicksStream", "WorkFunctionOfClicksStreamConsumer"} <= set(resources(pipeline))
 
 
 def test_a_machine_in_sams_words() -> None:

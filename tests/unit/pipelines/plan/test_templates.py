@@ -74,6 +74,7 @@ def everything() -> Pipeline:
                 inbox, worker, batch_size=5, maximum_concurrency=2, filter_criteria=({"body": {"a": [1]}},)
             ),
             StreamMapping(clicks, worker, on_failure=dead, bisect_batch_on_function_error=True),
+            StreamMapping(Stream("fans"), worker, consumer="fan"),
             StreamMapping(
                 items, worker, tumbling_window_seconds=60, maximum_retry_attempts=2, on_failure=topic
             ),
@@ -346,6 +347,34 @@ def test_references_to_secrets_are_not_credentials() -> None:
     )
     for value in values:
         plan(Pipeline("jobs", parts=(Function("worker", "json.dumps", environment={"DB": value}),)))
+
+
+def test_a_pattern_names_what_is_deployed() -> None:
+    """On a stage, and with the account's number at its end, a bucket has another name than here: a rule for the name
+    here would hear of nothing. What is not the pipeline's stays as it is."""
+    flow, theirs = (
+        "arn:aws:states:us-east-1:123456789012:stateMachine:flow",
+        "arn:aws:sns:us-east-1:111122223333:theirs",
+    )
+    uploads, detail = (
+        Bucket("some-uploads", event_bridge_enabled=True),
+        ["some-uploads", "others", {"prefix": "some-"}],
+    )
+    pattern = {
+        "source": ["aws.s3", "some-uploads"],
+        "detail": {"bucket": {"name": detail}, "stateMachineArn": [flow]},
+        "resources": ["arn:aws:s3:::some-uploads", theirs],
+    }
+    parts = (uploads, StateMachine("flow", PASS), EventRule("told", pattern=pattern, to=(Queue("events"),)))
+    pipeline = Pipeline("told", parts=parts)
+    written_out = resources(pipeline, "dev")["ToldEventRule"]["Properties"]["EventPattern"]
+
+    bucket = {"Fn::Sub": "dev-some-uploads${BucketNameSuffix}"}
+    assert written_out["detail"]["bucket"]["name"] == [bucket, "others", {"prefix": "some-"}]
+    assert written_out["detail"]["stateMachineArn"][0]["Fn::Sub"].endswith(":stateMachine:dev-flow")
+    assert written_out["resources"][0]["Fn::Sub"].endswith(":s3:::dev-some-uploads${BucketNameSuffix}")
+    assert (written_out["resources"][1], written_out["source"]) == (theirs, pattern["source"])
+    assert faults(written(plan(pipeline, stage="dev"), "json")) == []
 
 
 @pytest.mark.parametrize("variable", ["DB_PASSWORD", "STRIPE_API_KEY", "apikey", "AUTH_TOKEN"])
