@@ -13,7 +13,8 @@ import pytest
 from penstock.handlers import EventBridgeEvent, on_schedule
 from penstock.handlers.events import parse_event
 from penstock.handlers.events.buses import ScheduledEvent
-from penstock.pipelines import EventRule, Function, Pipeline, Queue
+from penstock.pipelines import EventRule, Function, Part, Pipeline, Queue, Schedule, StateMachine
+from penstock.pipelines.iam import policy_of
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
@@ -43,7 +44,7 @@ def run(tmp_path: Path) -> Iterator[Embedded]:
         yield found
 
 
-def opened(base: Path, rules: Sequence[EventRule]) -> Embedded:
+def opened(base: Path, rules: Sequence[Part]) -> Embedded:
     return Embedded(Pipeline("test", parts=rules), new_run("test", base=base), clock=VirtualClock())
 
 
@@ -98,3 +99,33 @@ def test_a_resumed_run_goes_on_with_its_schedules(tmp_path: Path) -> None:
         put = [one for one in read_journal(second.folder.journal) if isinstance(one, EventPut)]
     assert [one.at - put[0].at for one in put] == [0.0, HOUR, 2 * HOUR]
     assert [one.rules for one in put] == [("hourly",)] * 3
+
+
+def test_a_resumed_run_goes_on_with_schedules_of_the_scheduler(tmp_path: Path) -> None:
+    """What was due is not due again, and a rate keeps its beat."""
+    schedules = (Schedule("beat", expression="rate(1 hour)", to=HOURS, flexible_window_minutes=1),)
+    with opened(tmp_path, schedules) as run:
+        run.scheduler.run_for(2.5 * HOUR)
+        assert len(bodies(run, "hours")) == 2
+    with Embedded(
+        Pipeline("test", parts=schedules), last_run("test", base=tmp_path), clock=VirtualClock()
+    ) as again:
+        again.scheduler.run_for(1.5 * HOUR)
+        assert [one["time"][11:16] for one in bodies(again, "hours")][-1:] == ["03:00"]
+
+
+def test_a_schedule_has_a_role(tmp_path: Path) -> None:
+    """It may do what it is declared to do: enforced, a machine is started all the same."""
+    machine = StateMachine("steps", {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}})
+    pipeline = Pipeline("test", parts=(Schedule("start", expression="rate(1 hour)", to=machine),))
+    with Embedded(
+        pipeline, new_run("test", base=tmp_path), clock=VirtualClock(), policy=policy_of(pipeline)
+    ) as run:
+        run.scheduler.run_for(1.5 * HOUR)
+        client: Any = run.client("stepfunctions")
+        arn = client.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+        assert [one["status"] for one in client.list_executions(stateMachineArn=arn)["executions"]] == [
+            "SUCCEEDED"
+        ]
+    (role,) = [one for one in policy_of(pipeline).roles if one.owner == "schedule start"]
+    assert [one.action for one in role.grants] == ["states:StartExecution"]

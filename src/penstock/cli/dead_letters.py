@@ -19,6 +19,7 @@ from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.load import find_project, load_pipeline
 from penstock.pipelines.resolve import EMBEDDED, Target, name_of
+from penstock.pipelines.scheduler import Schedule
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import FromStream, Letter, letters_in, queue_url
@@ -259,6 +260,7 @@ def dead_letter_queues(pipeline: Pipeline, target: Target = EMBEDDED) -> list[st
     consumed |= {name_of(one, target) for pipe in pipeline.of(Pipe) for one in (pipe.source, pipe.to)}
     consumed |= {name_of(subscription.to, target) for subscription in pipeline.of(Subscription)}
     consumed |= {name_of(to.to, target) for rule in pipeline.of(EventRule) for to in rule.targets}
+    consumed |= {name_of(schedule.to, target) for schedule in pipeline.of(Schedule)}
     results = pipeline.results
     if results is not None and results.announced_in is not None:
         consumed.add(name_of(results.announced_in, target))

@@ -49,6 +49,7 @@ from penstock.pipelines.resources import (
     uses,
     writes,
 )
+from penstock.pipelines.scheduler import Schedule
 
 __all__ = [
     "Access",
@@ -78,6 +79,7 @@ __all__ = [
     "Resource",
     "Results",
     "RuleTarget",
+    "Schedule",
     "StateMachine",
     "Stream",
     "StreamMapping",

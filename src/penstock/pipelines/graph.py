@@ -38,6 +38,7 @@ from penstock.pipelines.resources import (
     Topic,
     Url,
 )
+from penstock.pipelines.scheduler import Schedule
 
 Kind = TypeVar("Kind", bound=Part)
 
@@ -112,6 +113,13 @@ def _of_notification(part: BucketNotification) -> Iterator[Reference]:
 @references.register(Subscription)
 def _of_subscription(part: Subscription) -> Iterator[Reference]:
     yield Reference("topic", part.topic)
+    yield Reference("to", part.to)
+    if part.dead_letter_queue is not None:
+        yield Reference("dead_letter_queue", part.dead_letter_queue)
+
+
+@references.register(Schedule)
+def _of_schedule(part: Schedule) -> Iterator[Reference]:
     yield Reference("to", part.to)
     if part.dead_letter_queue is not None:
         yield Reference("dead_letter_queue", part.dead_letter_queue)

@@ -35,6 +35,7 @@ from penstock.pipelines.resources import (
     Url,
     Value,
 )
+from penstock.pipelines.scheduler import Schedule
 
 SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 """`${Name}` as CloudFormation's `DefinitionSubstitutions` has it: letters and digits only."""
@@ -118,6 +119,11 @@ def _(resource: Function, target: Target) -> str:
 @_arn.register(EventBus)
 def _(resource: EventBus, target: Target) -> str:
     return _regional("events", f"event-bus/{name_of(resource, target)}", target)
+
+
+@_arn.register(Schedule)
+def _(resource: Schedule, target: Target) -> str:
+    return _regional("scheduler", f"schedule/default/{name_of(resource, target)}", target)
 
 
 @_arn.register(EventRule)

@@ -1,25 +1,31 @@
-"""Schedule expressions, `rate(...)` and `cron(...)`: when a rule is due next.
+"""Schedule expressions, `rate(...)`, `cron(...)` and `at(...)`: when a rule or a schedule is due next.
 
-Sources: EventBridge, "Rate expressions reference" and "Cron expressions reference".
+Sources: EventBridge, "Rate expressions reference" and "Cron expressions reference"; EventBridge Scheduler, "Schedule
+types", whose schedules have time zones, single moments, a beginning and an end.
 
 1. Pure functions of a moment: no clock is read and nothing waits here.
-2. Moments are epoch seconds; a calendar is UTC, and its finest unit is the minute.
+2. Moments are epoch seconds; the finest unit of a calendar is the minute, and a rule's calendar is UTC.
+3. Daylight saving: "when the schedule falls on a non-existent date and time, the invocation is skipped", and what
+   would come twice comes once, the first time.
 """
 
 from __future__ import annotations
 
 import calendar
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from penstock.errors import ScheduleExpressionError
 
 MINUTE_SECONDS: Final = 60
 _UNIT_SECONDS: Final = {"minute": MINUTE_SECONDS, "hour": 3600, "day": 86_400}
 _EXPRESSION: Final = re.compile(r"(rate|cron)\((.*)\)", re.DOTALL)
+_AT: Final = re.compile(r"at\((.*)\)", re.DOTALL)
 _MONTHS: Final = {
     name: number
     for number, name in enumerate(
@@ -85,6 +91,130 @@ class Cron:
                     found = dt.date(year, month, day)
                     if found >= first:
                         yield found
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Once."""
+
+    moment: float
+
+    def after(self, moment: float, *, began: float) -> float | None:
+        """See `Schedule.after`."""
+        return self.moment if self.moment > moment else None
+
+
+@dataclass(frozen=True, slots=True)
+class InZone:
+    """At the minutes of a time zone's calendar."""
+
+    cron: Cron
+    zone: ZoneInfo
+
+    def after(self, moment: float, *, began: float) -> float | None:
+        """See `Schedule.after`."""
+        shown = _shown(moment, self.zone)
+        while (found := self.cron.after(shown, began=began)) is not None:
+            due = _moment_of(dt.datetime.fromtimestamp(found, dt.UTC), self.zone)
+            if due is not None and due > moment:
+                return due
+            shown = found
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """Not before a moment, and not after another; a rate counts from the first one, which is its first time."""
+
+    schedule: Schedule
+    start: float | None
+    end: float | None
+
+    def after(self, moment: float, *, began: float) -> float | None:
+        """See `Schedule.after`."""
+        start, found = self.start, None
+        if start is not None and moment < start:
+            if isinstance(self.schedule, Rate):
+                found = start
+            else:
+                found = self.schedule.after(math.nextafter(start, -math.inf), began=began)
+        else:
+            found = self.schedule.after(moment, began=began if start is None else start)
+        return None if found is None or (self.end is not None and found > self.end) else found
+
+
+def _shown(moment: float, zone: ZoneInfo) -> float:
+    """What the zone's clocks show, as if it were UTC."""
+    return dt.datetime.fromtimestamp(moment, zone).replace(tzinfo=dt.UTC).timestamp()
+
+
+def _moment_of(shown: dt.datetime, zone: ZoneInfo) -> float | None:
+    """When the zone's clocks show this for the first time; None if they never do."""
+    found = shown.replace(tzinfo=zone, fold=0).timestamp()
+    exists = dt.datetime.fromtimestamp(found, zone).replace(tzinfo=dt.UTC) == shown.replace(tzinfo=dt.UTC)
+    return found if exists else None
+
+
+def read_timetable(
+    expression: str, *, timezone: str = "UTC", start: str | None = None, end: str | None = None
+) -> Schedule:
+    """Read a schedule of EventBridge Scheduler.
+
+    Args:
+        timezone: an IANA name.
+        start, end: in UTC, `2026-03-01T00:00:00Z`.
+
+    Raises:
+        ScheduleExpressionError: EventBridge Scheduler would refuse it (`ValidationException`).
+    """
+    zone = _zone(timezone)
+    once = _AT.fullmatch(expression.strip())
+    if once is not None:
+        found: Schedule = At(_at(once[1], zone))
+    else:
+        found = read_schedule(expression)
+        if isinstance(found, Cron) and timezone != "UTC":
+            found = InZone(found, zone)
+    bounds = [None if text is None else _utc(text) for text in (start, end)]
+    if bounds[0] is not None and bounds[1] is not None and bounds[0] >= bounds[1]:
+        raise ScheduleExpressionError(
+            f"the schedule ends at {end}, before it begins", fix="write an end that is later than the start"
+        )
+    return found if bounds == [None, None] else Bounded(found, *bounds)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ScheduleExpressionError(
+            f"there is no time zone called {name!r}", fix='write an IANA name such as "Europe/Berlin"'
+        ) from error
+
+
+def _at(text: str, zone: ZoneInfo) -> float:
+    try:
+        shown = dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S")
+    except ValueError as error:
+        raise ScheduleExpressionError(
+            f"at({text}) is no moment", fix="write at(2026-03-01T10:00:00)"
+        ) from error
+    found = _moment_of(shown, zone)
+    if found is None:
+        raise ScheduleExpressionError(
+            f"at({text}) is a moment that {zone.key} leaves out",
+            fix="take one before or after the change of time",
+        )
+    return found
+
+
+def _utc(text: str) -> float:
+    try:
+        return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC).timestamp()
+    except ValueError as error:
+        raise ScheduleExpressionError(
+            f"{text!r} is no moment in UTC", fix="write 2026-03-01T00:00:00Z"
+        ) from error
 
 
 def read_schedule(expression: str) -> Schedule:

@@ -32,6 +32,7 @@ from penstock.runtime.delivery.faults import Faults
 from penstock.runtime.delivery.targets import Targets
 from penstock.runtime.entry import entry_key, entry_metadata, entry_of
 from penstock.runtime.events.buses import Buses
+from penstock.runtime.events.schedules import Schedules
 from penstock.runtime.events.service import EventBridgeService
 from penstock.runtime.executions.driver import Driver
 from penstock.runtime.executions.sdk import Client
@@ -241,6 +242,9 @@ class Embedded:
             deliveries=self._deliveries,
         )
         self.functions.records.buses = notifications.buses = self._buses
+        self._schedules = Schedules(
+            settings.schedule_settings(pipeline), scheduler, self.journal, ids, self._deliveries
+        )
         self._topics = topics = Topics(
             topics=settings.topic_settings(pipeline),
             subscriptions=settings.subscription_settings(pipeline),
@@ -421,6 +425,7 @@ class Embedded:
                 self._deliveries.apply(event)
                 self._topics.apply(event)
                 self._delivery_streams.apply(event)
+                self._schedules.apply(event)
                 for mapping in self._mappings.streams:
                     mapping.apply(event)
                 self.functions.apply(event)
@@ -429,6 +434,7 @@ class Embedded:
     def _start_mappings(self) -> None:
         self._mappings.start()
         self._buses.start(self._began_at)
+        self._schedules.start(self._began_at)
 
     # --- What a user does ---------------------------------------------------------------------------------
 

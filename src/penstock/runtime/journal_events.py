@@ -333,11 +333,21 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     deduplication_id: str | None = None
 
 
+class ScheduleInvoked(_Event, frozen=True, kw_only=True, tag=True):
+    """A schedule was due, at `due`, and gave its target what is for it."""
+
+    schedule: str
+    due: float
+    execution: str
+    target: str
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How long a delivery is tried: `service` (`events`, `sns`) says how long the pauses are.
+    """How long a delivery is tried: `service` (`events`, `scheduler`, `sns`) says how long the pauses are.
 
     Attributes:
-        source_arn: of the rule or the subscription.
+        source_arn: of the rule, the schedule or the subscription.
+        described: what else a dead letter says.
     """
 
     service: str
@@ -346,6 +356,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     maximum_retry_attempts: int
     maximum_age_seconds: float | None = None
     dead_letter_queue: str | None = None
+    described: dict[str, str] = {}
 
 
 class DeliveryDelayed(_Event, frozen=True, kw_only=True, tag=True):
@@ -598,6 +609,7 @@ Event = (
     | RecordsDiscarded
     | EventPut
     | MessagePublished
+    | ScheduleInvoked
     | DeliveryDelayed
     | DeliveryTried
     | DeliverySettled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
@@ -39,8 +40,10 @@ from penstock.pipelines.resolve import (
     url_of,
 )
 from penstock.pipelines.resources import RuleTarget as DeclaredTarget
-from penstock.pipelines.schedules import read_schedule
+from penstock.pipelines.scheduler import Schedule
+from penstock.pipelines.schedules import read_schedule, read_timetable
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
+from penstock.runtime.events.schedules import ScheduleSettings
 from penstock.runtime.executions.service import MachineSettings
 from penstock.runtime.firehose.deliveries import MEGABYTE, DeliveryStreamSettings
 from penstock.runtime.functions.settings import Destination, FunctionSettings
@@ -261,13 +264,7 @@ def rule_settings(pipeline: Pipeline) -> Iterator[RuleSettings]:
 
 def _rule_target(pipeline: Pipeline, target: DeclaredTarget) -> RuleTarget:
     to, dead_letters = target.to, _followed(pipeline, target.dead_letter_queue)
-    kind: Literal["queue", "function", "state machine", "topic"] = "topic"
-    if isinstance(to, Queue):
-        kind = "queue"
-    elif isinstance(to, Function):
-        kind = "function"
-    elif isinstance(to, StateMachine):
-        kind = "state machine"
+    kind = _target_kind(to)
     return RuleTarget(
         kind=kind,
         name=name_of(to) if kind in ("queue", "function") else arn_of(to),
@@ -321,6 +318,41 @@ def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:
             function=name_of(rule.to) if isinstance(rule.to, Function) else None,
             topic=arn_of(rule.to) if isinstance(rule.to, Topic) else None,
         )
+
+
+def schedule_settings(pipeline: Pipeline) -> Iterator[ScheduleSettings]:
+    """Every schedule of the pipeline."""
+    for schedule in pipeline.of(Schedule):
+        to, dead_letters = schedule.to, _followed(pipeline, schedule.dead_letter_queue)
+        kind = _target_kind(to)
+        yield ScheduleSettings(
+            name=name_of(schedule),
+            arn=arn_of(schedule),
+            times=read_timetable(
+                schedule.expression, timezone=schedule.timezone, start=schedule.start, end=schedule.end
+            ),
+            kind=kind,
+            target=name_of(to) if kind in ("queue", "function") else arn_of(to),
+            target_arn=arn_of(to),
+            input=None if schedule.input is None else json.dumps(schedule.input, ensure_ascii=False),
+            flexible_window_seconds=60.0 * schedule.flexible_window_minutes,
+            maximum_retry_attempts=schedule.maximum_retry_attempts,
+            maximum_age_seconds=schedule.maximum_event_age_seconds,
+            dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
+            group_id=schedule.message_group_id,
+        )
+
+
+def _target_kind(to: Resource) -> Literal["queue", "function", "state machine", "topic"]:
+    match to:
+        case Queue():
+            return "queue"
+        case Function():
+            return "function"
+        case StateMachine():
+            return "state machine"
+        case _:
+            return "topic"
 
 
 def buckets_on_bus(pipeline: Pipeline) -> frozenset[str]:

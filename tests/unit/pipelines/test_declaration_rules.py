@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,7 @@ from penstock.pipelines import (
     QueueMapping,
     Results,
     RuleTarget,
+    Schedule,
     StateMachine,
     Stream,
     StreamMapping,
@@ -214,6 +216,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL706": lambda: [
         EventRule("t", pattern={"source": ["x"]}, to=(RuleTarget(Queue("q"), input_template='"<id>"'),))
     ],
+    "PL707": lambda: [Schedule("s", expression="at(tomorrow)", to=queue)],
     "PL801": lambda: [HttpApi("api", {"jobs": Function("f", "handlers.nowhere.handle")})],
     "PL802": lambda: [HttpApi("api", {"GET /": HttpRoute(Function("f", "json.dumps"), scopes=("read",))})],
     "PL901": lambda: [Pipe("p", Queue("q"), to=Topic("t"), batch_size=11, batching_window_seconds=1)],
@@ -329,3 +332,28 @@ def test_a_sound_declaration_is_a_value() -> None:
     assert [resource.name for resource in pipeline.resources] == ["orders", "dead", "f"]
     with pytest.raises(AttributeError):
         pipeline.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"expression": "rate(5 minute)"}, "wrong number"),
+        ({"expression": "at(2026-03-29T02:30:00)", "timezone": "Europe/Berlin"}, "leaves out"),
+        ({"timezone": "Mars/Olympus"}, "no time zone"),
+        ({"timezone": "../etc/passwd"}, "no time zone"),
+        ({"start": "2026-01-01"}, "no moment in UTC"),
+        ({"start": "2026-01-02T00:00:00Z", "end": "2026-01-01T00:00:00Z"}, "before it begins"),
+        ({"flexible_window_minutes": 1441}, "flexible_window_minutes=1441"),
+        ({"maximum_retry_attempts": 186}, "maximum_retry_attempts=186"),
+        ({"message_group_id": "g"}, "is no FIFO queue"),
+        ({"to": Queue("x.fifo", fifo=True, content_based_deduplication=True)}, "is a FIFO queue"),
+        ({"to": Queue("x.fifo", fifo=True), "message_group_id": "g"}, "without a deduplication id"),
+        ({"to": Topic("x.fifo", fifo=True)}, "FIFO topic"),
+        ({"dead_letter_queue": Queue("x.fifo", fifo=True)}, "dead-letter queue"),
+    ],
+)
+def test_a_schedule_that_is_refused(schedule: dict[str, Any], told: str) -> None:
+    """What EventBridge Scheduler would not take is told of, with a remedy."""
+    whole = {"expression": "rate(5 minutes)", "to": Queue("q"), **schedule}
+    found = refused([Schedule("s", **whole)])
+    assert any(told in str(one) for one in found), found

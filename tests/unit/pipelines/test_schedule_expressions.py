@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.errors import ScheduleExpressionError
-from penstock.pipelines.schedules import read_schedule
+from penstock.pipelines.schedules import read_schedule, read_timetable
 
 BEGAN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC).timestamp()
 """A Thursday."""
@@ -136,3 +137,50 @@ def test_any_text_is_read_or_refused(expression: str) -> None:
         return
     following = schedule.after(BEGAN, began=BEGAN)
     assert following is None or following > BEGAN
+
+
+@given(
+    minute=st.integers(0, 59),
+    hour=st.integers(0, 23),
+    moment=st.integers(1_700_000_000, 1_900_000_000),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]
+    ),
+)
+def test_a_zones_clocks_show_the_time(minute: int, hour: int, moment: int, zone: str) -> None:
+    """Every day once at that time, but for a day that leaves it out."""
+    found = read_timetable(f"cron({minute} {hour} * * ? *)", timezone=zone).after(moment, began=0.0)
+    assert found is not None
+    assert moment < found <= moment + 2 * 86_400 + 3600
+    shown = dt.datetime.fromtimestamp(found, ZoneInfo(zone))
+    assert (shown.minute, shown.hour, shown.fold) == (minute, hour, 0)
+
+
+def test_a_rate_with_a_start_counts_from_it() -> None:
+    """The start is its first time; the end may be its last."""
+    found = read_timetable("rate(1 hour)", start="2026-01-01T00:30:00Z", end="2026-01-01T02:30:00Z")
+    moments, moment = [], found.after(BEGAN, began=BEGAN)
+    while moment is not None:
+        moments.append((moment - BEGAN) / 60)
+        moment = found.after(moment, began=BEGAN)
+    assert moments == [30, 90, 150]
+    assert found.after(BEGAN + 3600, began=BEGAN + 3000) == BEGAN + 5400
+
+
+def test_a_calendar_with_a_start_may_begin_with_it() -> None:
+    """A calendar's own minutes count, the start among them."""
+    found = read_timetable("cron(0 12 * * ? *)", start="2026-01-05T12:00:00Z")
+    assert found.after(BEGAN, began=BEGAN) == BEGAN + 4.5 * 86_400
+
+
+@given(
+    expression=st.one_of(st.text(), st.from_regex(r"at\([0-9T:-]{0,20}\)", fullmatch=True)), zone=st.text()
+)
+def test_any_timetable_is_read_or_refused(expression: str, zone: str) -> None:
+    """Nothing else is ever raised."""
+    for timezone in ("UTC", zone):
+        try:
+            following = read_timetable(expression, timezone=timezone).after(BEGAN, began=BEGAN)
+        except ScheduleExpressionError:
+            continue
+        assert following is None or following > BEGAN

@@ -25,6 +25,7 @@ from penstock.pipelines.resources import (
     StreamMapping,
     Subscription,
 )
+from penstock.pipelines.scheduler import Schedule
 
 _SETTING = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -205,6 +206,9 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     for rule in graph.of(EventRule):
         if any(isinstance(one.to, Function) and one.to.name == function.name for one in rule.targets):
             yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3)
+    for schedule in graph.of(Schedule):
+        if isinstance(schedule.to, Function) and schedule.to.name == function.name:
+            yield schedule, (Source.SCHEDULE, Source.TASK)
     for subscription in graph.of(Subscription):
         if isinstance(subscription.to, Function) and subscription.to.name == function.name:
             yield subscription, (Source.SNS, Source.S3)
@@ -238,6 +242,8 @@ def _invoking(part: Part) -> str:
         return f'the bucket "{part.bucket.name}" notifies it'
     if isinstance(part, EventRule):
         return f'the rule "{part.name}" has it as a target'
+    if isinstance(part, Schedule):
+        return f'the schedule "{part.name}" invokes it'
     if isinstance(part, Subscription):
         return f'it is subscribed to the topic "{part.topic.name}"'
     if isinstance(part, Pipe):

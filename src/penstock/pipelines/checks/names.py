@@ -30,6 +30,7 @@ from penstock.pipelines.resources import (
     Topic,
     Url,
 )
+from penstock.pipelines.scheduler import Schedule
 
 
 def _unknown_names(graph: Graph) -> Iterator[Finding]:
@@ -173,6 +174,11 @@ _FORMS = (
         words="1 to 64 letters, digits, dots, hyphens and underscores",
     ),
     _Form(
+        kind=Schedule,
+        pattern=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
+        words="1 to 64 letters, digits, dots, hyphens and underscores",
+    ),
+    _Form(
         kind=EventRule,
         pattern=re.compile(r"[A-Za-z0-9_.-]{1,64}"),
         words="1 to 64 letters, digits, dots, hyphens and underscores",
@@ -248,6 +254,9 @@ _RANGES = (
     _Range(kind=DeliveryStream, field="transformation_seconds", low=0, high=900),
     _Range(kind=DeliveryStream, field="transformation_mb", low=1, high=3),
     _Range(kind=DeliveryStream, field="transformation_retries", low=0, high=300),
+    _Range(kind=Schedule, field="flexible_window_minutes", low=0, high=1_440),
+    _Range(kind=Schedule, field="maximum_retry_attempts", low=0, high=185),
+    _Range(kind=Schedule, field="maximum_event_age_seconds", low=60, high=86_400),
     _Range(kind=Pipe, field="batch_size", low=1, high=10_000),
     _Range(kind=Pipe, field="batching_window_seconds", low=0, high=300),
     _Range(kind=Pipe, field="parallelization_factor", low=1, high=10),

@@ -12,7 +12,8 @@ from penstock.pipelines.graph import Graph
 from penstock.pipelines.input_transformers import rule_input
 from penstock.pipelines.pattern_limits import check_length, check_policy
 from penstock.pipelines.resources import EventRule, Function, Named, Part, Queue, Subscription, Topic
-from penstock.pipelines.schedules import read_schedule
+from penstock.pipelines.scheduler import Schedule
+from penstock.pipelines.schedules import read_schedule, read_timetable
 
 MOST_TARGETS = 5
 
@@ -146,6 +147,46 @@ def _schedules(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _timetables(graph: Graph) -> Iterator[Finding]:
+    for schedule in graph.of(Schedule):
+        within = f'Schedule("{schedule.name}")'
+        try:
+            read_timetable(
+                schedule.expression, timezone=schedule.timezone, start=schedule.start, end=schedule.end
+            )
+        except ScheduleExpressionError as error:
+            yield Finding(
+                what=f"EventBridge Scheduler refuses the schedule: {error.what}",
+                part=schedule,
+                within=within,
+                fix=error.fix or "write rate(5 minutes)",
+            )
+        to = schedule.to
+        is_line = isinstance(to, Queue) and to.fifo
+        if is_line != (schedule.message_group_id is not None):
+            yield Finding(
+                what=f'"{to.name}" {"is a" if is_line else "is no"} FIFO queue',
+                part=schedule,
+                within=within,
+                fix="message_group_id=... is for a FIFO queue, which needs one",
+            )
+        if isinstance(to, Queue) and to.fifo and not to.content_based_deduplication:
+            yield Finding(
+                what=f'"{to.name}" takes no message without a deduplication id',
+                part=schedule,
+                within=within,
+                fix="content_based_deduplication=True for the queue: EventBridge Scheduler gives no such ids",
+            )
+        if isinstance(to, Topic) and to.fifo:
+            yield Finding(
+                what=f'the schedule publishes to the FIFO topic "{to.name}"',
+                part=schedule,
+                within=within,
+                fix="name a standard topic",
+            )
+        yield from _dead_letters(graph, schedule, schedule.dead_letter_queue, within)
+
+
 def _policies(graph: Graph) -> Iterator[Finding]:
     for subscription in graph.of(Subscription):
         if subscription.filter_policy is None:
@@ -238,5 +279,11 @@ RULES = (
         title="a target's input can be made, its retries are within the limits, and its dead letters have a place",
         source=f"{_EVENTS}/eb-transform-target-input.html and {_EVENTS}/eb-rule-retry-policy.html",
         check=_target_settings,
+    ),
+    Rule(
+        id="PL707",
+        title="a schedule is one that EventBridge Scheduler takes, and so are its target and dead-letter queue",
+        source="https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html",
+        check=_timetables,
     ),
 )

@@ -25,6 +25,7 @@ from penstock.pipelines.resources import (
     Table,
     Topic,
 )
+from penstock.pipelines.scheduler import Schedule
 
 _CALLED = (Bucket, EventBus, Function, Queue, StateMachine, Stream, Table, Topic)
 
@@ -47,7 +48,9 @@ def advice(pipeline: Pipeline, caller: str, need: Need) -> str:
 
 
 def _is(resource: Resource, caller: str) -> bool:
-    return isinstance(resource, Function | StateMachine | EventRule) and caller_of(resource) == caller
+    return (
+        isinstance(resource, Function | StateMachine | EventRule | Schedule) and caller_of(resource) == caller
+    )
 
 
 def _verb(resource: Resource, need: Need) -> str | None:

@@ -19,14 +19,16 @@ from penstock.pipelines.iam.matching import Allowed, concrete
 from penstock.pipelines.iam.needs import Need
 from penstock.pipelines.iam.pipes import pipe_statements
 from penstock.pipelines.iam.rules import rule_statements
+from penstock.pipelines.iam.schedules import schedule_statements
 from penstock.pipelines.iam.seen import NOTHING_SEEN, Seen, templated
 from penstock.pipelines.iam.statements import Statement, merged
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resolve import name_of
 from penstock.pipelines.resources import EventRule, Function, StateMachine
+from penstock.pipelines.scheduler import Schedule
 
-HasRole = Function | StateMachine | EventRule | Pipe | DeliveryStream
+HasRole = Function | StateMachine | EventRule | Pipe | DeliveryStream | Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ _KINDS: Final = {
     EventRule: "rule",
     Pipe: "pipe",
     DeliveryStream: "delivery stream",
+    Schedule: "schedule",
 }
 
 
@@ -98,6 +101,8 @@ def caller_of(resource: HasRole) -> str:
             return f"pipe/{name_of(resource)}"
         case DeliveryStream():
             return f"deliverystream/{name_of(resource)}"
+        case Schedule():
+            return f"schedule/{name_of(resource)}"
 
 
 def _declared(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, ...]:
@@ -112,6 +117,8 @@ def _declared(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, .
             return pipe_statements(resource, graph, stage)
         case DeliveryStream():
             return delivery_stream_statements(resource, stage)
+        case Schedule():
+            return schedule_statements(resource, graph, stage)
 
 
 def role_statements(

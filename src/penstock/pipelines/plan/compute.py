@@ -37,6 +37,7 @@ from penstock.pipelines.resources import (
     Url,
     Value,
 )
+from penstock.pipelines.scheduler import Schedule
 
 ALARMS_ARE_TOLD = "AlarmsAreTold"
 """The condition that there is a topic for alarms."""
@@ -266,6 +267,7 @@ def add_alarms(planning: Planning) -> None:
     undelivered = [target.dead_letter_queue for rule in graph.of(EventRule) for target in rule.targets]
     undelivered += [one.dead_letter_queue for one in graph.of(Subscription)]
     undelivered += [one.dead_letter_queue for one in graph.of(Pipe)]
+    undelivered += [one.dead_letter_queue for one in graph.of(Schedule)]
     letters = (*owners, *failures, *failed_batches, *undelivered)
     dead = [graph.follow(one) for one in letters if one is not None]
     for queue in graph.of(Queue):

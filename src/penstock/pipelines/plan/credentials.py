@@ -12,6 +12,7 @@ from typing import Final
 
 from penstock.errors import DeclarationError
 from penstock.pipelines.resources import EventRule, Function, Resource
+from penstock.pipelines.scheduler import Schedule
 
 _KINDS: Final = (
     ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b")),
@@ -65,7 +66,7 @@ def refuse_credentials_in(resource: Resource, document: object) -> None:
                 f'"{resource.name}" has {kind}, which would stand in the template',
                 at=f"{resource.declared_at}  {pointer}".rstrip(),
                 fix="let a function read the secret where it is needed"
-                if not isinstance(resource, EventRule)
+                if not isinstance(resource, EventRule | Schedule)
                 else "let the target read the secret",
             )
 

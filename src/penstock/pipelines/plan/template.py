@@ -20,6 +20,7 @@ from penstock.pipelines.plan.limits import check_counts, check_names
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
 from penstock.pipelines.plan.pipes import add_pipe
 from penstock.pipelines.plan.planning import CODE_BUCKET, Planning, code_key_parameter
+from penstock.pipelines.plan.schedules import add_schedule
 from penstock.pipelines.plan.storage import add_bucket, add_stream, add_table
 from penstock.pipelines.resources import (
     Bucket,
@@ -34,6 +35,7 @@ from penstock.pipelines.resources import (
     Table,
     Topic,
 )
+from penstock.pipelines.scheduler import Schedule
 
 LOG_DAYS: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -62,6 +64,7 @@ _add.register(StateMachine, lambda resource, planning: add_machine(planning, res
 _add.register(EventBus, lambda resource, planning: add_bus(planning, resource))
 _add.register(EventRule, lambda resource, planning: add_rule(planning, resource))
 _add.register(HttpApi, lambda resource, planning: add_api(planning, resource))
+_add.register(Schedule, lambda resource, planning: add_schedule(planning, resource))
 _add.register(Pipe, lambda resource, planning: add_pipe(planning, resource))
 _add.register(DeliveryStream, lambda resource, planning: add_delivery_stream(planning, resource))
 _add.register(Topic, lambda resource, planning: add_topic(planning, resource))

@@ -145,7 +145,7 @@ class Deliveries:
             self._settle(identifier, "Dropped")
             return
         fifo = self.targets.queues.find(terms.dead_letter_queue).settings.fifo
-        attributes = _described(waiting, condition) if terms.service == "events" else parcel.attributes
+        attributes = parcel.attributes if terms.service == "sns" else _described(waiting, condition)
         try:
             self.targets.queues.send(
                 terms.dead_letter_queue,
@@ -180,7 +180,7 @@ class Deliveries:
 
 def _delay(terms: Terms, failures: int, draw: Callable[[], float]) -> float:
     """How long a delivery waits after so many failures, in seconds."""
-    if terms.service == "events":
+    if terms.service != "sns":
         longest = min(2.0 ** (failures - 1), LONGEST_RULE_DELAY_SECONDS)
         return longest * (1.0 - draw() / 2)
     if failures <= 3:
@@ -202,16 +202,24 @@ def _error_code(code: str) -> str:
 
 
 def _described(waiting: _Waiting, condition: str | None) -> dict[str, Attribute]:
-    """What EventBridge says of a dead letter ("Considerations for using a dead-letter queue")."""
+    """What EventBridge says of a dead letter ("Considerations for using a dead-letter queue").
+
+    EventBridge Scheduler says more, in the service's own words ("Retrieve the dead-letter event").
+    """
     terms = waiting.first.terms
+    of_schedule = terms.service == "scheduler"
     told = {
-        "RULE_ARN": terms.source_arn,
+        "SCHEDULE_ARN" if of_schedule else "RULE_ARN": terms.source_arn,
         "TARGET_ARN": terms.target_arn,
-        "ERROR_CODE": _error_code(waiting.failed.error),
+        "ERROR_CODE": waiting.failed.error if of_schedule else _error_code(waiting.failed.error),
         "ERROR_MESSAGE": waiting.failed.message,
+        **terms.described,
     }
     if condition is not None:
         told["EXHAUSTED_RETRY_CONDITION"] = condition
+    if of_schedule:
+        told |= {"IS_PAYLOAD_TRUNCATED": "false", "RETRY_ATTEMPTS": str(waiting.attempts - 1)}
+        return {name: Attribute(data_type="String", string_value=value) for name, value in told.items()}
     attributes = {name: Attribute(data_type="String", string_value=value) for name, value in told.items()}
     retries = Attribute(data_type="Number", string_value=str(waiting.attempts - 1))
     return {**attributes, "RETRY_ATTEMPTS": retries}

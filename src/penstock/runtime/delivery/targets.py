@@ -86,8 +86,8 @@ class Targets:
                 raise TargetError(f'nothing can be delivered to a "{parcel.kind}"', fix="name another target")
 
     def _check(self, parcel: Parcel) -> None:
-        """A rule starts a machine with its own role; queues, functions and topics have policies of their own."""
-        if parcel.sender.startswith("rule/"):
+        """Rules and schedules start a machine with a role of their own; a rule's other targets have policies."""
+        if parcel.sender.startswith(("rule/", "schedule/")):
             need = ("states:StartExecution", parcel.name)
             refused = self.guard.refusal(parcel.sender, "stepfunctions", "StartExecution", need)
             if refused is not None:

@@ -33,6 +33,7 @@ from penstock.pipelines import (
     Resource,
     Results,
     RuleTarget,
+    Schedule,
     StateMachine,
     Stream,
     StreamMapping,
@@ -44,6 +45,7 @@ from penstock.pipelines import (
     http_api,
     pipes,
     resources,
+    scheduler,
 )
 from penstock.pipelines.http_api import HttpRoute, IamAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from penstock.pipelines.plan import plan, written
@@ -323,6 +325,26 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "transformation_retries": {"transformation_retries": 1},
         },
     ),
+    Schedule: (
+        {"name": "tried", "expression": "rate(1 hour)", "to": QUEUE},
+        {
+            "name": {"name": "other"},
+            "expression": {"expression": "at(2030-01-01T00:00:00)"},
+            "to": {"to": MACHINE},
+            "timezone": {"timezone": "Europe/Berlin"},
+            "start": {"start": "2030-01-01T00:00:00Z"},
+            "end": {"end": "2030-01-01T00:00:00Z"},
+            "flexible_window_minutes": {"flexible_window_minutes": 15},
+            "input": {"input": {"a": 1}},
+            "maximum_retry_attempts": {"maximum_retry_attempts": 3},
+            "maximum_event_age_seconds": {"maximum_event_age_seconds": 60},
+            "dead_letter_queue": {"dead_letter_queue": OTHER_QUEUE},
+            "message_group_id": (
+                {"to": LINE, "message_group_id": "a"},
+                {"to": LINE, "message_group_id": "b"},
+            ),
+        },
+    ),
     Pipe: (
         {"name": "tried", "source": STREAM, "to": FUNCTION},
         {
@@ -435,7 +457,7 @@ def kinds() -> list[type]:
     """Every dataclass of a declaration."""
     return [
         one
-        for module in (resources, http_api, pipes, delivery_streams)
+        for module in (resources, http_api, pipes, delivery_streams, scheduler)
         for one in vars(module).values()
         if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__module__ == module.__name__
         if one not in (Part, Resource)

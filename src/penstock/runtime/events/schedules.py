@@ -1,0 +1,147 @@
+"""EventBridge Scheduler's schedules of one run: each gives its target its input whenever it is due.
+
+Sources: EventBridge Scheduler, "Schedule types", "Flexible time windows", "Adding context attributes", "Configuring a
+dead-letter queue", "Managing the targets" (without an input: a scheduled event).
+
+1. Schedules do not keep a run from being idle. When a run goes on after it was cut off, times that passed meanwhile
+   are not made up for.
+2. Within a flexible window the moment is drawn; the same seed draws the same.
+3. The attempt number that is filled in is that of the first attempt, since a retry delivers the same text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from penstock.pipelines.schedules import Schedule
+from penstock.runtime.delivery.deliveries import RULE_AGE_SECONDS, RULE_RETRIES, Deliveries
+from penstock.runtime.ids import Ids
+from penstock.runtime.journal import Journal
+from penstock.runtime.journal_events import Event, Parcel, ScheduleInvoked, Terms
+from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.timestamps import seconds_text
+
+SOURCE: Final = "aws.scheduler"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSettings:
+    """A schedule and its target, by name (a state machine and a topic by their ARNs).
+
+    Attributes:
+        input: the text that the target gets; None: a scheduled event.
+        dead_letter_queue: by name.
+    """
+
+    name: str
+    arn: str
+    times: Schedule
+    kind: Literal["queue", "function", "state machine", "topic"]
+    target: str
+    target_arn: str
+    input: str | None = None
+    flexible_window_seconds: float = 0.0
+    maximum_retry_attempts: int = RULE_RETRIES
+    maximum_age_seconds: float = RULE_AGE_SECONDS
+    dead_letter_queue: str | None = None
+    group_id: str | None = None
+
+
+@dataclass(slots=True)
+class Schedules:
+    """The schedules of one run."""
+
+    schedules: Iterable[ScheduleSettings]
+    scheduler: Scheduler
+    journal: Journal
+    ids: Ids
+    deliveries: Deliveries
+    _by_name: dict[str, ScheduleSettings] = field(default_factory=dict)
+    _last_due: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_name = {one.name: one for one in self.schedules}
+
+    def start(self, began: float) -> None:
+        """Let the schedules begin.
+
+        Args:
+            began: when the run began, which is when its schedules were made.
+        """
+        for one in self._by_name.values():
+            passed = max(self._last_due.get(one.name, began), self.scheduler.now())
+            self._expect(one, passed, began)
+
+    def apply(self, event: Event) -> None:
+        """Fold an event of the journal: when a schedule was last due."""
+        if isinstance(event, ScheduleInvoked):
+            self._last_due[event.schedule] = event.due
+
+    def _expect(self, one: ScheduleSettings, passed: float, began: float) -> None:
+        due = one.times.after(passed, began=began)
+        if due is not None:
+            self.scheduler.call_at(due, lambda: self._is_due(one, due, began), background=True)
+
+    def _is_due(self, one: ScheduleSettings, due: float, began: float) -> None:
+        if one.flexible_window_seconds:
+            when = due + one.flexible_window_seconds * (self.ids.number() / 2.0**63)
+            self.scheduler.call_at(when, lambda: self._invoke(one, due), background=True)
+        else:
+            self._invoke(one, due)
+        self._expect(one, due, began)
+
+    def _invoke(self, one: ScheduleSettings, due: float) -> None:
+        execution = self.ids.uuid()
+        invoked = ScheduleInvoked(
+            at=self.scheduler.now(), schedule=one.name, due=due, execution=execution, target=one.target
+        )
+        self.journal.append(invoked)
+        self.apply(invoked)
+        due_text = seconds_text(due)
+        known = {
+            "schedule-arn": one.arn,
+            "scheduled-time": due_text,
+            "execution-id": execution,
+            "attempt-number": "1",
+        }
+        text = _event(one, execution, due_text) if one.input is None else one.input
+        for name, value in known.items():
+            text = text.replace(f"<aws.scheduler.{name}>", value)
+        self.deliveries.deliver(
+            Parcel(
+                kind=one.kind,
+                name=one.target,
+                body=text,
+                sender=f"schedule/{one.name}",
+                group_id=one.group_id,
+            ),
+            Terms(
+                service="scheduler",
+                source_arn=one.arn,
+                target_arn=one.target_arn,
+                maximum_retry_attempts=one.maximum_retry_attempts,
+                maximum_age_seconds=one.maximum_age_seconds,
+                dead_letter_queue=one.dead_letter_queue,
+                described={"EXECUTION_ID": execution, "SCHEDULED_TIME": due_text},
+            ),
+        )
+
+
+def _event(one: ScheduleSettings, execution: str, due: str) -> str:
+    """What a target gets for which there is no input; its detail is a text, as EventBridge Scheduler writes it."""
+    return json.dumps(
+        {
+            "version": "0",
+            "id": execution,
+            "detail-type": "Scheduled Event",
+            "source": SOURCE,
+            "account": "123456789012",
+            "time": due,
+            "region": "us-east-1",
+            "resources": [one.arn],
+            "detail": "{}",
+        }
+    )
