@@ -96,6 +96,9 @@ def _sqs(annotation: object, at: str) -> Open:
     if annotation is S3Upload:
         return lambda record: list(uploads_in_text(text_of(record, "body")))
     wrapped, payload = _wrapped(annotation, SQSMessage)
+    open_body = _enveloped(payload, at)
+    if open_body is not None:
+        return _in_body(open_body, wrapped=wrapped)
     if not wrapped:
         _refuse_others(annotation, SQSMessage, at)
     if wrapped and payload is S3Upload:
@@ -107,6 +110,28 @@ def _sqs(annotation: object, at: str) -> Open:
     if wrapped:
         return lambda record: [_sqs_message(record, decode(text_of(record, "body")))]
     return lambda record: [decode(text_of(record, "body"))]
+
+
+def _enveloped(annotation: object, at: str) -> Open | None:
+    """How a body is opened that is a topic's notification or a bus's event; None if it is another payload."""
+    if _wrapped(annotation, EventBridgeEvent)[0]:
+        return _event(annotation, at)
+    wrapped, payload = _wrapped(annotation, SNSMessage)
+    return _notification(payload, at) if wrapped else None
+
+
+def _in_body(open_body: Open, *, wrapped: bool) -> Open:
+    """Messages whose body is an envelope: what is in it, with the message's own metadata if it is `wrapped`."""
+
+    def opened(record: Record) -> list[object]:
+        try:
+            body = msgspec.json.decode(text_of(record, "body"), type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise DecodeError(f"the body is no envelope: {error}") from error
+        found = open_body(body)
+        return [_sqs_message(record, one) for one in found] if wrapped else found
+
+    return opened
 
 
 def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
@@ -252,15 +277,19 @@ def _sns(annotation: object, at: str) -> Open:
     wrapped, payload = _wrapped(annotation, SNSMessage)
     if not wrapped:
         _refuse_others(annotation, SNSMessage, at)
+    if wrapped:
+        open_notification = _notification(payload, at)
+        return lambda record: open_notification(part_of(record, "Sns"))
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
+    return lambda record: [decode(text_of(part_of(record, "Sns"), "Message"))]
 
-    def opened(record: Record) -> list[object]:
-        sns = part_of(record, "Sns")
-        message = decode(text_of(sns, "Message"))
-        return [_sns_message(sns, message) if wrapped else message]
 
-    return opened
+def _notification(payload: object, at: str) -> Open:
+    """How a notification is opened: Lambda's `Sns` member, and the envelope in a queue's message."""
+    check_payload_type(payload, at=at)
+    decode = text_decoder(payload)
+    return lambda sns: [_sns_message(sns, decode(text_of(sns, "Message")))]
 
 
 def _sns_message(sns: Record, message: object) -> SNSMessage[object]:

@@ -96,9 +96,15 @@ def sns_event(
     }
 
 
-def sns_envelope(message: object, *, topic: str = "uploads") -> Event:
+def sns_envelope(
+    message: object,
+    *,
+    topic: str = "uploads",
+    subject: str | None = None,
+    message_attributes: Mapping[str, str | bytes] | None = None,
+) -> Event:
     """The body that a queue gets from a topic without raw message delivery."""
-    return {
+    envelope: Event = {
         "Type": "Notification",
         "MessageId": message_id(0),
         "TopicArn": arn("sns", topic),
@@ -106,6 +112,11 @@ def sns_envelope(message: object, *, topic: str = "uploads") -> Event:
         "Timestamp": TIME_MILLIS,
         **_sns_signature("SigningCertURL", "UnsubscribeURL"),
     }
+    if subject is not None:
+        envelope["Subject"] = subject
+    if message_attributes:
+        envelope["MessageAttributes"] = _sns_attributes(message_attributes)
+    return envelope
 
 
 def _sns_attributes(given: Mapping[str, str | bytes] | None) -> Event:

@@ -209,6 +209,39 @@ def test_events_of_buses_and_schedules() -> None:
         events.bus_event("text")
 
 
+def test_envelopes_in_a_queue_are_opened_by_type() -> None:
+    """What a topic or a rule sent to the queue, alone or with the message's own metadata."""
+
+    @on_sqs_message
+    def notified(one: SNSMessage[Order]) -> None:
+        SEEN.append((one.message, one.subject, one.message_attributes))
+
+    @on_sqs_message
+    def told(one: SQSMessage[EventBridgeEvent[Order]]) -> None:
+        SEEN.append((one.body.detail, one.body.source, one.message_id))
+
+    envelope = events.sns_envelope(Order("1"), subject="new", message_attributes={"raw": b"\x00"})
+    notified.invoke(events.sqs_event(envelope), FakeContext())
+    told.invoke(events.sqs_event(events.bus_event(Order("2"), source="shop")), FakeContext())
+    assert list(SEEN) == [(Order("1"), "new", {"raw": b"\x00"}), (Order("2"), "shop", events.message_id(0))]
+    parse_event("sqs", events.sqs_event(envelope))
+
+
+@pytest.mark.parametrize("body", ["text", "[1]", "{}", {"Type": "Notification", "Message": '{"id": 5}'}])
+def test_a_body_that_is_no_such_envelope_cannot_be_decoded(body: object) -> None:
+    """It fails like any other body that does not fit, and takes no other along."""
+
+    @on_sqs_message
+    def notified(one: SNSMessage[Order]) -> None:
+        SEEN.append(one.message)
+
+    given = events.sqs_event(body, events.sns_envelope(Order("1")))
+    assert notified.invoke(given, FakeContext()) == {
+        "batchItemFailures": [{"itemIdentifier": events.message_id(0)}]
+    }
+    assert list(SEEN) == [Order("1")]
+
+
 def test_attributes_of_messages() -> None:
     """Texts and bytes, of a queue and of a topic."""
 
