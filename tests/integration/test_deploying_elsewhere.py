@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from penstock.errors import TargetError
+from penstock.errors import TargetError, UsageError
 from penstock.pipelines import Bucket, BucketNotification, EventRule, Pipeline, Queue, StateMachine, Topic
 from penstock.pipelines.deploy import (
     Destination,
@@ -21,7 +22,8 @@ from penstock.pipelines.deploy import (
     differences,
     planned_for,
 )
-from penstock.testing.localstack import LocalStack
+from penstock.testing.deployed import Deployments
+from penstock.testing.localstack import LocalStack, localstack_for_tests
 from tests.contracts.gaps import MINISTACK_STACKS, expect
 
 PASS: dict[str, object] = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
@@ -124,3 +126,36 @@ def test_a_failure_is_named_and_mended(
     assert done.changed
     assert "it is removed and made anew" in told[0]
     assert destroy(request, destination, terminal([]), delete_data=True)
+
+
+def test_a_stack_of_somebody_else_is_not_touched(endpoint: LocalStack, named: Callable[[str], str]) -> None:
+    """At a shared endpoint the fixture `deployed` would destroy it at the end; a stage goes beside it."""
+    shared = replace(endpoint, is_shared=True)
+    queues = Pipeline(named("shared"), parts=(Queue("kept-in-common"),))
+    theirs, ours = Deployments(shared, tell=print), Deployments(shared, tell=print)
+    theirs.deploy(queues)
+    theirs.deploy(queues)
+    with pytest.raises(UsageError, match="is there already"):
+        ours.deploy(queues)
+    beside = ours.deploy(queues, stage="test")
+    ours.destroy()
+    sqs: Any = endpoint.client("sqs")
+    names = [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]]
+    assert "kept-in-common" in names
+    assert beside.name(Queue("kept-in-common")) not in names
+    theirs.destroy()
+
+
+def test_an_endpoint_that_is_given_is_used(
+    endpoint: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`AWS_ENDPOINT_URL` may be LocalStack's or MiniStack's; it is not ended."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.endpoint_url)
+    monkeypatch.setenv("PENSTOCK_FUNCTIONS_ON", "python3.12")
+    with localstack_for_tests(tmp_path, environments=tmp_path) as found:
+        assert (found.endpoint_url, found.functions_on, found.is_shared) == (
+            endpoint.endpoint_url,
+            "python3.12",
+            True,
+        )
+    assert connect(endpoint.endpoint_url, None).local

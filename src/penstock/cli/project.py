@@ -55,6 +55,7 @@ addopts = ["--import-mode=importlib"]
 _README = """\
 # {name}
 
+    python -m pip install --upgrade pip
     pip install --group dev .
     penstock check
     penstock run file-processing --input YOUR.csv

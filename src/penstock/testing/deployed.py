@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from penstock.errors import UsageError
 from penstock.pipelines import Pipeline
-from penstock.pipelines.deploy import Destination, Request, Terminal, connect, deploy, destroy
+from penstock.pipelines.deploy import (
+    Destination,
+    Request,
+    Terminal,
+    connect,
+    deploy,
+    deployed_template,
+    destroy,
+)
 from penstock.pipelines.resolve import Target, name_of
 from penstock.pipelines.resources import Function, Queue, Resource
 from penstock.testing.localstack import LocalStack
@@ -93,12 +101,15 @@ class Deployments:
         """See `DeployPipeline`.
 
         Raises:
+            UsageError: the endpoint is shared, and somebody else's stack has that name: it would be destroyed.
             DeclarationError, TargetError: as `penstock.pipelines.deploy.deploy`.
         """
         runtime = self.localstack.functions_on
         parameters = {"Runtime": runtime} if runtime is not None and pipeline.of(Function) else {}
         request = Request(pipeline=pipeline, stage=stage, parameters=parameters)
         destination = self._destination()
+        if self.localstack.is_shared and (pipeline.name, stage) not in self._made:
+            _check_free(request.stack, destination)
         done = deploy(request, destination, self._terminal())
         assert done is not None  # it is always agreed to
         self._made[pipeline.name, stage] = request
@@ -122,3 +133,12 @@ class Deployments:
 
     def _terminal(self) -> Terminal:
         return Terminal(tell=self.tell, agree=lambda _lines: True, sleep=lambda _seconds: time.sleep(0.2))
+
+
+def _check_free(stack: str, destination: Destination) -> None:
+    if deployed_template(destination, stack):
+        raise UsageError(
+            f'the stack "{stack}" is there already, and the tests would destroy it with its data',
+            at=destination.shown,
+            fix='deploy with a stage, deployed(pipeline, stage="test"); or destroy the stack first',
+        )

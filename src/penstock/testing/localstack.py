@@ -1,6 +1,7 @@
 """A LocalStack for tests: one that is already there, or one that is brought up for them.
 
-    AWS_ENDPOINT_URL               the endpoint to use, such as that of docker-compose.yml
+    AWS_ENDPOINT_URL               the endpoint to use, such as that of docker-compose.yml, or a MiniStack's
+    PENSTOCK_FUNCTIONS_ON          the runtime of its functions, if it has one only: python3.12
     PENSTOCK_WITHOUT_LOCALSTACK    why tests that need LocalStack are skipped, in CI as well
 
 Where there can be none, a test that needs it is skipped and says why; where `CI=true`, it fails instead.
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from penstock.errors import LocalStackError
+from penstock.errors import LocalStackError, PenstockError
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -32,11 +33,11 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalStack:
-    """A LocalStack that is up.
+    """A LocalStack that is up, or another endpoint that answers like AWS.
 
     Attributes:
         endpoint_url: `http://127.0.0.1:4566`.
-        functions_on: the runtime that its functions have without a container, `python3.13`; None with Docker.
+        functions_on: the runtime that its functions have without a container, `python3.13`; None: the template's.
         is_shared: whether it was there before, and stays.
     """
 
@@ -52,25 +53,16 @@ class LocalStack:
         return "LocalStack's Kinesis needs node and npm, which are not installed"
 
     def client(self, service: str) -> BaseClient:
-        """A boto3 client, by localstack-client's session.
+        """A boto3 client, by localstack-client's session."""
+        from localstack_client.session import Session
 
-        Raises:
-            LocalStackError: localstack-client is not installed.
-        """
-        try:
-            from localstack_client.session import Session
-        except ModuleNotFoundError as error:
-            raise LocalStackError(
-                "sessions against LocalStack need localstack-client, which is not installed",
-                fix="pip install 'penstock[localstack]'",
-            ) from error
         client: BaseClient = Session(localstack_host=urlsplit(self.endpoint_url).netloc).client(service)
         return client
 
 
 @contextmanager
 def localstack_for_tests(folder: Path, *, environments: Path) -> Iterator[LocalStack]:
-    """The LocalStack of `AWS_ENDPOINT_URL`, or one that is brought up, and ended afterwards.
+    """The endpoint of `AWS_ENDPOINT_URL`, or a LocalStack that is brought up, and ended afterwards.
 
     Args:
         folder: what it keeps is kept here.
@@ -81,15 +73,20 @@ def localstack_for_tests(folder: Path, *, environments: Path) -> Iterator[LocalS
         LocalStackError: there can be none here.
     """
     from penstock.localstack import manager
+    from penstock.pipelines.deploy import connect
 
     given = os.environ.get("AWS_ENDPOINT_URL")
     if given:
-        if not manager.answers(given):
+        try:
+            connect(given, None)
+        except PenstockError as error:
             raise LocalStackError(
-                f"AWS_ENDPOINT_URL is {given}, and no LocalStack answers there",
+                f"AWS_ENDPOINT_URL is {given}, and no endpoint answers there: {error.what}",
                 fix="start it (docker compose up --wait), or unset the variable",
-            )
-        yield LocalStack(endpoint_url=given, functions_on=None, is_shared=True)
+            ) from error
+        yield LocalStack(
+            endpoint_url=given, functions_on=os.environ.get("PENSTOCK_FUNCTIONS_ON"), is_shared=True
+        )
         return
     place = manager.Folder(path=folder.absolute(), environments=environments.absolute())
     server = manager.up(place)

@@ -58,7 +58,7 @@ def embedded(tmp_path: Path) -> StartPipeline:
 
 @pytest.fixture(scope="session")
 def localstack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[LocalStack]:
-    """A LocalStack 4.14 for the session's tests: the one of `AWS_ENDPOINT_URL`, or one that is brought up for them.
+    """A LocalStack 4.14 for the session's tests: the endpoint of `AWS_ENDPOINT_URL`, or one that is brought up.
 
     Its virtual environment is the one of `penstock localstack up` in pytest's root folder. Where there can be no
     LocalStack the tests are skipped, and where `CI=true` they fail; see `penstock.testing.localstack`.
@@ -82,7 +82,8 @@ def localstack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Co
 def deployed(localstack: LocalStack) -> Iterator[DeployPipeline]:
     """Deploys pipelines to the session's LocalStack, each once, with the template and the packages for AWS.
 
-    A LocalStack of `AWS_ENDPOINT_URL` is left as it was found: stacks and data are deleted at the end.
+    An endpoint of `AWS_ENDPOINT_URL` is left as it was found: what was deployed is deleted at the end, with its
+    data; a stack that was there before is not touched.
     """
     from penstock.testing.deployed import Deployments
 

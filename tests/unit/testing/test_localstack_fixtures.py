@@ -42,14 +42,14 @@ def test_on_a_laptop_a_missing_endpoint_skips(tmp_path: Path) -> None:
     """Nobody answers where AWS_ENDPOINT_URL says: skipped, with the address and the remedy."""
     shown = run(tmp_path, AWS_ENDPOINT_URL=NOBODY)
     assert "2 skipped" in shown
-    assert f"AWS_ENDPOINT_URL is {NOBODY}, and no LocalStack answers there" in shown
+    assert f"AWS_ENDPOINT_URL is {NOBODY}, and no endpoint answers there" in shown
 
 
 def test_in_ci_a_missing_endpoint_fails(tmp_path: Path) -> None:
     """There the tests are not passed over; what would skip them is named."""
     shown = run(tmp_path, AWS_ENDPOINT_URL=NOBODY, CI="true")
     assert "2 errors" in shown
-    assert "no LocalStack answers there" in shown
+    assert "no endpoint answers there" in shown
     assert "PENSTOCK_WITHOUT_LOCALSTACK=WHY" in shown
 
 
