@@ -21,6 +21,7 @@ from typing import Final, TypeAlias
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.event_pattern_operators import ValueMatcher, value_matcher
+from penstock.pipelines.json_texts import json_in
 
 Membership: TypeAlias = tuple[tuple[int, int], ...]
 """For each array around a leaf (but not the one that lists plain values): which it is, and the element's index."""
@@ -131,7 +132,7 @@ def compile_pattern(pattern: object) -> Pattern:
     """
     if isinstance(pattern, str | bytes):
         try:
-            pattern = json.loads(pattern)
+            pattern = json_in(pattern)
         except ValueError as error:
             raise EventPatternError(
                 f"the event pattern is not JSON: {error}", fix="write a JSON object"
@@ -140,7 +141,12 @@ def compile_pattern(pattern: object) -> Pattern:
         raise EventPatternError("an event pattern is an object", fix='for example {"source": ["aws.s3"]}')
     if not pattern:
         raise EventPatternError("the event pattern is empty", fix='for example {"source": ["aws.s3"]}')
-    return Pattern(_alternatives(pattern, "", ""))
+    try:
+        return Pattern(_alternatives(pattern, "", ""))
+    except RecursionError as error:
+        raise EventPatternError(
+            "the event pattern is nested too deeply", fix="ask about fewer levels"
+        ) from error
 
 
 # --- Compiling --------------------------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.event_patterns import Pattern, compile_pattern
+from penstock.pipelines.json_texts import json_in, object_in
 from penstock.pipelines.pattern_limits import check_length
 
 FilterSource: TypeAlias = Literal["sqs", "kinesis", "dynamodb"]
@@ -61,7 +61,7 @@ def _compiled(pattern: object, data: str | None) -> tuple[Pattern, bool | None]:
     """The pattern, and whether it asks for JSON (true), for plain text (false) or for neither."""
     if isinstance(pattern, str):
         try:
-            pattern = json.loads(pattern)
+            pattern = json_in(pattern)
         except ValueError as error:
             raise EventPatternError(f"the filter is not JSON: {error}", fix="write a JSON object") from error
     compiled = compile_pattern(pattern)
@@ -86,11 +86,8 @@ def _stream_record(record: Record) -> tuple[Record, bool]:
 
 def _with_data(record: Record, name: str, text: object) -> tuple[Record, bool]:
     """The record with its data decoded if it is a JSON object, and whether it is."""
-    try:
-        decoded = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        decoded = None
-    if isinstance(decoded, dict):
+    decoded = object_in(text)
+    if decoded is not None:
         return {**record, name: decoded}, True
     return {**record, name: text}, False
 

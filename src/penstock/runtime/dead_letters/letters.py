@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from penstock.errors import UsageError
+from penstock.pipelines.json_texts import json_in
 
 ClientOf = Callable[[str], Any]
 """Gives a boto3 client for a service; its methods are made at run time."""
@@ -92,7 +92,7 @@ class Letter:
     def fields(self) -> dict[str, object]:
         """What `--where` looks at: the body (decoded if it is JSON), the attributes, the reason."""
         try:
-            body: object = json.loads(self.body)
+            body: object = json_in(self.body)
         except ValueError:
             body = self.body
         return {"id": self.message_id, "body": body, "attributes": dict(self.attributes)}
@@ -232,7 +232,7 @@ _OF_A_BATCH: Final = {"streamArn", "shardId", "startSequenceNumber", "endSequenc
 
 def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str]) -> Origin | None:
     try:
-        document = json.loads(body)
+        document = json_in(body)
     except ValueError:
         document = None
     if "RULE_ARN" in attributes:

@@ -5,10 +5,10 @@ Source: the Amazon SNS API reference.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
+from penstock.pipelines.json_texts import json_in
 from penstock.runtime.queues.messages import attributes_from_call, size_bytes
 from penstock.runtime.services import Call, ServiceError, unanswered
 from penstock.runtime.topics.topics import MAXIMUM_MESSAGE_BYTES, Published, Receipt, Topics
@@ -147,7 +147,7 @@ def _texts(message: str) -> dict[str, str]:
         ServiceError: `InvalidParameter`.
     """
     try:
-        given = json.loads(message)
+        given = json_in(message)
     except ValueError as error:
         raise ServiceError(
             "InvalidParameter", "Invalid parameter: Message Structure - JSON message body failed to parse"

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from penstock.pipelines.event_patterns import Pattern
+from penstock.pipelines.json_texts import json_in, object_in
 from penstock.runtime.delivery.deliveries import SUBSCRIPTION_RETRIES, Deliveries
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
@@ -311,11 +312,8 @@ def _passes(subscription: SubscriptionSettings, published: Published) -> bool:
     if not subscription.by_body:
         texts = {name: one for name, one in published.attributes.items() if one.binary_value is None}
         return policy.matches({name: _comparable(one) for name, one in texts.items()})
-    try:
-        body = json.loads(_text(subscription, published))
-    except ValueError:
-        return False
-    return isinstance(body, dict) and policy.matches(body)
+    body = object_in(_text(subscription, published))
+    return body is not None and policy.matches(body)
 
 
 def _comparable(attribute: Attribute) -> object:
@@ -324,6 +322,6 @@ def _comparable(attribute: Attribute) -> object:
     if text is None or attribute.data_type not in ("Number", "String.Array"):
         return text
     try:
-        return json.loads(text)
+        return json_in(text)
     except ValueError:
         return text
