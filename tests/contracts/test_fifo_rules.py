@@ -172,7 +172,7 @@ def test_a_receipt_lapses_with_the_visibility(delivering: Running, page: str) ->
     delivering.wait(1.5)
     with pytest.raises(ClientError, match="expired"):
         delete(delivering, queue, first)
-    (second,) = receive(delivering, queue)
+    (second,) = receive(delivering, queue, WaitTimeSeconds=5)
     assert second["Attributes"]["ApproximateReceiveCount"] == "2"
     delete(delivering, queue, second)
     assert left(delivering, queue) == 0

@@ -16,8 +16,7 @@ matched, whole, part, constant, lines, seen_by_default, templated = (
 texts = Queue("delivery-texts")
 rule_letters, function_letters = Queue("delivery-rule-letters"), Queue("delivery-function-letters")
 
-pipeline = family(
-    "eventbridge",
+shared = (
     EventRule(
         "delivery-large",
         bus=bus,
@@ -58,6 +57,11 @@ pipeline = family(
             RuleTarget(texts, input_paths={"name": "$.detail.name"}, input_template='"hello <name>"'),
         ),
     ),
+)
+
+pipeline = family(
+    "eventbridge",
+    *shared,
     EventRule(
         "delivery-to-function",
         bus=bus,

@@ -22,8 +22,6 @@ by_topic = function("by-topic", "invoked", maximum_retry_attempts=0, on_failure=
 shared = (
     function("invoked", "invoked", dead_letter_queue=letters, on_failure=failures),
     once,
-    by_bus,
-    EventRule("delivery-results", bus=results, pattern={"source": ["lambda"]}, to=(told,)),
     by_topic,
     Subscription(news, to=heard),
 )
@@ -34,6 +32,8 @@ timed = function("timed", "waits", timeout_seconds=2, maximum_retry_attempts=1, 
 pipeline = family(
     "invocations",
     *shared,
+    by_bus,
+    EventRule("delivery-results", bus=results, pattern={"source": ["lambda"]}, to=(told,)),
     function("to-function", "invoked", maximum_retry_attempts=0, on_failure=chained),
     function(
         "impatient",
