@@ -77,7 +77,7 @@ def test_a_fifo_queue_takes_the_same_body_once(delivering: Running, page: str) -
     put(delivering, "several", {"n": 1}, {"n": 1}, {"n": 2})
     delivering.letters("delivery-whole", count=3)
     messages = delivering.messages("delivery-event-lines.fifo", count=2)
-    assert [json.loads(one["Body"]) for one in messages] == [{"n": 1}, {"n": 2}]
+    assert sorted(json.loads(one["Body"])["n"] for one in messages) == [1, 2]
     assert {one["Attributes"]["MessageGroupId"] for one in messages} == {"all"}
 
 
