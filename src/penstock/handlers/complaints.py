@@ -99,3 +99,25 @@ def _begins(rest: str, name: object) -> bool:
     return (
         isinstance(name, str) and rest.startswith(name) and rest[len(name) : len(name) + 1] in ("", ".", "[")
     )
+
+
+def no_unicode_at(event: object) -> str:
+    """Where the first text stands of which no bytes can be made: `json.loads` makes halves of pairs."""
+    waiting: list[tuple[str, object]] = [("$", event)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str) and not _is_unicode(value):
+            return path
+        if isinstance(value, dict):
+            waiting += [(f"{path}.{name}", member) for name, member in reversed(value.items())]
+        elif isinstance(value, list | tuple):
+            waiting += [(f"{path}[{index}]", one) for index, one in reversed(list(enumerate(value)))]
+    return "$"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeError:
+        return False
+    return True

@@ -126,7 +126,7 @@ def _in_body(open_body: Open, *, wrapped: bool) -> Open:
     def opened(record: Record) -> list[object]:
         try:
             body = msgspec.json.decode(text_of(record, "body"), type=dict[str, Any])
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise DecodeError(f"the body is no envelope: {error}") from error
         found = open_body(body)
         return [_sqs_message(record, one) for one in found] if wrapped else found
@@ -180,7 +180,7 @@ def _kinesis(annotation: object, at: str) -> Open:
         """Open plain data at once; everything else takes the long way, which knows what is wrong."""
         try:
             data: bytes = msgspec.convert(record["kinesis"]["data"], bytes)
-        except (KeyError, TypeError, msgspec.ValidationError):
+        except (KeyError, TypeError, UnicodeError, msgspec.ValidationError):
             data = AGGREGATED
         if data and data[0] in _PACKED:
             return [decode(part.data) for part in _parts(record)]
@@ -336,7 +336,7 @@ def _detail_in(text: str) -> object:
     """The detail that EventBridge Scheduler writes as a text."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise DecodeError(f"detail: it is a text that is no JSON: {error}") from error
 
 

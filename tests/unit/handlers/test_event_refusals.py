@@ -20,6 +20,7 @@ from penstock.handlers import (
     on_event,
     on_kinesis_record,
     on_s3_upload,
+    on_schedule,
     on_sqs_message,
 )
 from penstock.handlers.complaints import complete
@@ -103,6 +104,30 @@ def test_the_name_itself_may_be_what_is_wrong() -> None:
 def test_a_reason_without_a_path_stays_as_it_is() -> None:
     """Of the value as a whole."""
     assert complete("Expected `object`, got `array`", []) == "Expected `object`, got `array`"
+
+
+def test_half_of_a_pair_is_named() -> None:
+    """Lambda's runtime makes such texts of `\\ud800`; msgspec makes no bytes of them."""
+    event: Any = events.sns_event("a", "b")
+    event["Records"][1]["Sns"]["Timestamp"] = "\ud800"
+    assert "$.Records[1].Sns.Timestamp: a text that is no Unicode" in refusal("sns", event)
+    assert "is no event of sqs" in refusal("sqs", event)
+    streamed: Any = events.kinesis_event("a")
+    streamed["Records"][0]["kinesis"]["data"] = "\ud800"
+    assert "$.Records[0].kinesis.data" in refusal("kinesis", streamed)
+
+    @on_schedule
+    def scheduled(detail: dict[str, Any]) -> None: ...
+
+    with pytest.raises(DecodeError, match="detail: it is a text that is no JSON"):
+        scheduled.invoke({**events.scheduler_event(), "detail": "\ud800"}, FakeContext())
+
+    @on_kinesis_record
+    def handle(data: str) -> None: ...
+
+    assert handle.invoke(streamed, FakeContext()) == {
+        "batchItemFailures": [{"itemIdentifier": events.sequence_number(0)}]
+    }
 
 
 def test_packed_logs_are_named_within() -> None:

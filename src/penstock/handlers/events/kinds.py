@@ -41,6 +41,13 @@ def parse_event(kind: str, payload: object) -> object:
         raise EventError(f"this is no event of {kind}: {reason}", fix=_remedy(kind, event)) from error
     except RecursionError as error:
         raise EventError(f"this is no event of {kind}: it is nested too deeply") from error
+    except UnicodeError as error:
+        from penstock.handlers.complaints import no_unicode_at
+
+        where = no_unicode_at(event)
+        raise EventError(
+            f"this is no event of {kind}: {where}: a text that is no Unicode: {error}"
+        ) from error
 
 
 def _converted(kind: str, event: Any) -> object:
@@ -61,7 +68,7 @@ def _remedy(kind: str, event: Mapping[str, Any]) -> str:
 def _is_of(kind: str, event: Mapping[str, Any]) -> bool:
     try:
         _converted(kind, event)
-    except (msgspec.ValidationError, RecursionError):
+    except (msgspec.ValidationError, RecursionError, UnicodeError):
         return False
     return True
 
