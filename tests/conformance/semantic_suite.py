@@ -78,8 +78,11 @@ def _play(scenario: Mapping[str, Any]) -> Played:
     if play is None:
         found: tuple[str, ...] = (f'nothing plays the area "{scenario["area"]}"',)
     else:
-        with tempfile.TemporaryDirectory() as place:
-            found = tuple(play(scenario, Path(place)))
+        try:
+            with tempfile.TemporaryDirectory() as place:
+                found = tuple(play(scenario, Path(place)))
+        except Exception as error:  # noqa: BLE001  # a scenario that cannot be played differs, and the others go on
+            found = (f"it cannot be played: {type(error).__name__}: {error}",)
     return Played(
         name=scenario["name"],
         area=scenario["area"],

@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from penstock.errors import UsageError
+
 T = TypeVar("T")
 
 
@@ -38,7 +40,16 @@ class S3Upload(msgspec.Struct, frozen=True, kw_only=True):
 
         Events may arrive in any order; their sequencers tell. They are hexadecimal texts, compared after the
         shorter one was filled up with zeros on its right (S3, "Event message structure").
+
+        Raises:
+            UsageError: it is another object's event: between those, sequencers say nothing.
         """
+        if (self.bucket, self.key) != (other.bucket, other.key):
+            raise UsageError(
+                f"{self.bucket}/{self.key} and {other.bucket}/{other.key} are two objects: their sequencers say "
+                "nothing about each other",
+                fix="compare events of one object",
+            )
         width = max(len(self.sequencer), len(other.sequencer))
         return self.sequencer.upper().ljust(width, "0") > other.sequencer.upper().ljust(width, "0")
 

@@ -61,13 +61,16 @@ def upload_of(record: object, path: str) -> S3Upload:
     """One record of an S3 event.
 
     Raises:
-        DecodeError: names the member that is missing or of the wrong type.
+        DecodeError: names the member that is missing or of the wrong type, or a version that is another structure:
+            "the major version is incremented if S3 makes a change that is not backward compatible".
     """
     s3 = _member(record, "s3", path)
     bucket = _member(s3, "bucket", f"{path}.s3")
     described = _member(s3, "object", f"{path}.s3")
     top = cast("Mapping[str, Any]", record)
-    version = described.get("versionId")
+    version, structure = described.get("versionId"), given_text(top, "eventVersion")
+    if structure and structure.partition(".")[0] != "2":
+        raise DecodeError(f"{path}.eventVersion: {structure} is not 2.x")
     try:
         key = decoded_key(_text(described, "key", f"{path}.s3.object"))
     except ValueError as error:

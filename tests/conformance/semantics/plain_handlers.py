@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from penstock.handlers import DynamoDBChange, on_dynamodb_change, on_kinesis_record, on_sqs_message, on_task
+from penstock.handlers import (
+    DynamoDBChange,
+    S3Upload,
+    on_dynamodb_change,
+    on_kinesis_record,
+    on_s3_upload,
+    on_sqs_message,
+    on_task,
+)
 
 
 @on_sqs_message
 def message(body: str) -> None:
     """Take a message."""
+
+
+@on_s3_upload
+def upload(one: S3Upload) -> None:
+    """Take an upload."""
 
 
 @on_kinesis_record

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import DecodeError, EventError
+from penstock.errors import DecodeError, EventError, UsageError
 from penstock.handlers import (
     EventBridgeEvent,
     S3Upload,
@@ -15,6 +15,7 @@ from penstock.handlers import (
     on_schedule,
     on_sns_message,
 )
+from penstock.handlers.s3_events import uploads_in
 from penstock.testing.context import FakeContext
 from penstock.testing.events import (
     bus_event,
@@ -165,3 +166,25 @@ def test_what_is_no_object_is_no_event() -> None:
 
     with pytest.raises(EventError, match="no event of EVENTBRIDGE"):
         handle.invoke([], FakeContext())
+
+
+def test_sequencers_are_those_of_one_object() -> None:
+    """The later event of an object has the larger sequencer, filled up on its right; of another's it says nothing."""
+    event: Any = s3_event("a", "a", "b")
+    for record, sequencer in zip(event["Records"], ("0055AE", "0055AE1", "FF"), strict=True):
+        record["s3"]["object"]["sequencer"] = sequencer
+    one, other, stranger = uploads_in(event)
+    assert other.is_later_than(one)
+    assert not one.is_later_than(other)
+    with pytest.raises(UsageError, match="two objects"):
+        stranger.is_later_than(one)
+
+
+def test_another_major_version_is_another_structure() -> None:
+    """Minor versions of S3's records add members; a new major version is refused."""
+    event: Any = s3_event("a")
+    event["Records"][0]["eventVersion"] = "2.99"
+    assert [one.key for one in uploads_in(event)] == ["a"]
+    event["Records"][0]["eventVersion"] = "3.0"
+    with pytest.raises(DecodeError, match=r"eventVersion: 3\.0 is not 2\.x"):
+        uploads_in(event)
