@@ -39,7 +39,7 @@ test-ministack: $(READY)
 test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566
 test-docker: export PENSTOCK_STEPFUNCTIONS_LOCAL = http://127.0.0.1:8083
 test-docker: $(READY)
-	docker compose --profile stepfunctions up --wait
+	docker compose --profile stepfunctions up --wait && \
 	$(BIN)/pytest -m integration tests/contracts tests/integration; result=$$?; \
 	docker compose --profile stepfunctions down --volumes; exit $$result
 

@@ -12,13 +12,14 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 from penstock.pipelines import Pipeline, Stream
+from penstock.pipelines.deploy import connect
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import new_run
 from penstock.testing.deployed import DeployPipeline
 from penstock.testing.localstack import LocalStack, eventually, unavailable
 from tests.contracts.delivery import deployed
-from tests.contracts.gaps import MINISTACK_GAPS, expect
+from tests.contracts.gaps import CONTAINER_GAPS, MINISTACK_GAPS, expect
 from tests.parity import rule_of, tells
 
 Found = TypeVar("Found")
@@ -94,6 +95,7 @@ def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
     """Makes a pipeline run."""
     with ExitStack() as stack:
         if request.param == "localstack":
+            _skip_without_plugin(request)
             yield lambda pipeline: on_localstack(request, pipeline)
         elif request.param == "ministack":
             yield lambda pipeline: on_ministack(request, pipeline)
@@ -116,6 +118,7 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
     if request.param == "localstack":
         if (why := request.module.NOT_ON_LOCALSTACK.get(request.function.__name__)) is not None:
             pytest.skip(why)
+        _skip_without_plugin(request)
         stash = request.config.stash
         if DEPLOYED not in stash:  # to plan so many parts again, and compare them, takes seconds
             stash[DEPLOYED] = on_localstack(request, deployed.pipeline)
@@ -152,6 +155,14 @@ def on_ministack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:
     gap = MINISTACK_GAPS.get(request.function.__name__)
     expect(request, gap)
     return Running(client=made.client, settle=_wait_long if gap is None else _wait)
+
+
+def _skip_without_plugin(request: pytest.FixtureRequest) -> None:
+    """Skip what LocalStack does by penstock's plugin only, where it has none: in a container."""
+    if (why := CONTAINER_GAPS.get(request.function.__name__)) is not None:
+        localstack: LocalStack = request.getfixturevalue("localstack")
+        if localstack.is_shared and not connect(localstack.endpoint_url, None).with_plugin:
+            pytest.skip(why)
 
 
 def on_localstack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:

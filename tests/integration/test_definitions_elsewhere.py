@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from penstock.statemachines import load_definition
 from penstock.testing.localstack import LocalStack, eventually
@@ -168,7 +169,17 @@ def step_functions_local() -> Any:
     import boto3
 
     session = boto3.session.Session("none", "none", region_name="us-east-1")
-    return session.client("stepfunctions", endpoint_url=url)
+    client: Any = session.client("stepfunctions", endpoint_url=url)
+    eventually(lambda: _answers(client), of="Step Functions Local")  # its container has no health check
+    return client
+
+
+def _answers(client: Any) -> bool:
+    try:
+        client.list_state_machines()
+    except (EndpointConnectionError, ConnectionClosedError):
+        return False
+    return True
 
 
 @pytest.fixture(params=[*ENDPOINTS, "step-functions-local"])
