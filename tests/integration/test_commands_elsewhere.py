@@ -91,6 +91,9 @@ def test_from_deploy_to_destroy(
     on = endpoint.functions_on
     penstock("deploy", "bills", "--yes", *(("--parameter", f"Runtime={on}") if on is not None else ()))
     assert penstock("diff", "bills") == "dlq-bills is as planned\n"
+    (project / "handlers/billing.py").write_text(f"{HANDLER}\n# another digest\n")
+    assert penstock("diff", "bills", code=1).startswith("~ Code of settle: ")
+    assert penstock("diff", "bills", "--no-code") == "dlq-bills is as planned\n"
     sqs: Any = endpoint.client("sqs")
 
     def url(name: str) -> str:

@@ -15,6 +15,7 @@ from penstock.pipelines.deploy import (
     Destination,
     Request,
     Terminal,
+    code_differences,
     connect,
     deploy,
     deployed_template,
@@ -77,8 +78,8 @@ def destroy_pipeline(name: str, options: Options, *, delete_data: bool) -> int:
     return 0
 
 
-def diff_pipeline(name: str, options: Options) -> int:
-    """Print where the plan differs from what is deployed; 1 if it does, else 0."""
+def diff_pipeline(name: str, options: Options, *, code: bool) -> int:
+    """Print where the plan, and the functions' code, differ from what is deployed; 1 if they do, else 0."""
     request, destination = _opened(name, options)
     template, _ = planned_for(request, destination)
     with calling(destination.shown, local=destination.local):
@@ -86,6 +87,8 @@ def diff_pipeline(name: str, options: Options) -> int:
     if not deployed:
         click.echo(f"there is no stack {request.stack} in {destination.shown}; all of the plan is new")
     lines = differences(deployed, template)
+    if deployed and code:
+        lines += code_differences(request, destination)
     for line in lines:
         click.echo(line)
     if not lines:

@@ -167,14 +167,21 @@ def destroy_command(
 @STAGE
 @ENDPOINT
 @REGION
+@click.option("--no-code", is_flag=True, help="Do not build the functions' packages to compare them.")
 @click.pass_context
 def diff_command(
-    ctx: click.Context, pipeline: str, stage: str, endpoint_url: str | None, region: str | None
+    ctx: click.Context,
+    pipeline: str,
+    stage: str,
+    endpoint_url: str | None,
+    region: str | None,
+    no_code: bool,
 ) -> None:
-    """Show where the plan of PIPELINE differs from what is deployed; exit code 1 if it does."""
+    """Show where PIPELINE, its plan and its code, differs from what is deployed; exit code 1 if it does."""
     from penstock.cli.deploying import Options, diff_pipeline
 
-    ctx.exit(diff_pipeline(pipeline, Options(stage=stage, endpoint_url=endpoint_url, region=region)))
+    options = Options(stage=stage, endpoint_url=endpoint_url, region=region)
+    ctx.exit(diff_pipeline(pipeline, options, code=not no_code))
 
 
 COMMANDS: Final = (plan_command, package_command, deploy_command, destroy_command, diff_command)

@@ -27,6 +27,7 @@ from penstock.pipelines.deploy.stacks import ChangeSetType, Stack, delete, find_
 from penstock.pipelines.deploy.uploading import (
     MOST_DIRECT_TEMPLATE_BYTES,
     MOST_TEMPLATE_BYTES,
+    package_key,
     ready_bucket,
     remove_uploads,
     upload_packages,
@@ -153,6 +154,36 @@ def deploy(
     return Deployed(stack=request.stack, changed=change_set is not None, outputs=outputs)
 
 
+def code_differences(
+    request: Request, destination: Destination, build: Build = packages_of
+) -> tuple[str, ...]:
+    """A line for each deployed function whose package, built now as it would be deployed, is another one.
+
+    Raises:
+        DeclarationError: the pipeline cannot be planned or packed.
+        TargetError: AWS or the endpoint refuses to say what is deployed.
+    """
+    functions = request.pipeline.of(Function)
+    with calling(destination.shown, local=destination.local):
+        stack = find_stack(destination, request.stack)
+    if stack is None or not functions:
+        return ()
+    template, _ = planned_for(request, destination)
+    known = cast("Mapping[str, Mapping[str, object]]", template.get("Parameters", {}))
+    made = _built(request, _values(request, destination, known, stack), build)
+    return tuple(
+        f"~ Code of {one.name}: {_shown(old)} -> {_shown(new)}"
+        for one in functions
+        if (old := stack.parameters.get(code_key_parameter(one))) is not None
+        and old != (new := package_key(request.stack, made[one.name]))
+    )
+
+
+def _shown(key: str) -> str:
+    """A package's place by the beginning of its digest."""
+    return key.rpartition("/")[2][:12]
+
+
 def _agreed(change_set: ChangeSet, kind: ChangeSetType, destination: Destination, terminal: Terminal) -> bool:
     """Whether the changes are agreed to; if not, or if nobody can be asked, the change set is deleted."""
     agreed = False
@@ -208,12 +239,17 @@ def _upload(
     if not functions:
         return None, {}
 
-    architecture = checked_architecture(values["Architecture"])
-    made = build(request.pipeline, runtime=values["Runtime"], architecture=architecture)
+    made = _built(request, values, build)
     bucket = ready_bucket(destination, request.code_bucket)
     keys, sent = upload_packages(destination, bucket, request.stack, made)
     terminal.tell(f"code in s3://{bucket}/{request.stack}/, {sent / 1e6:.1f} MB sent")
     return bucket, {CODE_BUCKET: bucket} | {code_key_parameter(one): keys[one.name] for one in functions}
+
+
+def _built(request: Request, values: Mapping[str, str], build: Build) -> dict[str, Package]:
+    """The packages, for the values of the parameters `Runtime` and `Architecture`."""
+    architecture = checked_architecture(values["Architecture"])
+    return build(request.pipeline, runtime=values["Runtime"], architecture=architecture)
 
 
 def _body(

@@ -82,6 +82,11 @@ def _not_ours(name: str, destination: Destination) -> TargetError:
     )
 
 
+def package_key(prefix: str, package: Package) -> str:
+    """Where a package lies in the code bucket."""
+    return f"{prefix}/{package.digest}.zip"
+
+
 def upload_packages(
     destination: Destination, bucket: str, prefix: str, packages: Mapping[str, Package]
 ) -> tuple[dict[str, str], int]:
@@ -90,7 +95,7 @@ def upload_packages(
     Returns:
         The key for each function, and how many bytes were sent.
     """
-    keys = {name: f"{prefix}/{package.digest}.zip" for name, package in packages.items()}
+    keys = {name: package_key(prefix, package) for name, package in packages.items()}
     sent = 0
     for name, content in {keys[name]: package.content for name, package in packages.items()}.items():
         sent += len(content) if _put(destination, bucket, name, content) else 0

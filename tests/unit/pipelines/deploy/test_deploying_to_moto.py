@@ -16,6 +16,7 @@ from penstock.pipelines import Function, Pipeline, Queue, QueueMapping
 from penstock.pipelines.deploy import (
     Destination,
     Request,
+    code_differences,
     connect,
     deploy,
     deployed_template,
@@ -63,6 +64,18 @@ def changed(what: Pipeline, aws: Destination, told: list[str], build: Building |
     """Deploy; whether that changed something."""
     done = deploy(Request(pipeline=what), aws, terminal(told), build or Building())
     return done is not None and done.changed
+
+
+def test_code_is_compared_by_its_digest(aws: Destination) -> None:
+    """Built for the runtime and the processor that the stack has; nothing is said where nothing is deployed."""
+    request = Request(pipeline=pipeline(), parameters={"Runtime": "python3.12"})
+    assert code_differences(request, aws, Building()) == ()
+    deploy(request, aws, terminal([]), Building(b"1"))
+    same, other = Building(b"1"), Building(b"2")
+    later = Request(pipeline=pipeline())
+    assert code_differences(later, aws, same) == ()
+    assert same.asked == [("python3.12", "arm64")]
+    assert code_differences(later, aws, other) == ("~ Code of worker: db'1'.zip -> db'2'.zip",)
 
 
 def test_the_code_bucket_is_made_and_private(aws: Destination) -> None:
