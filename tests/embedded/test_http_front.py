@@ -237,8 +237,26 @@ def test_a_wrong_route_and_an_address_in_use_are_errors(tmp_path: Path) -> None:
         with pytest.raises(HandlerError, match="is no route"):
             Front(run.functions, run.scheduler, leading({"todos": "todo-api"}), port=0)
         front = Front(run.functions, run.scheduler, leading({}), port=0)
-        with front, pytest.raises(UsageError, match="cannot be listened on"):
+        with front, pytest.raises(UsageError, match="cannot be listened on") as taken:
             Front(run.functions, run.scheduler, leading({}), port=int(front.url.rpartition(":")[2]))
+        assert "--port" in str(taken.value.fix)
+        with pytest.raises(UsageError, match="cannot be listened on") as nowhere:
+            Front(run.functions, run.scheduler, leading({}), host="256.1.1.1", port=0)
+        assert "--host" in str(nowhere.value.fix)
+
+
+@pytest.mark.usefixtures("clean_modules")
+def test_an_address_of_ip_version_6_is_one(tmp_path: Path) -> None:
+    """Its URL has brackets; a machine without it says what to do."""
+    with embedded(load_pipeline("todo", TODO), tmp_path) as run:
+        try:
+            front = Front(run.functions, run.scheduler, leading({"$default": "todo-api"}), host="::1", port=0)
+        except UsageError as error:
+            pytest.skip(f"this machine has no IPv6: {error.what}")
+        got: list[int] = []
+        assert front.url.startswith("http://[::1]:")
+        talk(front, lambda: got.append(ask(front, "GET", "/todos/2").status))
+    assert got == [404]
 
 
 @pytest.mark.usefixtures("clean_modules")

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -78,14 +79,19 @@ class Front:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unanswered: set[asyncio.Future[Answer]] = set()
         self._waiting: SimpleQueue[tuple[Request, Reply]] = SimpleQueue()
+        shown = f"[{host}]" if ":" in host else host
         try:
-            self._listening = socket.create_server((host, port))
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._listening = socket.create_server((host, port), family=family)
         except OSError as error:
+            taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
             raise UsageError(
-                f"{host}:{port} cannot be listened on: {error.strerror or error}",
-                fix="choose another port with --port; 0 takes a free one",
+                f"{shown}:{port} cannot be listened on: {error.strerror or error}",
+                fix="choose another port with --port; 0 takes a free one"
+                if taken
+                else "name an address of this machine with --host; 127.0.0.1 is always one",
             ) from error
-        self.url = f"http://{host}:{self._listening.getsockname()[1]}"
+        self.url = f"http://{shown}:{self._listening.getsockname()[1]}"
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
