@@ -19,7 +19,7 @@ from penstock.pipelines.iam import Policy, policy_of
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
-from penstock.runtime.journal_events import DeliveryStreamPut, DeliveryStreamSettled
+from penstock.runtime.journal_events import DeliveryStreamPut, DeliveryStreamSettled, InvocationStarted
 from penstock.runtime.state_folder import last_run, new_run
 
 BUCKET = Bucket("archive")
@@ -103,6 +103,21 @@ def test_a_resumed_run_delivers_what_was_put(tmp_path: Path) -> None:
     events = list(read_journal(run.folder.journal))
     accepted = sum(len(one.records) for one in events if isinstance(one, DeliveryStreamPut))
     assert accepted == sum(one.count for one in events if isinstance(one, DeliveryStreamSettled)) == 4
+
+
+def test_many_small_records_make_several_events(tmp_path: Path) -> None:
+    """1 MB of data may be more than 6 MB of JSON, which no invocation takes."""
+    with running(tmp_path) as run:
+        for _ in range(100):
+            put(run, *[{"page": 1}] * 500)
+        run.run_until_idle()
+        assert b"".join(kept(run)).count(b"\n") == 50_000
+    invoked = [
+        one
+        for one in read_journal(run.folder.journal)
+        if isinstance(one, InvocationStarted) and one.function == "clean"
+    ]
+    assert len(invoked) > 1
 
 
 def test_what_its_role_does_not_allow_is_not_written(tmp_path: Path) -> None:

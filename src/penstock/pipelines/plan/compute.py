@@ -14,6 +14,7 @@ from penstock.pipelines.plan.planning import (
     Planning,
     attribute,
     code_key_parameter,
+    in_capitals,
     log_group,
     logical_id,
     role,
@@ -88,7 +89,8 @@ def add_function(planning: Planning, function: Function) -> None:
             _add_queue_mapping(planning, queue_mapping, f"{name}Of{logical_id(queue_mapping.queue)}")
     for mapping in graph.of(StreamMapping):
         if mapping.function == function:
-            _add_stream_mapping(planning, mapping, f"{name}Of{logical_id(mapping.stream)}")
+            reader = "" if mapping.consumer is None else f"As{in_capitals(mapping.consumer)}"
+            _add_stream_mapping(planning, mapping, f"{name}Of{logical_id(mapping.stream)}{reader}")
 
 
 def _variables(planning: Planning, function: Function) -> dict[str, object]:

@@ -92,8 +92,12 @@ def attribute(logical_id: str, name: str = "Arn") -> object:
 
 def logical_id(resource: Resource, suffix: str = "") -> str:
     """`file-events`, a queue, is `FileEventsQueue`."""
-    words = re.findall(r"[A-Za-z0-9]+", resource.name)
-    return "".join(word[0].upper() + word[1:] for word in words) + type(resource).__name__ + suffix
+    return in_capitals(resource.name) + type(resource).__name__ + suffix
+
+
+def in_capitals(name: str) -> str:
+    """A name as a part of a logical id: `file-events` is `FileEvents`."""
+    return "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", name))
 
 
 CODE_BUCKET: Final = "CodeBucketName"

@@ -27,7 +27,12 @@ from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.aws_calls import REGION
 from penstock.runtime.firehose.transformation import Failure, transformation_of
 from penstock.runtime.ids import Ids
-from penstock.runtime.invocation import THROTTLED, TIMED_OUT, InvocationOutcome
+from penstock.runtime.invocation import (
+    SYNCHRONOUS_PAYLOAD_LIMIT_BYTES,
+    THROTTLED,
+    TIMED_OUT,
+    InvocationOutcome,
+)
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import DeliveryStreamPut, DeliveryStreamSettled, Event
 from penstock.runtime.mappings.ports import RunsBatches
@@ -38,6 +43,9 @@ MEGABYTE: Final = 1_048_576
 LONGEST_DELAY_SECONDS: Final = 60.0
 WRITE_AGAIN_SECONDS: Final = 300.0
 WRITTEN_FOR_SECONDS: Final = 86_400.0
+
+_ENVELOPE_BYTES: Final = 160
+"""What a record's JSON has besides its data, at most."""
 
 _FIRST_RECORD: Final = 49546986683135544286507457936321625675700192471156785154
 
@@ -154,12 +162,14 @@ class DeliveryStream:
         elif not self._busy and len(self._pending) > self._begun:
             self._wait(self._incoming, settings.transformation_seconds, self._transform)
 
-    def _take(self, most_bytes: int) -> list[_Record]:
+    def _take(self, most_bytes: int, most_in_event: int | None = None) -> list[_Record]:
+        """The next records: so many bytes of data, and of an event's JSON; at least one, if there is one."""
         found: list[_Record] = []
-        size = 0
+        size = in_event = 0
         for record in islice(self._pending, self._begun, None):
             size += len(record.data)
-            if found and size > most_bytes:
+            in_event += _ENVELOPE_BYTES + len(record.data) * 4 // 3
+            if found and (size > most_bytes or (most_in_event is not None and in_event > most_in_event)):
                 break
             found.append(record)
         self._begun += len(found)
@@ -174,7 +184,9 @@ class DeliveryStream:
 
     def _transform(self) -> None:
         self._incoming.stop()
-        batch = self._take(self.settings.transformation_bytes)
+        batch = self._take(
+            self.settings.transformation_bytes, SYNCHRONOUS_PAYLOAD_LIMIT_BYTES - MEGABYTE // 64
+        )
         if batch:
             self._busy = True
             self._invoke(batch, 1)

@@ -75,6 +75,8 @@ def everything() -> Pipeline:
             ),
             StreamMapping(clicks, worker, on_failure=dead, bisect_batch_on_function_error=True),
             StreamMapping(Stream("fans"), worker, consumer="fan"),
+            StreamMapping(clicks, worker, consumer="fast-lane"),
+            StreamMapping(clicks, worker, consumer="slow-lane"),
             StreamMapping(
                 items, worker, tumbling_window_seconds=60, maximum_retry_attempts=2, on_failure=topic
             ),
