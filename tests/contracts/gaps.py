@@ -68,8 +68,6 @@ MINISTACK_GAPS: Final[Mapping[str, Gap]] = {
     "test_filters_are_ored_and_look_at_json_or_text": _APART,
     "test_an_empty_response_is_a_success": Gap("a null list of failures fails the batch"),
     "test_a_receipt_lapses_with_the_visibility": Gap("a receipt that has lapsed deletes all the same"),
-    "test_a_closed_shard_leads_to_its_children": Gap("a shard that is closed has no last sequence number"),
-    "test_a_consumer_is_registered_and_found": Gap("a consumer is active at once"),
     "test_a_removal_has_neither_size_nor_tag": Gap("the event of a removal has a size and an ETag"),
     "test_an_object_that_was_not_there_is_told_of_as_well": Gap("what was not there is not told of"),
     "test_every_target_of_a_rule_gets_the_event": Gap("an input path with an index is passed over"),
