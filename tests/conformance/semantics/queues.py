@@ -12,7 +12,7 @@ from penstock.pipelines import Function
 from penstock.pipelines import Queue as DeclaredQueue
 from penstock.pipelines import QueueMapping as DeclaredMapping
 from penstock.pipelines.filter_criteria import FilterCriteria
-from penstock.runtime.functions.settings import FunctionSettings
+from penstock.runtime.functions.settings import Destination, FunctionSettings
 from penstock.runtime.journal_events import Attribute, MessagesDeleted
 from penstock.runtime.mappings.queue_mapping import (
     QueueMapping,
@@ -26,6 +26,10 @@ from tests.conformance.semantics.scripted import Delivery, ScriptedInvoker
 from tests.conformance.semantics.world import FUNCTION_ARN, World, queue
 
 Json = Any
+
+
+FUNCTION_LETTERS = "function-letters"
+"""Where the function's asynchronous invocations would end."""
 
 
 class QueueScenario:
@@ -116,7 +120,7 @@ class QueueScenario:
                 "max_receive_count": redrive["maxReceiveCount"],
             }
         made = [] if self.source.get("missing") else [queue(self.name, **options)]
-        return [*made, queue(self._dead_name, fifo=self.fifo)]
+        return [*made, queue(self._dead_name, fifo=self.fifo), queue(FUNCTION_LETTERS)]
 
     def _function(self) -> FunctionSettings:
         function = self.setup.get("function", {})
@@ -126,6 +130,8 @@ class QueueScenario:
             handler="x.y",
             timeout_seconds=function.get("timeout", 3),
             reserved_concurrency=function.get("reserved_concurrency"),
+            dead_letter_queue=FUNCTION_LETTERS,
+            on_failure=Destination("queue", FUNCTION_LETTERS),
         )
 
     def _settings(self) -> QueueMappingSettings:
@@ -291,6 +297,12 @@ def _dead_letters(world: QueueScenario, wanted: list[Json]) -> str | None:
     return None
 
 
+def _function_letters(world: QueueScenario, wanted: Json) -> str | None:
+    """What the function's own dead-letter queue and destination have: those of asynchronous invocations."""
+    found = world.world.left_in(FUNCTION_LETTERS)
+    return _equal(len(found), wanted if isinstance(wanted, int) else len(wanted))
+
+
 def _deleted_after(world: QueueScenario, wanted: Mapping[str, list[str]]) -> str | None:
     return _equal(
         {number: sorted(world.deleted[int(number) - 1]) for number in wanted},
@@ -345,6 +357,7 @@ _CHECKS: Mapping[str, Callable[[QueueScenario, Json], str | None]] = {
     "deleted": lambda world, wanted: _equal(sorted(chain.from_iterable(world.deleted)), sorted(wanted)),
     "left": lambda world, wanted: _equal(sorted(world.left()), sorted(wanted)),
     "dlq": _dead_letters,
+    **dict.fromkeys(("function_dlq", "lambda_dlq", "function_destination"), _function_letters),
     "dlq_order": lambda world, wanted: _equal(wanted, "any"),
     "deleted_after": _deleted_after,
     "processing_order": lambda world, wanted: _equal(
