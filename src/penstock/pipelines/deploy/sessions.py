@@ -24,6 +24,7 @@ PLUGIN_PAGE: Final = "/_penstock/plugin"
 
 _TRIES = 5
 _SECONDS = 5
+_FIRST_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +146,9 @@ def _of_endpoint(url: str, region: str | None) -> tuple[ClientOf, str]:
         connect_timeout=_SECONDS,
         s3={"addressing_style": "path"},
     )
-    return (lambda service: session.client(service, config=config)), found
+    # The first call of all tells whether anybody answers: something that only listens is not waited for, for minutes.
+    first = config.merge(Config(read_timeout=_FIRST_SECONDS, retries={"mode": "standard", "max_attempts": 1}))
+    return (lambda service: session.client(service, config=first if service == "sts" else config)), found
 
 
 @contextmanager

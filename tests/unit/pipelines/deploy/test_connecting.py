@@ -17,7 +17,7 @@ from botocore.stub import Stubber
 
 from penstock.errors import TargetError, UsageError
 from penstock.localstack.plugin_folder import PAGE
-from penstock.pipelines.deploy import connect
+from penstock.pipelines.deploy import connect, sessions
 from penstock.pipelines.deploy.errors import calling, without_secrets
 from tests.unit.pipelines.deploy.fake_cloudformation import refused
 
@@ -124,6 +124,16 @@ def test_an_endpoint_that_does_not_answer() -> None:
             connect(url, None)
     assert raised.value.at == url
     assert "docker compose up" in str(raised.value.fix)
+
+
+def test_an_endpoint_that_only_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that is never answered is given up after seconds: nobody waits for botocore's minutes."""
+    monkeypatch.setattr(sessions, "_FIRST_SECONDS", 0.3)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with pytest.raises(TargetError, match="does not answer: ReadTimeoutError"):
+            connect(f"http://127.0.0.1:{silent.getsockname()[1]}", None)
 
 
 def test_an_endpoint_that_is_something_else(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
