@@ -9,6 +9,7 @@ from penstock.pipelines import (
     Bucket,
     BucketNotification,
     Cors,
+    DeliveryStream,
     EventBus,
     EventRule,
     Function,
@@ -24,6 +25,7 @@ from penstock.pipelines import (
     Queue,
     QueueMapping,
     RuleTarget,
+    Schedule,
     StateMachine,
     Stream,
     StreamMapping,
@@ -130,6 +132,7 @@ class Drawn:
         """All of them, in any order."""
         found: list[Part] = [*self.functions, self.machine, self.express, self.line, *self.topics]
         found += [*self._mappings(), *self._rules(), *self._subscriptions(), self._api(), self._pipe()]
+        found += [self._schedule(), self._delivery_stream()]
         if not any(one.calls or one.environment for one in self.functions):  # else it might trigger itself
             found.append(self._notification())
         self._random.shuffle(found)
@@ -284,6 +287,35 @@ class Drawn:
         }
         cors = self._one(None, Cors(allow_origins=("*",)))
         return HttpApi(self._name("api"), routes, authorizer=self._one(None, asked), cors=cors)
+
+    def _schedule(self) -> Schedule:
+        to = self._one(
+            self.functions[0], self.queues[0], self.line, self.topics[0], self.machine, self.express
+        )
+        return Schedule(
+            self._name("nightly"),
+            expression=self._one("rate(5 minutes)", "cron(0 10 * * ? *)", "at(2030-03-01T10:00:00)"),
+            to=to,
+            timezone=self._one("UTC", "Europe/Helsinki"),
+            start=self._one(None, "2029-03-01T00:00:00Z"),
+            flexible_window_minutes=self._one(0, 15),
+            input=self._one(None, {"at": "<aws.scheduler.scheduled-time>"}),
+            maximum_retry_attempts=self._one(0, 185),
+            dead_letter_queue=self._one(None, self.dead[0]),
+            message_group_id="group" if to == self.line else None,
+        )
+
+    def _delivery_stream(self) -> DeliveryStream:
+        transformed = self._one(True, False)
+        return DeliveryStream(
+            self._name("lake"),
+            self.buckets[1],
+            prefix=self._one("", "raw/"),
+            error_prefix=self._one("", "failed/"),
+            buffering_seconds=self._one(0, 900),
+            buffering_mb=self._one(1, 128),
+            transformation=self._one(*self.functions) if transformed else None,
+        )
 
     def _pipe(self) -> Pipe:
         source = self._one(
