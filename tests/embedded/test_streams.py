@@ -234,6 +234,28 @@ def test_a_table_tells_of_every_change_and_of_nothing_else(tmp_path: Path) -> No
     assert [(None, one), (one, two), (two, None)] == SEEN
 
 
+def test_a_stream_and_a_table_of_one_name_are_two_sources(tmp_path: Path) -> None:
+    """Each has checkpoints of its own, also if one function reads both."""
+    plain = Function("both", "tests.embedded.test_streams.anything")
+    table = Table("clicks", partition_key="id", stream_view_type="NEW_IMAGE")
+    parts = (StreamMapping(STREAM, plain), StreamMapping(table, plain))
+    with running(tmp_path, *parts) as run:
+        put(run, *range(5))
+        client: Any = run.client("dynamodb")
+        client.put_item(TableName="clicks", Item={"id": {"S": "a"}})
+        run.run_until_idle()
+    with running(tmp_path, *parts, resume=True) as run:
+        put(run, 5)
+        client = run.client("dynamodb")
+        client.put_item(TableName="clicks", Item={"id": {"S": "b"}})
+        run.run_until_idle()
+    assert sorted(map(str, SEEN)) == sorted(["aws:kinesis"] * 6 + ["aws:dynamodb"] * 2)
+
+
+def anything(event: dict[str, Any], context: object) -> None:
+    SEEN.extend(record["eventSource"] for record in event["Records"])
+
+
 def test_a_table_goes_on_telling_after_a_resumption(tmp_path: Path) -> None:
     """The old image is the one from before."""
     mapping = StreamMapping(TABLE, CHANGES)

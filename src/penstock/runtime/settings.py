@@ -184,7 +184,7 @@ def stream_mapping_settings(pipeline: Pipeline) -> Iterator[StreamMappingSetting
     for mapping in pipeline.of(StreamMapping):
         target = _followed(pipeline, mapping.on_failure)
         yield StreamMappingSettings(
-            name=_mapping_name(mapping),
+            name=_mapping_name(mapping, pipeline),
             stream=_stream_name(mapping.stream),
             consumer=mapping.consumer,
             function=name_of(mapping.function),
@@ -226,8 +226,11 @@ def delivery_stream_settings(pipeline: Pipeline) -> Iterator[DeliveryStreamSetti
         )
 
 
-def _mapping_name(mapping: StreamMapping) -> str:
+def _mapping_name(mapping: StreamMapping, pipeline: Pipeline) -> str:
+    """What the journal calls a mapping: checkpoints are known by it, so no two may have one name."""
     source = name_of(mapping.stream)
+    if isinstance(mapping.stream, Table) and any(one.name == source for one in pipeline.of(Stream)):
+        source = f"table/{source}"
     if mapping.consumer is not None:
         source = f"{source}/{mapping.consumer}"
     return f"{source}->{name_of(mapping.function)}"
