@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 
 from penstock.handlers.http.routing import Cors
@@ -21,7 +20,7 @@ from penstock.pipelines.http_api import (
     authorizers_of,
     routes_of,
 )
-from penstock.pipelines.plan.planning import Planning, attribute, log_group, logical_id, sub
+from penstock.pipelines.plan.planning import Planning, attribute, in_capitals, log_group, logical_id, sub
 from penstock.pipelines.resources import Function
 
 _ACCESS_LOG = {
@@ -90,8 +89,7 @@ def add_api(planning: Planning, api: HttpApi) -> None:
 
 def _route_id(key: str) -> str:
     """`GET /jobs/{id}` is `RouteGETJobsId` and a few digits, which tell it from `GET /jobs-{id}`."""
-    words = "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", key))
-    return f"Route{words}{hashlib.sha256(key.encode()).hexdigest()[:6]}"
+    return f"Route{in_capitals(key)}{hashlib.sha256(key.encode()).hexdigest()[:6]}"
 
 
 def _permit(planning: Planning, function: str, api: str) -> None:
@@ -110,7 +108,6 @@ def _permit(planning: Planning, function: str, api: str) -> None:
 
 
 def _add_authorizer(planning: Planning, api: str, one: JwtAuthorizer | LambdaAuthorizer) -> str:
-    words = "".join(word[0].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", one.name))
     properties: dict[str, object] = {"ApiId": {"Ref": api}, "Name": one.name}
     if isinstance(one, JwtAuthorizer):
         properties |= {
@@ -132,7 +129,9 @@ def _add_authorizer(planning: Planning, api: str, one: JwtAuthorizer | LambdaAut
         }
         if one.identity_sources:
             properties["IdentitySource"] = list(one.identity_sources)
-    return planning.add(f"{api}{words}Authorizer", "AWS::ApiGatewayV2::Authorizer", properties)
+    return planning.add(
+        f"{api}{in_capitals(one.name)}Authorizer", "AWS::ApiGatewayV2::Authorizer", properties
+    )
 
 
 def _guarded(route: HttpRoute, guards: Mapping[str, str]) -> dict[str, object]:
