@@ -99,7 +99,7 @@ MINISTACK_DEFINITIONS: Final[Mapping[str, Gap]] = {
 """By the case's name: what definitions come to there."""
 
 MINISTACK_STACKS: Final[Mapping[str, Gap]] = {
-    "test_a_failure_is_named_and_mended": Gap("a stack takes over a resource whose name is taken"),
+    "test_a_failure_is_named_and_mended": Gap("a stack takes over a queue whose name is taken"),
 }
 """By the test's name: what its CloudFormation does."""
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from penstock.errors import TargetError
+from penstock.pipelines import Bucket, Pipeline
+from penstock.pipelines.deploy import Request, Terminal, connect, deploy, destroy
 from penstock.testing.localstack import LocalStack, eventually
 from tests.integration.functions import ROLE
 
@@ -53,3 +56,17 @@ def test_results_are_not_written(ministack: LocalStack) -> None:
     }
     assert outcome(ministack.client("stepfunctions"), [1, 2], ResultWriter=writer) == [1, 2]
     assert "Contents" not in s3.list_objects_v2(Bucket="results-of-maps")
+
+
+def test_a_bucket_that_was_kept_is_named(ministack: LocalStack) -> None:
+    """MiniStack validates early, as AWS does: the reason stands in DescribeEvents only, and names the resource."""
+    destination = connect(ministack.endpoint_url, None)
+    request = Request(pipeline=Pipeline("keeping", parts=(Bucket("kept-by-destroy"),)))
+    terminal = Terminal(tell=print, agree=lambda lines: True)
+    assert deploy(request, destination, terminal)
+    assert destroy(request, destination, terminal)
+    with pytest.raises(TargetError, match=r"KeptByDestroyBucket \(AWS::S3::Bucket\)") as raised:
+        deploy(request, destination, terminal)
+    assert "--delete-data" in str(raised.value.fix)
+    assert destroy(request, destination, terminal, delete_data=True)
+    assert deploy(request, destination, terminal)

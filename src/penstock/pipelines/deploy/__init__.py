@@ -7,6 +7,7 @@ uploading     the code bucket
 stacks        a stack's state, and mending it
 change_sets   what would change, and carrying it out
 events        telling what happens
+validation    what CloudFormation found before it made anything
 failures      the failing resource, led back to the declaration
 ready         waiting until functions and mappings work
 endpoints     what LocalStack takes otherwise

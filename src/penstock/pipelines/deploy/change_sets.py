@@ -15,8 +15,10 @@ from botocore.exceptions import ClientError
 
 from penstock.errors import TargetError
 from penstock.pipelines.deploy.errors import code_of, message_of, without_secrets
+from penstock.pipelines.deploy.failures import remedy
 from penstock.pipelines.deploy.sessions import Destination
 from penstock.pipelines.deploy.stacks import ChangeSetType
+from penstock.pipelines.deploy.validation import refers_to_validation, validation_failures
 
 _EMPTY: Final = ("didn't contain changes", "No updates are to be performed", "no changes")
 
@@ -72,6 +74,9 @@ def create_change_set(
     found = _until_made(cloudformation, made["Id"], stack, sleep)
     if found["Status"] == "FAILED":
         reason = str(found.get("StatusReason", ""))
+        if refers_to_validation(reason):
+            told = validation_failures(destination, ChangeSetName=made["Id"])
+            reason = "; ".join(f"{one.logical_id} ({one.kind}): {one.reason}" for one in told) or reason
         discard(destination, ChangeSet(id=made["Id"], stack=stack, changes=()), kind)
         if _is_empty(reason):
             return None
@@ -88,7 +93,9 @@ def _refused(stack: str, reason: str, destination: Destination) -> TargetError:
     return TargetError(
         f'CloudFormation refuses the template of "{stack}": {without_secrets(reason)}',
         at=destination.shown,
-        fix="mend what it names in the declaration, or give the parameter with --parameter NAME=VALUE",
+        fix=remedy(
+            reason, "mend what it names in the declaration, or give the parameter with --parameter NAME=VALUE"
+        ),
     )
 
 

@@ -33,6 +33,7 @@ from penstock.pipelines.deploy.uploading import (
     upload_packages,
     upload_template,
 )
+from penstock.pipelines.deploy.validation import refers_to_validation, validation_failures
 from penstock.pipelines.packaging import Architecture, Package, checked_architecture
 from penstock.pipelines.packaging import packages as packages_of
 from penstock.pipelines.pipeline import Pipeline
@@ -288,7 +289,10 @@ def _carry_out(change_set: ChangeSet, request: Request, destination: Destination
     stack = find_stack(destination, request.stack)
     status = "gone" if stack is None else stack.status
     if status not in _DONE:
-        raise failure(request.stack, status, following.failures, request.pipeline)
+        told = following.failures
+        if any(refers_to_validation(one.reason) for one in told):
+            told = validation_failures(destination, StackName=request.stack) + told
+        raise failure(request.stack, status, told, request.pipeline)
 
 
 def destroy(

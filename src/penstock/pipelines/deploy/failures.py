@@ -61,12 +61,9 @@ def failure(stack: str, status: str, failures: Sequence[Event], pipeline: Pipeli
     )
 
 
-def remedy(reason: str) -> str:
+def remedy(reason: str, otherwise: str = f"mend what it names, then {_AGAIN}") -> str:
     """What to do about CloudFormation's reason."""
-    return next(
-        (fix for pattern, fix in _REMEDIES if re.search(pattern, reason)),
-        f"mend what it names, then {_AGAIN}",
-    )
+    return next((fix for pattern, fix in _REMEDIES if re.search(pattern, reason)), otherwise)
 
 
 def declared_at(name: str, pipeline: Pipeline) -> str:

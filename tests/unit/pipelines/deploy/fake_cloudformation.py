@@ -51,6 +51,10 @@ class FakeCloudFormation:
     requests: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, str]] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
+    validations: list[dict[str, Any]] = field(default_factory=list)
+
+    def describe_events(self, **of: str) -> dict[str, Any]:
+        return {"OperationEvents": self.validations}
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]

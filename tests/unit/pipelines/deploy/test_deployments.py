@@ -345,6 +345,57 @@ def test_remedies(reason: str, words: str) -> None:
     assert words in remedy(reason)
 
 
+ELSEWHERE = "Validation failed with 1 error(s). Call DescribeEvents to retrieve the full list of issues"
+
+
+def found_early(reason: str, *, operation: str = "2") -> dict[str, object]:
+    """An event of an early validation; those of an operation before it stand with it."""
+    return {
+        "EventType": "VALIDATION_ERROR",
+        "OperationId": operation,
+        "Timestamp": int(operation),
+        "LogicalResourceId": "OrdersQueue",
+        "ResourceType": "AWS::SQS::Queue",
+        "ValidationFailureMode": "FAIL",
+        "ValidationStatusReason": reason,
+    }
+
+
+def test_what_is_found_early_is_named() -> None:
+    """The stack's event only says where its reasons are; those of an operation before are not told."""
+    cloudformation = FakeCloudFormation(
+        on_execute=(
+            ("CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE"),
+            [event(NAME, "CREATE_FAILED", ELSEWHERE, "AWS::CloudFormation::Stack")],
+        ),
+        validations=[found_early("orders already exists."), found_early("another", operation="1")],
+    )
+    with pytest.raises(
+        TargetError, match=r"OrdersQueue \(AWS::SQS::Queue\) failed: orders already"
+    ) as raised:
+        deploy(
+            Request(pipeline=Pipeline(NAME, parts=(Queue("orders"),))),
+            destination(cloudformation),
+            terminal([]),
+        )
+    assert "the name is taken" in str(raised.value.fix)
+
+
+def test_a_change_set_that_is_found_faulty_early() -> None:
+    """Its reason is told with the resource; without details, CloudFormation's own words are."""
+    request = Request(pipeline=Pipeline(NAME, parts=(Queue("orders"),)))
+    cloudformation = FakeCloudFormation(
+        change_set=("FAILED", ELSEWHERE), validations=[found_early("orders already exists.")]
+    )
+    with pytest.raises(
+        TargetError, match=r"OrdersQueue \(AWS::SQS::Queue\): orders already exists"
+    ) as raised:
+        deploy(request, destination(cloudformation), terminal([]))
+    assert "the name is taken" in str(raised.value.fix)
+    with pytest.raises(TargetError, match="Call DescribeEvents"):
+        deploy(request, destination(FakeCloudFormation(change_set=("FAILED", ELSEWHERE))), terminal([]))
+
+
 def test_differences_between_plan_and_stack() -> None:
     """A changed field, a resource that is new, one that is gone; none if nothing differs."""
     before = plan(Pipeline(NAME, parts=(Queue("orders", visibility_timeout_seconds=30), Queue("gone"))))
