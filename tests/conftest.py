@@ -36,6 +36,10 @@ def _projects_stay_apart() -> Iterator[None]:
     for name in _project_modules():
         del sys.modules[name]
     sys.modules.update(modules)
+    for name, module in modules.items():
+        package, _, child = name.rpartition(".")
+        if package in modules:
+            setattr(modules[package], child, module)
     sys.path[:] = path
 
 

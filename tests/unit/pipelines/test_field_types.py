@@ -132,7 +132,7 @@ def test_every_broken_part_is_told_of() -> None:
     ]
     assert len(problems(Queue(1), Queue("q", delay_seconds=0.5), Bucket(2))) == 3  # type: ignore[arg-type]
     (problem,) = problems(entry=Bucket("abc"))
-    assert problem.what == "entry is Bucket(name='abc'), not an Entry or None"
+    assert problem.what == f"entry is {Bucket('abc')!r}, not an Entry or None"
 
 
 def test_what_works_is_taken() -> None:
