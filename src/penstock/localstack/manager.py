@@ -118,6 +118,7 @@ def up(
     python: Path | None = None,
     port: int | None = None,
     fresh: bool = False,
+    ends_with_us: bool = False,
     tell: Callable[[str], None] = lambda _line: None,
 ) -> Server:
     """Bring LocalStack up, or find that it is.
@@ -126,6 +127,7 @@ def up(
         python: instead of the one that is found.
         port: on the loopback interface; without it, a free one.
         fresh: end the one that runs, and install everything anew.
+        ends_with_us: if it is started here, it ends by itself when this process has ended, however that came.
         tell: is told of what takes long.
 
     Raises:
@@ -148,7 +150,7 @@ def up(
             shutil.rmtree(folder.environments, ignore_errors=True)
             shutil.rmtree(folder.data, ignore_errors=True)
         chosen = _environments(folder, python, tell)
-        return _start(folder, chosen, port)
+        return _start(folder, chosen, port, os.getpid() if ends_with_us else None)
 
 
 def down(folder: Folder, *, grace_seconds: float = STOP_SECONDS) -> bool:
@@ -201,12 +203,14 @@ def _environments(folder: Folder, wanted: Path | None, tell: Callable[[str], Non
     return python
 
 
-def _start(folder: Folder, python: Python, port: int | None) -> Server:
+def _start(folder: Folder, python: Python, port: int | None, parent: int | None) -> Server:
     chosen = _port(port)
     shutil.rmtree(folder.data / "tmp", ignore_errors=True)
     (folder.data / "tmp").mkdir(parents=True)
     _share_downloads(folder)
     environ = _environ(folder, chosen)
+    if parent is not None:
+        environ[processes.PARENT] = str(parent)
     runtime = environment_python(folder.environments / "localstack")
     command: list[str | Path] = [runtime, "-m", "localstack.runtime.main"]
     with folder.log.open("wb") as log:

@@ -89,7 +89,7 @@ def localstack_for_tests(folder: Path, *, environments: Path) -> Iterator[LocalS
         )
         return
     place = manager.Folder(path=folder.absolute(), environments=environments.absolute())
-    server = manager.up(place)
+    server = manager.up(place, ends_with_us=True)
     try:
         series = ".".join(server.python.split(".")[:2])
         yield LocalStack(endpoint_url=server.endpoint_url, functions_on=f"python{series}")

@@ -323,7 +323,7 @@ def test_an_object_that_was_replaced_is_not_planned(monkeypatch: pytest.MonkeyPa
     """Its own event starts a job for what replaced it."""
     s3 = FakeS3()
     s3.objects["in", "f.csv"] = b"k,v\na,1\n"
-    monkeypatch.setattr("handlers.file_processing._client", lambda _service: s3)
+    monkeypatch.setattr(file_processing, "_client", lambda _service: s3)
     monkeypatch.setenv("RESULTS_BUCKET", "out")
     upload = S3Upload(bucket="in", key="f.csv", size_bytes=9, etag="0" * 32, sequencer="1")
     with pytest.raises(ChunkingError, match="was replaced after it was announced"):
