@@ -27,9 +27,9 @@ unit: $(READY)
 	$(BIN)/pytest -n auto -m "not integration and not ministack"
 
 # Against LocalStack on this machine: installed once, below .penstock/localstack. The tests wait more than they
-# work, so two workers, each with a LocalStack of its own, take half of the time.
+# work, so there are three workers, each with a LocalStack of its own.
 test-integration: $(READY)
-	$(BIN)/pytest -n 2 --dist loadfile -m integration tests/contracts tests/integration
+	$(BIN)/pytest -n 3 --dist loadfile -m integration tests/contracts tests/integration
 
 # The contracts against MiniStack: installed once, below .penstock/ministack; each worker has one of its own.
 test-ministack: $(READY)
