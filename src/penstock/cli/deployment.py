@@ -5,12 +5,18 @@ As in `main`: each parses its options and calls a room.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, Unpack
 
 import click
 
 from penstock.errors import UsageError
+
+if TYPE_CHECKING:
+    from penstock.cli.deploying import Options
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
 
 
 def pair(text: str, option: str) -> tuple[str, str]:
@@ -37,6 +43,37 @@ PARAMETER = click.option(
 CODE_BUCKET = click.option(
     "--code-bucket", metavar="NAME", help="A bucket of yours for the code. [default: one is made]"
 )
+
+
+class _StackOptions(TypedDict):
+    """What `_of_a_stack` hands to a command."""
+
+    stage: str
+    endpoint_url: str | None
+    region: str | None
+    yes: bool
+    parameters: tuple[str, ...]
+    code_bucket: str | None
+
+
+def _of_a_stack(command: _Command) -> _Command:
+    """The options of a command that changes what is deployed."""
+    for option in (CODE_BUCKET, PARAMETER, YES, REGION, ENDPOINT, STAGE):
+        command = option(command)
+    return command
+
+
+def _options(given: _StackOptions) -> Options:
+    from penstock.cli.deploying import Options
+
+    return Options(
+        stage=given["stage"],
+        endpoint_url=given["endpoint_url"],
+        region=given["region"],
+        yes=given["yes"],
+        parameters=dict(pair(one, "--parameter") for one in given["parameters"]),
+        code_bucket=given["code_bucket"],
+    )
 
 
 @click.command("plan")
@@ -96,70 +133,27 @@ def package_command(
 
 @click.command("deploy")
 @click.argument("pipeline")
-@STAGE
-@ENDPOINT
-@REGION
-@YES
-@PARAMETER
-@CODE_BUCKET
+@_of_a_stack
 @click.pass_context
-def deploy_command(
-    ctx: click.Context,
-    pipeline: str,
-    stage: str,
-    endpoint_url: str | None,
-    region: str | None,
-    yes: bool,
-    parameters: tuple[str, ...],
-    code_bucket: str | None,
-) -> None:
+def deploy_command(ctx: click.Context, pipeline: str, **given: Unpack[_StackOptions]) -> None:
     """Deploy PIPELINE with CloudFormation, to AWS or to an endpoint that answers like it."""
-    from penstock.cli.deploying import Options, deploy_pipeline
+    from penstock.cli.deploying import deploy_pipeline
 
-    options = Options(
-        stage=stage,
-        endpoint_url=endpoint_url,
-        region=region,
-        yes=yes,
-        parameters=dict(pair(one, "--parameter") for one in parameters),
-        code_bucket=code_bucket,
-    )
-    ctx.exit(deploy_pipeline(pipeline, options))
+    ctx.exit(deploy_pipeline(pipeline, _options(given)))
 
 
 @click.command("destroy")
 @click.argument("pipeline")
-@STAGE
-@ENDPOINT
-@REGION
-@YES
-@PARAMETER
-@CODE_BUCKET
+@_of_a_stack
 @click.option("--delete-data", is_flag=True, help="Delete its buckets, queues and tables, too.")
 @click.pass_context
 def destroy_command(
-    ctx: click.Context,
-    pipeline: str,
-    stage: str,
-    endpoint_url: str | None,
-    region: str | None,
-    yes: bool,
-    parameters: tuple[str, ...],
-    code_bucket: str | None,
-    delete_data: bool,
+    ctx: click.Context, pipeline: str, delete_data: bool, **given: Unpack[_StackOptions]
 ) -> None:
     """Delete the stack of PIPELINE; its buckets, queues and tables are kept."""
-    from penstock.cli.deploying import Options, destroy_pipeline
+    from penstock.cli.deploying import destroy_pipeline
 
-    options = Options(
-        stage=stage,
-        endpoint_url=endpoint_url,
-        region=region,
-        yes=yes,
-        parameters=dict(pair(one, "--parameter") for one in parameters),
-        code_bucket=code_bucket,
-    )
-    ctx.exit(destroy_pipeline(pipeline, options, delete_data=delete_data))
+    ctx.exit(destroy_pipeline(pipeline, _options(given), delete_data=delete_data))
 
 
 @click.command("diff")
