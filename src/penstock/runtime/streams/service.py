@@ -16,7 +16,7 @@ from penstock.runtime.services import Call, ServiceError, unanswered
 from penstock.runtime.streams.consumers import StreamConsumers
 from penstock.runtime.streams.iterators import ShardIterator, iterator_text, read_iterator
 from penstock.runtime.streams.listing import StreamListing, hash_key_range, seconds_of
-from penstock.runtime.streams.shards import Shard
+from penstock.runtime.streams.shards import Shard, within
 from penstock.runtime.streams.streams import NewRecord, Stream, Streams, checked
 
 MAXIMUM_RECORDS: Final = 500
@@ -117,7 +117,7 @@ class KinesisService:
         stream = self.streams.find(iterator.stream)
         shard = _shard(stream, iterator.shard)
         position = max(iterator.position, self.streams.horizon(iterator.stream, shard.id))
-        records = _within(self.streams.read(iterator.stream, shard.id, position, limit))
+        records = within(self.streams.read(iterator.stream, shard.id, position, limit), _READ_BYTES)
         after = position + len(records)
         answer: Answer = {"Records": [_described(record) for record in records], "MillisBehindLatest": 0}
         if after < shard.end:
@@ -241,15 +241,6 @@ def _shard(stream: Stream, identifier: str) -> Shard:
             f"Shard {identifier} in stream {stream.settings.name} under account 123456789012 does not exist",
         )
     return shard
-
-
-def _within(records: list[StreamRecord]) -> list[StreamRecord]:
-    total = 0
-    for index, record in enumerate(records):
-        total += len(record.data)
-        if total > _READ_BYTES and index:
-            return records[:index]
-    return records
 
 
 def _described(record: StreamRecord) -> Answer:

@@ -123,6 +123,16 @@ class Shard:
             self._released += 1
 
 
+def within(records: list[StreamRecord], most_bytes: int) -> list[StreamRecord]:
+    """As many of the records as have so many bytes together; the first one however long it is."""
+    total = 0
+    for index, record in enumerate(records):
+        total += len(record.data)
+        if total > most_bytes and index:
+            return records[:index]
+    return records
+
+
 def even_shards(count: int, kind: str) -> list[Shard]:
     """The shards of a new stream, which divide the hash keys evenly."""
     size = HASH_KEYS // count

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, ServiceError, unanswered
 from penstock.runtime.streams.iterators import (
@@ -19,6 +18,7 @@ from penstock.runtime.streams.iterators import (
     iterator_text,
     read_iterator,
 )
+from penstock.runtime.streams.shards import within
 from penstock.runtime.streams.streams import Streams
 from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
 
@@ -127,7 +127,7 @@ class TableStreamsService:
         position = iterator.position
         if position < self._streams.horizon(iterator.stream, iterator.shard):
             raise _trimmed()
-        records = _within(self._streams.read(iterator.stream, iterator.shard, position, limit))
+        records = within(self._streams.read(iterator.stream, iterator.shard, position, limit), _READ_BYTES)
         after = ShardIterator(iterator.stream, iterator.shard, position + len(records), now)
         return {
             "Records": [_described(record.data) for record in records],
@@ -140,15 +140,6 @@ def _trimmed() -> ServiceError:
         "TrimmedDataAccessException",
         "The operation attempted to read past the oldest stream record in a shard: a record is kept for 24 hours.",
     )
-
-
-def _within(records: list[StreamRecord]) -> list[StreamRecord]:
-    total = 0
-    for index, record in enumerate(records):
-        total += len(record.data)
-        if total > _READ_BYTES and index:
-            return records[:index]
-    return records
 
 
 def _described(data: bytes) -> Answer:
