@@ -1,10 +1,11 @@
 """How many records and messages a second the embedded target delivers, with the virtual clock, on one core.
 
-Run it with `python -m benchmarks.delivery`. Each figure is for delivery as users have it: events are made as
-JSON, the handler decodes them and its verdict is settled; the journal is written to a file.
+Run it with `python -m benchmarks.delivery`. Each figure is for delivery as users have it: the handler is given
+Lambda's event, decodes what is in it, and its verdict is settled; the journal is written to a file. Each is the
+best of three, as `timeit` advises: what is slower has been disturbed by the machine.
 
 1. Kinesis: 1,000,000 records of 200 bytes in 8 shards, batches of 500, a typed counting handler. The bare loop
-   makes the same events and decodes the same data, with nothing of penstock.
+   makes the same events as JSON and decodes the same data, with nothing of penstock.
 2. SQS: 100,000 messages in batches of 10; one in a hundred fails once. Then the cost of a message in a queue of
    1,000 and of 100,000: it must not grow.
 """
@@ -30,6 +31,7 @@ from penstock.runtime.streams.streams import NewRecord
 RECORDS = 1_000_000
 MESSAGES = 100_000
 BATCH = 500
+TIMES = 3
 RECORDS_A_SECOND, MESSAGES_A_SECOND = 300_000, 50_000
 
 
@@ -121,15 +123,21 @@ def main() -> int:
         kinesis(50_000, folder)
         before = peak_mib()
         put, delivered = kinesis(RECORDS, folder)
-        loop = bare(RECORDS)
+        after, all_delivered, loop = peak_mib(), [delivered], bare(RECORDS)
+        while len(all_delivered) < TIMES:
+            all_delivered.append(kinesis(RECORDS, folder)[1])
+            loop = min(loop, bare(RECORDS))
+        delivered = min(all_delivered)
         print(
-            f"Kinesis: {RECORDS:,} records delivered in {delivered:.2f} s, {RECORDS / delivered:,.0f} a second "
-            f"(budget 300,000); put in {put:.2f} s; bare loop {loop:.2f} s, ratio {delivered / loop:.2f}; "
-            f"memory {before:.0f} MiB after 50,000 records, {peak_mib():.0f} MiB after all"
+            f"Kinesis: {RECORDS:,} records delivered in {delivered:.2f} s ({listed(all_delivered)}), "
+            f"{RECORDS / delivered:,.0f} a second (budget 300,000); put in {put:.2f} s; bare loop {loop:.2f} s, "
+            f"ratio {delivered / loop:.2f}; memory {before:.0f} MiB after 50,000 records, {after:.0f} MiB after all"
         )
-        seconds = sqs(MESSAGES, folder)
+        all_seconds = [sqs(MESSAGES, folder) for _ in range(TIMES)]
+        seconds = min(all_seconds)
         print(
-            f"SQS: {MESSAGES:,} messages in {seconds:.2f} s, {MESSAGES / seconds:,.0f} a second (budget 50,000)"
+            f"SQS: {MESSAGES:,} messages in {seconds:.2f} s ({listed(all_seconds)}), "
+            f"{MESSAGES / seconds:,.0f} a second (budget 50,000)"
         )
         short = min(sqs(1_000, folder) for _ in range(5)) / 1_000
         long = seconds / MESSAGES
@@ -140,6 +148,11 @@ def main() -> int:
         return 0 if is_within and long < 2 * short else 1
     finally:
         shutil.rmtree(folder)
+
+
+def listed(seconds: list[float]) -> str:
+    """All that were measured, in their order."""
+    return ", ".join(f"{one:.2f}" for one in seconds)
 
 
 def peak_mib() -> float:

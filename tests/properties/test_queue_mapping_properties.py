@@ -27,7 +27,7 @@ from penstock.runtime.clock import VirtualClock
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.functions.settings import FunctionSettings
 from penstock.runtime.ids import Ids
-from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome
+from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome, written
 from penstock.runtime.journal import Journal, read_journal
 from penstock.runtime.journal_events import Event, MessageDeadLettered, RunResumed
 from penstock.runtime.mappings.queue_mapping import QueueMapping, QueueMappingSettings
@@ -114,7 +114,7 @@ class Scripted:
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
         machine = self.machine
-        records = json.loads(invocation.payload)["Records"]
+        records = json.loads(written(invocation.payload))["Records"]
         bodies = [str(one["body"]) for one in records]
         machine.model.deliver(bodies, machine.scheduler.now())
         failed: list[str] = []

@@ -21,7 +21,7 @@ from penstock.runtime.clock import VirtualClock
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.functions.settings import FunctionSettings
 from penstock.runtime.ids import Ids
-from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome
+from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome, written
 from penstock.runtime.journal import Journal, read_journal
 from penstock.runtime.journal_events import BatchBisected, Event, RecordsDiscarded
 from penstock.runtime.mappings.stream_mapping import StreamMapping
@@ -68,7 +68,7 @@ class PlannedInvoker:
     plan: Plan
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
-        records = json.loads(invocation.payload)["Records"]
+        records = json.loads(written(invocation.payload))["Records"]
         numbers = [int(base64.b64decode(record["kinesis"]["data"])) for record in records]
         failed = self.plan.work(numbers)
         if self.plan.crash_at == len(self.plan.deliveries):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 from penstock.errors import DecodeError, EventError, HandlerError
@@ -164,7 +164,7 @@ class Handler(EntryPoint[P, R]):
             if tools is not None:
                 tools.end(succeeded=done, failed=len(payloads) - done)
 
-    def _payloads_in(self, event: object) -> list[object]:
+    def _payloads_in(self, event: object) -> Sequence[object]:
         source, raw = self.spec.source, is_raw(self.spec.payload)
         if source is Source.S3 and not raw:
             return list(uploads_in(event))

@@ -7,8 +7,8 @@ be decoded. Every opener is made once, when a handler is decorated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, get_args, get_origin
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 
@@ -30,6 +30,7 @@ from penstock.handlers.payloads import (
     bare,
     check_payload_type,
     is_raw,
+    terse_decoder,
     text_decoder,
     value_decoder,
     without_notes,
@@ -47,7 +48,7 @@ from penstock.handlers.s3_events import upload_of, uploads_in_text
 from penstock.handlers.spec import Source
 
 Record = Mapping[str, Any]
-Open = Callable[[Record], list[object]]
+Open = Callable[[Record], Sequence[object]]
 
 
 def opener(source: Source, annotation: object, *, at: str) -> Open:
@@ -123,7 +124,7 @@ def _enveloped(annotation: object, at: str) -> Open | None:
 def _in_body(open_body: Open, *, wrapped: bool) -> Open:
     """Messages whose body is an envelope: what is in it, with the message's own metadata if it is `wrapped`."""
 
-    def opened(record: Record) -> list[object]:
+    def opened(record: Record) -> Sequence[object]:
         try:
             body = msgspec.json.decode(text_of(record, "body"), type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -175,16 +176,17 @@ def _kinesis(annotation: object, at: str) -> Open:
     decode = decode_text if bare(payload) is bytes else lambda data: decode_text(_plain(data))
     if wrapped:
         return lambda record: [_kinesis_record(record, part, decode(part.data)) for part in _parts(record)]
+    bytes_of, value_of = msgspec.convert, terse_decoder(payload)
 
-    def opened(record: Record) -> list[object]:
+    def opened(record: Record) -> Sequence[object]:
         """Open plain data at once; everything else takes the long way, which knows what is wrong."""
         try:
-            data: bytes = msgspec.convert(record["kinesis"]["data"], bytes)
-        except (KeyError, TypeError, UnicodeError, msgspec.ValidationError):
-            data = AGGREGATED
-        if data and data[0] in _PACKED:
-            return [decode(part.data) for part in _parts(record)]
-        return [decode_text(data)]
+            data = bytes_of(record["kinesis"]["data"], bytes)
+            if data[0] not in _PACKED:
+                return (value_of(data),)
+        except Exception:  # noqa: BLE001  # the long way says what it is
+            pass
+        return [decode(part.data) for part in _parts(record)]
 
     return opened
 
@@ -196,7 +198,7 @@ def _logs_in_kinesis(payload: object, at: str) -> Open:
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
 
-    def opened(record: Record) -> list[object]:
+    def opened(record: Record) -> Sequence[object]:
         packed = decoded(text_of(part_of(record, "kinesis"), "data"), "kinesis.data")
         found = log_events.events_in(packed, "kinesis.data")
         return [log_events.log_event(one, decode(log_events.message_of(one))) for one in found]
@@ -204,7 +206,7 @@ def _logs_in_kinesis(payload: object, at: str) -> Open:
     return opened
 
 
-_PACKED = (AGGREGATED[0], GZIPPED[0])
+_PACKED: Final = frozenset((AGGREGATED[0], GZIPPED[0]))
 """What packed data begins with."""
 
 
@@ -320,7 +322,7 @@ def _event(annotation: object, at: str) -> Open:
     check_payload_type(payload, at=at)
     decode = value_decoder(payload)
 
-    def opened(record: Record) -> list[object]:
+    def opened(record: Record) -> Sequence[object]:
         if "detail" not in record:
             raise DecodeError("detail: an event of a bus has a detail")
         given = record["detail"]
@@ -362,7 +364,7 @@ def _logs(annotation: object, at: str) -> Open:
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
 
-    def opened(event: Record) -> list[object]:
+    def opened(event: Record) -> Sequence[object]:
         found = log_events.events_of_function(event)
         decoded = [decode(log_events.message_of(one)) for one in found]
         if not wrapped:

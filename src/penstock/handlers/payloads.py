@@ -193,7 +193,7 @@ def text_decoder(annotation: object) -> DecodeText:
     if is_model(annotation):
         validate = _text_validator(annotation)
         return lambda text: _model_decoded(validate, text)
-    decode = msgspec.json.Decoder(object if annotation in _ANY else annotation, dec_hook=_dec_hook).decode
+    decode = _json_decoder(annotation)
 
     def as_json(text: Text) -> object:
         """The JSON in which something is refused; what comes after that may be no JSON any more."""
@@ -218,6 +218,17 @@ def text_decoder(annotation: object) -> DecodeText:
             raise _refused(error) from error
 
     return decode_json
+
+
+def terse_decoder(annotation: object) -> DecodeText:
+    """The same without words: what it raises may be any exception, and says less than `text_decoder` does."""
+    if bare(annotation) in (str, bytes) or is_model(annotation):
+        return text_decoder(annotation)
+    return _json_decoder(annotation)
+
+
+def _json_decoder(annotation: object) -> DecodeText:
+    return msgspec.json.Decoder(object if annotation in _ANY else annotation, dec_hook=_dec_hook).decode
 
 
 def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Mapping
@@ -337,6 +338,9 @@ class Embedded:
         except BaseException:
             self._exit.close()
             raise
+        # What stands now stays while the run goes on: Python's collector need not look through it again and again.
+        gc.freeze()
+        self._exit.callback(gc.unfreeze)
         return self
 
     def __exit__(self, *_: object) -> None:

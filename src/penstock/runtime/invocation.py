@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+import msgspec
+
 from penstock.runtime.services import CallRecord, ServiceError
 
 THROTTLED: Final = "TooManyRequestsException"
@@ -32,6 +34,22 @@ UNMARSHAL_FAILED: Final = "Runtime.UnmarshalError"
 RESPONSE_TOO_LARGE: Final = "Function.ResponseSizeTooLarge"
 
 
+class UnwrittenEvent(msgspec.Struct):
+    """An event that has not been written as JSON, and need not be for a function that runs in this process.
+
+    Whoever makes one sees to it that its JSON is within Lambda's limit.
+    """
+
+
+Payload = bytes | UnwrittenEvent
+"""An event: its JSON, or what is written as it."""
+
+
+def written(payload: Payload) -> bytes:
+    """The JSON of an event."""
+    return msgspec.json.encode(payload) if isinstance(payload, UnwrittenEvent) else payload
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
     """One run of one function.
@@ -39,14 +57,14 @@ class Invocation:
     Attributes:
         function: the function's name in the pipeline.
         handler: `module.attribute`, as the Lambda setting is written: `handlers.flights.handle`.
-        payload: the event, JSON.
+        payload: the event.
         asynchronous: decides which payload limit holds.
     """
 
     request_id: str
     function: str
     handler: str
-    payload: bytes
+    payload: Payload
     timeout_seconds: float = 30.0
     memory_mb: int = 512
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -112,8 +130,10 @@ class Invoker(Protocol):
         ...
 
 
-def refuse_large_payload(payload: bytes, *, asynchronous: bool) -> None:
+def refuse_large_payload(payload: Payload, *, asynchronous: bool) -> None:
     """Raise what `Invoke` raises for an event over Lambda's limit (6 MB synchronous, 1 MB asynchronous)."""
+    if isinstance(payload, UnwrittenEvent):
+        return
     limit = ASYNCHRONOUS_PAYLOAD_LIMIT_BYTES if asynchronous else SYNCHRONOUS_PAYLOAD_LIMIT_BYTES
     if len(payload) > limit:
         raise ServiceError(

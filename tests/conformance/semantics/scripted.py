@@ -7,7 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.runtime.invocation import THROTTLED, TIMED_OUT, FunctionError, Invocation, InvocationOutcome
+from penstock.runtime.invocation import (
+    THROTTLED,
+    TIMED_OUT,
+    FunctionError,
+    Invocation,
+    InvocationOutcome,
+    written,
+)
 from penstock.runtime.scheduler import Scheduler
 
 Json = Any  # a scenario's members, as its file has them
@@ -63,7 +70,7 @@ class ScriptedInvoker:
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
         """Answer as the script says; see `Invoker.invoke`."""
-        event = json.loads(invocation.payload)
+        event = json.loads(written(invocation.payload))
         delivery = Delivery(self.scheduler.now(), invocation.request_id, event)
         delivery.ids = [self.id_of(record) for record in delivery.records]
         outcome = self._next(delivery)

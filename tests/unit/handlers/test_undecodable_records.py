@@ -1,7 +1,7 @@
 """Records that cannot be decoded: dead-lettered with their reason, or failed; never lost, never retried to death."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -204,7 +204,7 @@ def test_a_record_that_cannot_be_opened_at_all_fails_alone(
     handle = takes_batches if per_batch else takes_orders
     opened = handle._open
 
-    def runs_out_of_memory(record: Mapping[str, Any]) -> list[object]:
+    def runs_out_of_memory(record: Mapping[str, Any]) -> Sequence[object]:
         if record["messageId"] == message_id(1):
             raise MemoryError
         return opened(record)

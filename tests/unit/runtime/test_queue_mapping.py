@@ -12,7 +12,7 @@ from penstock.runtime.clock import VirtualClock
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.functions.settings import FunctionSettings
 from penstock.runtime.ids import Ids
-from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome
+from penstock.runtime.invocation import FunctionError, Invocation, InvocationOutcome, written
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Attribute
 from penstock.runtime.mappings.queue_mapping import QueueMapping, QueueMappingSettings
@@ -37,7 +37,7 @@ class RecordingInvoker:
     most_running: int = 0
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
-        records = json.loads(invocation.payload)["Records"]
+        records = json.loads(written(invocation.payload))["Records"]
         self.batches.append(records)
         self.times.append(self.scheduler.now())
         self.running += 1

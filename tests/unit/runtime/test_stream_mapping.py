@@ -13,6 +13,7 @@ from penstock.runtime.invocation import (
     SYNCHRONOUS_PAYLOAD_LIMIT_BYTES,
     Invocation,
     InvocationOutcome,
+    written,
 )
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.scheduler import Scheduler
@@ -37,9 +38,9 @@ class Answering:
         self.sizes: list[int] = []
 
     def invoke(self, invocation: Invocation, done: Callable[[InvocationOutcome], None]) -> None:
-        event = json.loads(invocation.payload)
+        event = json.loads(written(invocation.payload))
         self.seen.append((self.scheduler.now() - self.began, event))
-        self.sizes.append(len(invocation.payload))
+        self.sizes.append(len(written(invocation.payload)))
         payload = json.dumps(self.answer(event)).encode()
         outcome = InvocationOutcome(request_id=invocation.request_id, payload=payload)
         self.scheduler.call_soon(lambda: done(outcome))

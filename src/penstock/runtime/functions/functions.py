@@ -27,6 +27,7 @@ from penstock.runtime.invocation import (
     Invocation,
     InvocationOutcome,
     Invoker,
+    Payload,
     refuse_large_payload,
 )
 from penstock.runtime.journal import Journal
@@ -116,7 +117,7 @@ class Functions:
     def run(
         self,
         name: str,
-        payload: bytes,
+        payload: Payload,
         done: Done,
         *,
         source: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from penstock.runtime.invocation import InvocationOutcome
+from penstock.runtime.invocation import InvocationOutcome, Payload
 
 
 class Limits(Protocol):
@@ -26,7 +26,7 @@ class RunsBatches(Protocol):
     def run(
         self,
         name: str,
-        payload: bytes,
+        payload: Payload,
         done: Callable[[InvocationOutcome], None],
         *,
         source: str,

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.runtime.invocation import THROTTLED, InvocationOutcome
+from penstock.runtime.invocation import THROTTLED, InvocationOutcome, Payload
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
     BatchBisected,
@@ -43,6 +43,7 @@ from penstock.runtime.mappings.stream_records import (
     count_that_fits,
     event_payload,
     event_record,
+    kinesis_event,
     most_bytes,
 )
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
@@ -257,9 +258,13 @@ class ShardReader:
 
         lane.wake = self._ports.scheduler.call_at(when, woken)
 
-    def _payload(self, lane: Lane, batch: Batch) -> bytes:
-        """The invocation's JSON; what does not fit into it waits for the next batch."""
+    def _payload(self, lane: Lane, batch: Batch) -> Payload:
+        """The invocation's event; what does not fit into it waits for the next batch."""
         stream, shard, window = self._stream, self.shard.id, lane.window
+        if window is None and stream.kind == "kinesis":
+            event = kinesis_event(batch.records, stream, shard)
+            if event is not None:
+                return event
         payload = event_payload(
             batch.records, stream, shard, window=window, final=batch.final, early=batch.early
         )

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from penstock.runtime.aws_calls import REGION
+from penstock.runtime.invocation import UnwrittenEvent
 from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.streams.streams import StreamSettings
 from penstock.runtime.timestamps import seconds_text
@@ -25,6 +26,8 @@ STATE_LIMIT_BYTES: Final = 1_048_576
 _ROLE: Final = "arn:aws:iam::123456789012:role/lambda-role"
 _ENVELOPE_BYTES: Final = 640
 """What a record's JSON has besides its data and its partition key, at most."""
+_MOST_BUT_DATA_BYTES: Final = _ENVELOPE_BYTES + 6 * 256
+"""The same with a partition key of 256 characters, each written as an escape."""
 
 
 class _Kinesis(msgspec.Struct, gc=False):
@@ -58,6 +61,10 @@ class _Event(msgspec.Struct):
     Records: list[_Record] | list[msgspec.Raw]
 
 
+class _KinesisEvent(UnwrittenEvent):
+    Records: list[_Record]
+
+
 class _Span(msgspec.Struct):
     start: str
     end: str
@@ -74,6 +81,14 @@ class _WindowEvent(msgspec.Struct):
 
 
 _encode = msgspec.json.Encoder().encode
+
+
+def kinesis_event(
+    records: Sequence[StreamRecord], stream: StreamSettings, shard: str
+) -> UnwrittenEvent | None:
+    """The event of an invocation with records of a Kinesis stream; None if it might be too large to be one."""
+    most = len(records) * _MOST_BUT_DATA_BYTES + sum([len(one.data) for one in records]) * 4 // 3
+    return _KinesisEvent(_kinesis_entries(records, stream, shard)) if most <= PAYLOAD_LIMIT_BYTES else None
 
 
 def event_payload(
@@ -134,6 +149,10 @@ def _entries(
 ) -> list[_Record] | list[msgspec.Raw]:
     if stream.kind == "dynamodb":
         return [msgspec.Raw(record.data) for record in records]
+    return _kinesis_entries(records, stream, shard)
+
+
+def _kinesis_entries(records: Sequence[StreamRecord], stream: StreamSettings, shard: str) -> list[_Record]:
     arn, prefix = stream.arn, f"{shard}:"
     return [
         _Record(

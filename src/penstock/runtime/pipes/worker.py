@@ -31,7 +31,7 @@ from penstock.runtime.events.buses import Buses, NewEvent
 from penstock.runtime.executions.drive import Drive
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.ids import Ids
-from penstock.runtime.invocation import FunctionError, InvocationOutcome
+from penstock.runtime.invocation import FunctionError, InvocationOutcome, Payload, written
 from penstock.runtime.pipes.records import Record, flattened, identifier, opened, source_identifier, told
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.scheduler import Scheduler
@@ -149,9 +149,9 @@ class PipeWorker:
         """The pipe, which is the only thing that its reader invokes."""
         return self.settings
 
-    def run(self, _: str, payload: bytes, done: Done, *, source: str, attempt: int = 1) -> str:
+    def run(self, _: str, payload: Payload, done: Done, *, source: str, attempt: int = 1) -> str:
         """Take a batch; `done` is told its outcome in a later turn. Returns the batch's id."""
-        records = [flattened(one) for one in json.loads(payload)["Records"]]
+        records = [flattened(one) for one in json.loads(written(payload))["Records"]]
         batch = _Batch(self._ports.ids.uuid(), records, done, self._ports.scheduler.now())
         self._ports.scheduler.call_soon(lambda: self._enrich(batch))
         return batch.request_id

@@ -19,7 +19,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ from penstock.runtime.invocation import (
     exited,
     refuse_large_payload,
     timed_out,
+    written,
 )
 from penstock.runtime.scheduler import Scheduler, Timer
 from penstock.runtime.services import AnswerLater, Call, CallRecord, Router, ServiceError
@@ -143,7 +144,8 @@ class PoolInvoker:
         """Run the function as soon as a worker is free; see `Invoker.invoke`."""
         refuse_large_payload(invocation.payload, asynchronous=invocation.asynchronous)
         self._scheduler.expect()
-        self._state.waiting.append((invocation, done))
+        sent = replace(invocation, payload=written(invocation.payload))
+        self._state.waiting.append((sent, done))
         self._scheduler.call_soon(self._start_waiting)
 
     def warm_up(self) -> None:

@@ -27,6 +27,8 @@ from penstock.runtime.invocation import (
     SYNTAX_ERROR,
     UNMARSHAL_FAILED,
     FunctionError,
+    Payload,
+    UnwrittenEvent,
 )
 from penstock.runtime.workers.context import LambdaContext
 
@@ -77,8 +79,8 @@ def load_entry(setting: str) -> Entry:
     return found
 
 
-def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | FunctionError:
-    """Run a handler with a JSON event; return its JSON answer, or why there is none."""
+def run_entry(entry: Entry, payload: Payload, context: LambdaContext) -> bytes | FunctionError:
+    """Run a handler with an event; return its JSON answer, or why there is none."""
     try:
         event = unmarshalled(payload)
     except ValueError as error:
@@ -104,12 +106,14 @@ def run_entry(entry: Entry, payload: bytes, context: LambdaContext) -> bytes | F
     return encoded
 
 
-def unmarshalled(payload: bytes) -> object:
-    """The event of an invocation's JSON, as Lambda's runtime reads it with `json.loads`, only faster.
+def unmarshalled(payload: Payload) -> object:
+    """The event of an invocation as Lambda's runtime reads it from JSON with `json.loads`, only faster.
 
     Raises:
         ValueError: it is no JSON.
     """
+    if isinstance(payload, UnwrittenEvent):
+        return msgspec.to_builtins(payload)
     try:
         return msgspec.json.decode(payload)
     except msgspec.DecodeError:
