@@ -10,20 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from penstock.cli.dlq import Place
-from penstock.cli.planning import checked_stage
+from penstock.cli.deployment import checked_stage
+from penstock.cli.dlq import Place, There
+from penstock.cli.printing import printable
 from penstock.errors import EventPatternError, UsageError
-from penstock.pipelines import EventRule, Pipe, Pipeline, Queue, QueueMapping, Subscription
-from penstock.pipelines.deploy import connect
-from penstock.pipelines.deploy.errors import calling
+from penstock.pipelines import Pipeline
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.load import find_project, load_pipeline
-from penstock.pipelines.resolve import EMBEDDED, Target, name_of
-from penstock.pipelines.scheduler import Schedule
+from penstock.pipelines.resolve import EMBEDDED, Target
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import FromStream, Letter, letters_in, queue_url
 from penstock.runtime.dead_letters.pulling import as_test
+from penstock.runtime.dead_letters.queues import dead_letter_queues
 from penstock.runtime.dead_letters.records import records_of, shown_record, text_of
 from penstock.runtime.dead_letters.redrive import Edit, Parcel, edited, parcel_of, send
 from penstock.runtime.embedded import Embedded
@@ -53,12 +52,8 @@ def opened(place: Place) -> Iterator[Opened]:
     """
     pipeline = load_pipeline(place.pipeline, find_project(Path.cwd()))
     if place.there is not None:
-        checked_stage(place.there.stage)
-        destination = connect(place.there.endpoint_url, place.there.region)
-        target = Target(account_id=destination.account_id, region=destination.region, stage=place.there.stage)
-        client_of = cast("Callable[[str], Any]", destination.client)
-        with calling(destination.shown, local=destination.local):
-            yield Opened(pipeline, client_of, time.sleep, target)
+        with _opened_there(pipeline, place.there) as there:
+            yield there
         return
     if not has_run(pipeline.name, base=place.state):
         raise UsageError(
@@ -70,6 +65,19 @@ def opened(place: Place) -> Iterator[Opened]:
     run = Embedded(pipeline, last_run(pipeline.name, base=place.state), clock=VirtualClock(0.0))
     with run:
         yield Opened(pipeline, run.client, run.scheduler.run_for)
+
+
+@contextmanager
+def _opened_there(pipeline: Pipeline, there: There) -> Iterator[Opened]:
+    from penstock.pipelines.deploy import connect  # a run on this machine does not pay for it
+    from penstock.pipelines.deploy.errors import calling
+
+    checked_stage(there.stage)
+    destination = connect(there.endpoint_url, there.region)
+    target = Target(account_id=destination.account_id, region=destination.region, stage=there.stage)
+    client_of = cast("Callable[[str], Any]", destination.client)
+    with calling(destination.shown, local=destination.local):
+        yield Opened(pipeline, client_of, time.sleep, target)
 
 
 def list_letters(place: Place, say: Say) -> None:
@@ -202,11 +210,6 @@ def _redrive_one(here: Opened, letter: Letter, request: RedriveRequest, done: Re
     return replace(done, sent=done.sent + 1)
 
 
-def printable(text: str) -> str:
-    """What a terminal can show: a control character as its escape."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
-
-
 def _lines(text: str) -> list[str]:
     """A text's lines below a letter's own, as a terminal can show them."""
     return [f"  {printable(line)}" for line in text.splitlines() or [""]]
@@ -252,16 +255,3 @@ def chosen(letters: Sequence[Letter], where: str | None) -> list[Letter]:
             f"--where is no event pattern: {error.what}", at=error.at, fix=f"for example {example}"
         ) from error
     return [letter for letter in letters if pattern.matches(letter.fields())]
-
-
-def dead_letter_queues(pipeline: Pipeline, target: Target = EMBEDDED) -> list[str]:
-    """The queues that nothing consumes, but for the one that tells of results and targets of rules, topics, pipes."""
-    consumed = {name_of(mapping.queue, target) for mapping in pipeline.of(QueueMapping)}
-    consumed |= {name_of(one, target) for pipe in pipeline.of(Pipe) for one in (pipe.source, pipe.to)}
-    consumed |= {name_of(subscription.to, target) for subscription in pipeline.of(Subscription)}
-    consumed |= {name_of(to.to, target) for rule in pipeline.of(EventRule) for to in rule.targets}
-    consumed |= {name_of(schedule.to, target) for schedule in pipeline.of(Schedule)}
-    results = pipeline.results
-    if results is not None and results.announced_in is not None:
-        consumed.add(name_of(results.announced_in, target))
-    return [name for queue in pipeline.of(Queue) if (name := name_of(queue, target)) not in consumed]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.planning import checked_stage
+from penstock.cli.deployment import checked_stage
 from penstock.errors import UsageError
 from penstock.pipelines.deploy import (
     Destination,

@@ -5,6 +5,7 @@ As in `main`: each parses its options and calls a room.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, TypeVar, Unpack
@@ -29,6 +30,20 @@ def pair(text: str, option: str) -> tuple[str, str]:
     if not separator:
         raise UsageError(f"{option} {text} has no value", fix=f"write {option} {text}=VALUE")
     return name, value
+
+
+def checked_stage(stage: str) -> str:
+    """The stage, if it can begin a name.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if stage and re.fullmatch(r"[a-z][a-z0-9-]{0,15}", stage) is None:
+        raise UsageError(
+            f'"{stage}" is no name for a stage',
+            fix="up to 16 lower-case letters, digits and hyphens, beginning with a letter",
+        )
+    return stage
 
 
 STAGE = click.option("--stage", default="", help="Begins every resource's name.")

@@ -6,6 +6,8 @@ was interrupted.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import sys
@@ -356,11 +358,18 @@ def init(name: str) -> None:
 )
 def runs(state: Path) -> None:
     """List the runs that have a state folder here."""
-    from penstock.cli.showing import runs_table
+    from penstock.cli.listing import runs_table
     from penstock.runtime.runs import find_runs
 
     click.echo(runs_table(find_runs(state)))
 
 
+def command_line() -> None:
+    """The script `penstock`: a process of its own, which ends with the command."""
+    # Python's collector would look through all that was imported once more, only to find that the process ends.
+    atexit.register(gc.freeze)
+    main()
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line()

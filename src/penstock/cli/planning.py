@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal
 
+from penstock.cli.deployment import checked_stage
 from penstock.errors import UsageError
 from penstock.pipelines.load import find_project, load_pipeline
 from penstock.pipelines.plan import as_sam, plan, written
-
-
-def checked_stage(stage: str) -> str:
-    """The stage, if it can begin a name.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    if stage and re.fullmatch(r"[a-z][a-z0-9-]{0,15}", stage) is None:
-        raise UsageError(
-            f'"{stage}" is no name for a stage',
-            fix="up to 16 lower-case letters, digits and hyphens, beginning with a letter",
-        )
-    return stage
 
 
 def planned(name: str, *, stage: str, form: Literal["json", "yaml", "sam"], output: Path | None) -> str:

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.cli.showing import Shown, show_json, show_summary, watching
+from penstock.cli.outcome import Shown, show_json
+from penstock.cli.watching import watching
 from penstock.errors import UsageError
 from penstock.pipelines import Pipeline
 from penstock.pipelines.iam import Policy, policy_of, read_seen
@@ -190,6 +191,8 @@ def _run(request: RunRequest, run: Embedded, inputs: Sequence[Input]) -> int:
         if request.as_json:
             show_json(shown)
         else:
+            from penstock.cli.showing import show_summary  # rich takes a while, and JSON needs none of it
+
             show_summary(shown)
     return 0 if summary.succeeded else 1
 
@@ -228,7 +231,7 @@ def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]
     results = pipeline.results
     if results is None:
         return []
-    bucket, client = name_of(results.bucket), run.s3_client()
+    bucket = name_of(results.bucket)
     copied: list[Path] = []
     for key in run.s3.store.keys(bucket):
         if not key.startswith(results.key_prefix):
@@ -242,7 +245,7 @@ def _copy_results(pipeline: Pipeline, run: Embedded, output: Path) -> list[Path]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
-                client.download_fileobj(bucket, key, file)
+                run.s3.download(file, bucket=bucket, key=key)
         except OSError as error:
             raise UsageError(
                 f"the results cannot be copied: {error.strerror or error}",

@@ -25,6 +25,7 @@ from penstock.errors import StateFolderError
 from penstock.runtime.services import AnswerLater, Call, HttpRequest, ServiceError
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from botocore.model import OperationModel
 
 REGION: Final = "us-east-1"
@@ -114,20 +115,29 @@ def surroundings() -> Iterator[None]:
     if _asked.surrounded:
         yield
         return
-    import boto3
-
     names = (*_SURROUNDINGS, *_HIDDEN)
     before = {name: os.environ.pop(name) for name in names if name in os.environ}
-    session = boto3.DEFAULT_SESSION
+    session = _default_session(None)
     os.environ.update(_SURROUNDINGS)
-    boto3.DEFAULT_SESSION, _asked.surrounded = None, True
+    _asked.surrounded = True
     try:
         yield
     finally:
-        boto3.DEFAULT_SESSION, _asked.surrounded = session, False
+        _default_session(session)
+        _asked.surrounded = False
         for name in names:
             os.environ.pop(name, None)
         os.environ.update(before)
+
+
+def _default_session(session: Session | None) -> Session | None:
+    """Put boto3's default session in place and return the one before; whoever has not imported boto3 has none."""
+    boto3 = sys.modules.get("boto3")
+    if boto3 is None:
+        return None
+    before: Session | None = boto3.DEFAULT_SESSION
+    boto3.DEFAULT_SESSION = session  # type: ignore[attr-defined]  # a module that is looked up at run time
+    return before
 
 
 @contextmanager

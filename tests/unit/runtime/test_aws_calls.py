@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,6 +103,21 @@ def test_afterwards_everything_is_as_it_was() -> None:
         boto3.client("s3").list_buckets()
     assert dict(os.environ) == before
     assert boto3.DEFAULT_SESSION is session
+
+
+def test_no_default_session_stays_of_a_boto3_that_was_imported_meanwhile() -> None:
+    """A process that has not imported boto3 has no session to put aside."""
+    script = (
+        "import sys\n"
+        "from penstock.runtime.aws_calls import answering\n"
+        "with answering(lambda call: {}):\n"
+        "    assert 'boto3' not in sys.modules\n"
+        "    import boto3\n"
+        "    assert boto3.client('s3').meta.region_name == 'us-east-1'\n"
+        "print(boto3.DEFAULT_SESSION)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "None\n", done.stderr
 
 
 def test_errors_are_the_exceptions_of_the_client() -> None:

@@ -15,7 +15,7 @@ from penstock.errors import StateFolderError, UnansweredOperationError, UsageErr
 from penstock.runtime.aws_calls import answering, settled
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
-from penstock.runtime.services import Router
+from penstock.runtime.services import Router, ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -180,3 +180,21 @@ def test_uploads_of_what_is_no_file(service: S3Service, tmp_path: Path, name: st
     """A missing file, a folder."""
     with pytest.raises(UsageError):
         service.upload(tmp_path / name, bucket="files", key="k")
+
+
+@pytest.mark.parametrize("size_bytes", [0, 5, 200_000])
+def test_an_object_is_downloaded_without_a_client(
+    size_bytes: int, service: S3Service, tmp_path: Path
+) -> None:
+    """Small ones, which are read at once, and those that are read piece by piece."""
+    content = bytes(number % 251 for number in range(size_bytes))
+    service.upload(content, bucket="files", key="k")
+    with (tmp_path / "copy").open("wb") as file:
+        service.download(file, bucket="files", key="k")
+    assert (tmp_path / "copy").read_bytes() == content
+
+
+def test_an_object_that_is_not_there_is_not_downloaded(service: S3Service) -> None:
+    """The error is S3's own."""
+    with pytest.raises(ServiceError, match="NoSuchKey"):
+        service.download(io.BytesIO(), bucket="files", key="k")

@@ -11,13 +11,22 @@ import datetime as dt
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 from urllib.parse import unquote
 
 from penstock.runtime.s3 import multipart
 from penstock.runtime.s3.conditions import check_read, check_write
-from penstock.runtime.s3.files import BinaryReader, RangeReader, disk_errors, no_such_bucket, no_such_key
+from penstock.runtime.s3.files import (
+    COPY_BYTES,
+    BinaryReader,
+    RangeReader,
+    disk_errors,
+    no_such_bucket,
+    no_such_key,
+)
 from penstock.runtime.s3.ingest import ingest
 from penstock.runtime.s3.listing import list_objects, list_objects_v2
 from penstock.runtime.s3.names import check_bucket_name, check_key
@@ -107,6 +116,19 @@ class S3Service:
             parts=taken.parts,
             source=(source.absolute(), taken.mtime_ns) if in_place else None,
         )
+
+    def download(self, target: BinaryIO, *, bucket: str, key: str) -> None:
+        """Write an object's bytes to a file that is open for writing.
+
+        Raises:
+            ServiceError: `NoSuchBucket`, `NoSuchKey`.
+            OSError: the file cannot be written.
+            StateFolderError: the object's bytes cannot be read.
+        """
+        found = get_object(self.store.files, self.store.find, {"Bucket": bucket, "Key": key})
+        with closing(cast("BytesIO | RangeReader", found["Body"])) as body:
+            while piece := body.read(COPY_BYTES):
+                target.write(piece)
 
     def _create_bucket(self, call: Call) -> Answer:
         name = _bucket(call.parameters)
