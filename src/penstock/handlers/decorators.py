@@ -22,6 +22,7 @@ from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.batches import BatchRules
 from penstock.handlers.context import is_context_parameter
 from penstock.handlers.dead_letters import QUEUE_VARIABLE, Undecodable
+from penstock.handlers.declared import declared_at, declared_function
 from penstock.handlers.handler import Handler
 from penstock.handlers.observability import Powertools, check_powertools
 from penstock.handlers.opening import opener
@@ -179,9 +180,9 @@ on_task: EventDecorator = _decorator(Source.TASK)
 
 
 def _make(source: Source, function: Callable[..., Any], options: _Options) -> Handler[..., Any]:
-    at = _place(function)
+    at = declared_at(function)
     parameters = _parameters(function, at)
-    hints = {name: without_notes(hint) for name, hint in hints_of(function, at=at).items()}
+    hints = {name: without_notes(hint) for name, hint in hints_of(declared_function(function), at=at).items()}
     annotation = hints.get(parameters[0])
     if annotation is None:
         raise HandlerError(
@@ -280,26 +281,20 @@ def _as_it_is(result: object) -> object:
     return result
 
 
-def _place(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)
-
-
 def _parameters(function: Callable[..., Any], at: str) -> tuple[str, ...]:
     """The names of the parameters that have to be given: the payload's, perhaps the window's and the context's."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        raise HandlerError(f"{function!r} is not a function", at=at, fix="decorate a plain function")
-    if code.co_flags & _ASYNC_OR_GENERATOR:
+    if function.__code__.co_flags & _ASYNC_OR_GENERATOR:
         raise HandlerError(
             f"{function.__qualname__} is no plain function: it is asynchronous or a generator",
             at=at,
             fix="Lambda calls plain functions; use asyncio.run inside one",
         )
+    inner = declared_function(function)
+    code = inner.__code__
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
     by_name_only = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    missing = [name for name in by_name_only if name not in (function.__kwdefaults__ or {})]
-    required = len(names) - len(function.__defaults__ or ())
+    missing = [name for name in by_name_only if name not in (inner.__kwdefaults__ or {})]
+    required = len(names) - len(inner.__defaults__ or ())
     if not names or required > 3 or missing:
         raise _too_many(function, (*names, *missing), at)
     return names[: max(1, required)]

@@ -19,6 +19,7 @@ import msgspec
 from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
+from penstock.handlers.declared import declared_at, declared_function
 from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.packing import unpacked
 from penstock.handlers.payloads import (
@@ -94,13 +95,12 @@ def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
     Raises:
         HandlerError: the function does not take one annotated parameter.
     """
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_argcount != 1:
+    at, code = declared_at(function), declared_function(function).__code__
+    if code.co_argcount != 1:
         raise HandlerError(
-            f"{function!r} does not take one record", fix="take the record's data, and nothing else"
+            f"{function!r} does not take one record", at=at, fix="take the record's data, and nothing else"
         )
-    at = f"{code.co_filename}:{code.co_firstlineno}"
-    hints = {name: without_notes(hint) for name, hint in hints_of(function, at=at).items()}
+    hints = {name: without_notes(hint) for name, hint in hints_of(declared_function(function), at=at).items()}
     name = code.co_varnames[0]
     if name not in hints:
         raise HandlerError(

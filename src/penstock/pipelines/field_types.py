@@ -130,4 +130,9 @@ def _word(hint: Any) -> str:
     if origin is Callable:
         return "a function"
     name = getattr(hint, "__name__", str(hint))
+    return article(name)
+
+
+def article(name: str) -> str:
+    """A class's name as it is spoken of: "a Queue", "an Entry"."""
     return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"

@@ -66,6 +66,11 @@ def references(part: Part) -> Iterator[Reference]:
     raise TypeError(f"{type(part).__name__} is no part of a pipeline that references() knows")
 
 
+def is_part(part: Part) -> bool:
+    """Whether `references` knows the kind of `part`: pieces of parts, such as an `Arn`, it does not."""
+    return references.dispatch(type(part)) is not references.dispatch(object)
+
+
 @references.register(Bucket)
 @references.register(EventBus)
 @references.register(Stream)

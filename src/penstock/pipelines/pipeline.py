@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from penstock.errors import DeclarationError, RuleError
 from penstock.pipelines.checks import problems
-from penstock.pipelines.checks.fields import findings_of
+from penstock.pipelines.checks.fields import findings_of, misplaced
 from penstock.pipelines.checks.rule import problem_of
 from penstock.pipelines.graph import Graph, unfold
 from penstock.pipelines.resources import Demo, Entry, Feed, Part, Reporter, Resource, Results
@@ -67,7 +67,8 @@ class Pipeline(Part):
     def _unfolded(self) -> tuple[Graph, DeclarationError | None]:
         """The graph of the parts, and what is wrong with it."""
         folder = _project_folder(self.declared_at.file)
-        mistyped = [problem_of(one, "PL100") for one in findings_of(self, deep=False)]
+        wrong = list(findings_of(self, deep=False)) or misplaced(self.parts)
+        mistyped = [problem_of(one, "PL100") for one in wrong]
         if mistyped:
             return Graph(folder, (), ()), self._refusal(mistyped)
         ends = [end for end in (self.entry, self.feed, self.results) if end is not None]

@@ -10,6 +10,7 @@ import pytest
 
 from penstock.errors import DeclarationError, RuleError
 from penstock.pipelines import (
+    Arn,
     Bucket,
     BucketNotification,
     Entry,
@@ -22,6 +23,7 @@ from penstock.pipelines import (
     Pipeline,
     Queue,
     QueueMapping,
+    Results,
     RuleTarget,
     StateMachine,
     Stream,
@@ -87,8 +89,6 @@ BROKEN: dict[str, Callable[[], Any]] = {
     ),
     "routes['GET /'] is 5, not a Function or a HttpRoute": lambda: HttpApi("api", {"GET /": 5}),  # type: ignore[dict-item]
     "the key 3 of routes is 3, not a text": lambda: HttpApi("api", {3: function()}),  # type: ignore[dict-item]
-    "records is 5, not a function": lambda: Feed(Stream("s"), records=5),  # type: ignore[arg-type]
-    "options['a'] is 5, not a text": lambda: Entry(Bucket("abc"), options={"a": 5}),  # type: ignore[dict-item]
 }
 
 
@@ -98,6 +98,14 @@ def test_a_field_of_another_type_is_told_of(what: str) -> None:
     (problem,) = problems(BROKEN[what](), Bucket("Upper_Case"))
     assert problem.what == what
     assert problem.fix
+
+
+def test_what_a_pipeline_is_given_by_name_is_looked_at_too() -> None:
+    """Its feed and its entry."""
+    (problem,) = problems(feed=Feed(Stream("s"), records=5))  # type: ignore[arg-type]
+    assert problem.what == "records is 5, not a function"
+    (problem,) = problems(entry=Entry(Bucket("abc"), options={"a": 5}))  # type: ignore[dict-item]
+    assert problem.what == "options['a'] is 5, not a text"
 
 
 def test_a_forgotten_decorator_is_told_of_with_its_remedy() -> None:
@@ -133,6 +141,22 @@ def test_every_broken_part_is_told_of() -> None:
     assert len(problems(Queue(1), Queue("q", delay_seconds=0.5), Bucket(2))) == 3  # type: ignore[arg-type]
     (problem,) = problems(entry=Bucket("abc"))
     assert problem.what == f"entry is {Bucket('abc')!r}, not an Entry or None"
+
+
+def test_what_stands_in_the_wrong_place_is_told_of() -> None:
+    """An `Entry` among the parts would be looked at by nobody; a piece of a part, or a name, is none itself."""
+    bucket = Bucket("abc")
+    found = problems(bucket, Entry(bucket), reads(bucket), Named("abc"), Arn(bucket))
+    assert [one.what for one in found] == [
+        "parts[1] is an Entry, which nothing here would look at",
+        "parts[2] is an Access, which is no part by itself",
+        "parts[3] is a Named, which is no part by itself",
+        "parts[4] is an Arn, which is no part by itself",
+    ]
+    assert found[0].fix == "write Pipeline(..., entry=Entry(...)) instead"
+    for field, part in (("results", Results(bucket)), ("feed", Feed(Stream("s"), records=lambda path: []))):
+        (problem,) = problems(part)
+        assert f"{field}=" in (problem.fix or "")
 
 
 def test_what_works_is_taken() -> None:

@@ -23,6 +23,7 @@ import msgspec
 
 from penstock.errors import HandlerError
 from penstock.handlers.context import LambdaContext
+from penstock.handlers.declared import declared_at
 from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.events import parse_event
 from penstock.handlers.events.http import HTTPAuthorizerRequest, RestAuthorizerRequest, TokenAuthorizerRequest
@@ -138,10 +139,7 @@ class _Decorate:
         self._policy = policy
 
     def __call__(self, function: Callable[P, R], /) -> AuthorizationHandler[P, R]:
-        code = getattr(function, "__code__", None)
-        if code is None:
-            raise HandlerError(f"{function!r} is not a function", fix="decorate a plain function")
-        at = f"{code.co_filename}:{code.co_firstlineno}"
+        at = declared_at(function)
         readers = parameter_readers(function, frozenset(), at)
         answer: Any = get_type_hints(function).get("return")
         if answer not in (bool, Authorization):

@@ -16,6 +16,7 @@ import msgspec
 
 from penstock.errors import HandlerError
 from penstock.handlers.context import LambdaContext
+from penstock.handlers.declared import declared_at
 from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.http.answers import HttpError, HttpResponse, answer_of, problem, shaped
 from penstock.handlers.http.parameters import Take, parameter_readers
@@ -126,10 +127,7 @@ class Decorate:
         self._route = parse_route(route)
 
     def __call__(self, function: Callable[P, R], /) -> HttpHandler[P, R]:
-        code = getattr(function, "__code__", None)
-        if code is None:
-            raise HandlerError(f"{function!r} is not a function", fix="decorate a plain function")
-        at = f"{code.co_filename}:{code.co_firstlineno}"
+        at = declared_at(function)
         return HttpHandler(function, self._route, parameter_readers(function, self._route.names, at))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from penstock.pipelines.checks.rule import Finding, Rule
-from penstock.pipelines.field_types import Misfit, misfits
-from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import Function, Part
+from penstock.pipelines.field_types import Misfit, article, misfits
+from penstock.pipelines.graph import Graph, is_part
+from penstock.pipelines.resources import Entry, Feed, Function, Named, Part, Results
 
 
 def findings_of(part: Part, *, deep: bool = True) -> Iterator[Finding]:
@@ -30,6 +31,23 @@ def findings_of(part: Part, *, deep: bool = True) -> Iterator[Finding]:
                 within=shown,
                 fix=_remedy(misfit),
             )
+
+
+def misplaced(parts: Sequence[Part]) -> Iterator[Finding]:
+    """Parts that have a field of the pipeline of their own, or that are a piece of another part."""
+    for place, part in enumerate(parts):
+        kind = type(part)
+        what = f"parts[{place}] is {article(kind.__name__)}"
+        if kind in _OWN_FIELDS:
+            field = _OWN_FIELDS[kind]
+            fix = f"write Pipeline(..., {field}={kind.__name__}(...)) instead"
+            yield Finding(what=f"{what}, which nothing here would look at", part=part, fix=fix)
+        elif isinstance(part, Named) or not is_part(part):
+            fix = "give resources and what joins them: mappings, notifications, rules, ..."
+            yield Finding(what=f"{what}, which is no part by itself", part=part, fix=fix)
+
+
+_OWN_FIELDS: Final[Mapping[type[Part], str]] = {Entry: "entry", Feed: "feed", Results: "results"}
 
 
 def _types(graph: Graph) -> Iterator[Finding]:
