@@ -37,6 +37,7 @@ def _no_calls() -> None:
 def test_powertools_tracer_may_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
     """`capture_method` gives a function of *args: whose parameters are those of the one that it stands around."""
     monkeypatch.setattr(Tracer, "_config", dict(Tracer._default_config))  # which all tracers have in common
+    monkeypatch.setattr("aws_xray_sdk.global_sdk_config.set_sdk_enabled", lambda enabled: None)
     seen: list[tuple[str, int]] = []
 
     @on_s3_upload
