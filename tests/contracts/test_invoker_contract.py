@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from penstock.errors import StateFolderError
 from penstock.pipelines.imports import enter_project
 from penstock.runtime.aws_calls import answering, settled
 from penstock.runtime.clock import RealClock, VirtualClock
-from penstock.runtime.invocation import Invocation, InvocationOutcome, Invoker
+from penstock.runtime.invocation import Invocation, InvocationOutcome, Invoker, UnwrittenEvent
 from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
@@ -174,6 +175,19 @@ scheduler.run_until_idle()
 """
 
 
+class Part(msgspec.Struct):
+    """A record of an event."""
+
+    data: bytes
+    at: float
+
+
+class Unwritten(UnwrittenEvent):
+    """An event that is not JSON yet."""
+
+    records: list[Part]
+
+
 @dataclass(kw_only=True)
 class Bench:
     """An invoker with a store behind it, and what it reported."""
@@ -190,7 +204,7 @@ class Bench:
                 request_id=f"id-{len(self.outcomes)}",
                 function=name,
                 handler=f"handlers.sample.{name}",
-                payload=json.dumps(payload).encode(),
+                payload=payload if isinstance(payload, UnwrittenEvent) else json.dumps(payload).encode(),
                 environment={"MODE": "test"},
                 timeout_seconds=timeout_seconds,
             ),
@@ -232,6 +246,13 @@ def test_the_answer_is_json(bench: Bench) -> None:
     outcome = bench.run("echo", {"a": [1, "é"]})
     assert outcome.error is None
     assert json.loads(outcome.payload or b"") == {"event": {"a": [1, "é"]}, "id": "id-0", "left": True}
+
+
+def test_an_event_that_is_not_json_yet_is_what_its_json_is(bench: Bench) -> None:
+    """A handler sees texts, numbers, lists and objects, wherever it runs; bytes are Base64, as in AWS's events."""
+    outcome = bench.run("echo", Unwritten(records=[Part(data=b"\0\xff", at=1.5)]))
+    assert outcome.error is None
+    assert json.loads(outcome.payload or b"")["event"] == {"records": [{"data": "AP8=", "at": 1.5}]}
 
 
 def test_an_environment_is_cold_once(bench: Bench) -> None:
