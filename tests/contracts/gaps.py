@@ -47,6 +47,9 @@ MINISTACK_GAPS: Final[Mapping[str, Gap]] = {
         "batchItemFailures of a stream are passed over"
     ),
     "test_a_closed_shard_leads_to_its_children": Gap("a shard that was split is not closed"),
+    "test_a_point_in_time_cannot_be_in_the_future": Gap("it takes moments in the future"),
+    "test_a_stream_is_scaled_to_even_shards": Gap("new shards have no parents"),
+    "test_a_stream_is_scaled_by_two_at_most": Gap("it scales to any number of shards"),
     "test_a_consumer_is_registered_and_found": Gap("a consumer is active in the answer that registers it"),
     "test_a_window_hands_its_state_on": Gap("it has no tumbling windows"),
     "test_an_asynchronous_invocation_is_tried_three_times": _ONE_OF_BOTH,

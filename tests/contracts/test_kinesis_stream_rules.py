@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from typing import Any
 
@@ -19,7 +20,10 @@ API = "https://docs.aws.amazon.com/kinesis/latest/APIReference"
 
 NEVER = "it would wait for too long"
 
-NOT_ON_LOCALSTACK: dict[str, str] = {}
+NOT_ON_LOCALSTACK = {
+    "test_shards_are_even_whatever_they_were": "three shards that it makes of two are not of equal size",
+    "test_a_stream_is_scaled_by_two_at_most": "it scales to any number of shards",
+}
 ONLY_EMBEDDED = {
     "test_an_iterator_lives_for_five_minutes": NEVER,
     "test_records_are_kept_for_a_day": NEVER,
@@ -29,11 +33,14 @@ ONLY_EMBEDDED = {
     "test_shards_are_chosen_by_when_they_were_open": NEVER,
     "test_a_closed_shard_is_forgotten_with_its_records": NEVER,
     "test_what_is_too_large_is_refused": "elsewhere the limits are those of before 2025",
+    "test_a_stream_on_demand_keeps_its_shards": "LocalStack scales it all the same, MiniStack has no modes",
+    "test_a_stream_is_scaled_ten_times_a_day": NEVER,
+    "test_a_stream_changes_its_mode_twice_a_day": NEVER,
     "test_a_stream_has_at_most_twenty_consumers": "elsewhere five are registered at once, and each takes its time",
 }
 
 
-STREAM, RESHAPED = "delivery-shards", "delivery-reshaped"
+STREAM, RESHAPED, SCALED = "delivery-shards", "delivery-reshaped", "delivery-scaled"
 KEYS = 1 << 128
 
 
@@ -192,6 +199,19 @@ def test_a_shard_is_read_from_a_point_in_time(delivering: Running, page: str) ->
     assert data_in(delivering, shard, "AT_TIMESTAMP", Timestamp=moment) == [b"late"]
 
 
+@states(f"{API}/API_GetShardIterator.html")
+def test_a_point_in_time_cannot_be_in_the_future(delivering: Running, page: str) -> None:
+    """AT_TIMESTAMP takes no moment in the future; one before the oldest record is that record's."""
+    (placed,) = put(delivering, b"now")
+    shard = placed["ShardId"]
+    oldest, *_ = records = read(delivering, iterator(delivering, shard, "TRIM_HORIZON"))["Records"]
+    early = oldest["ApproximateArrivalTimestamp"] - dt.timedelta(days=2)
+    assert data_in(delivering, shard, "AT_TIMESTAMP", Timestamp=early)[0] == oldest["Data"]
+    late = records[-1]["ApproximateArrivalTimestamp"] + dt.timedelta(hours=1)
+    with pytest.raises(ClientError, match="InvalidArgumentException"):
+        iterator(delivering, shard, "AT_TIMESTAMP", Timestamp=late)
+
+
 @states(f"{API}/API_GetRecords.html")
 def test_reading_goes_on_with_the_next_iterator(delivering: Running, page: str) -> None:
     """A read gives at most as many records as Limit says, and the iterator that goes on behind them."""
@@ -321,6 +341,109 @@ def test_a_closed_shard_is_forgotten_with_its_records(delivering: Running, page:
     split(delivering)
     delivering.wait(24 * 3600 + 1)
     assert [one["ShardId"][-1] for one in shards(delivering, RESHAPED)] == ["1", "2"]
+
+
+# --- Scaling ----------------------------------------------------------------------------------------------
+
+
+def scale(run: Running, count: int) -> dict[str, Any]:
+    """Scale the stream, when nothing else is being done to it."""
+    when_active(run, SCALED)
+    answer = run.client("kinesis").update_shard_count(
+        StreamName=SCALED, TargetShardCount=count, ScalingType="UNIFORM_SCALING"
+    )
+    when_active(run, SCALED)
+    assert isinstance(answer, dict)
+    return answer
+
+
+def open_ranges(run: Running) -> list[tuple[int, int]]:
+    return sorted(range_of(one) for one in shards(run, SCALED) if not is_closed(one))
+
+
+def is_closed(shard: dict[str, Any]) -> bool:
+    return "EndingSequenceNumber" in shard["SequenceNumberRange"]
+
+
+def switch(run: Running, mode: str) -> None:
+    arn = when_active(run, SCALED)
+    run.client("kinesis").update_stream_mode(StreamARN=arn, StreamModeDetails={"StreamMode": mode})
+    when_active(run, SCALED)
+
+
+@states(f"{API}/API_UpdateShardCount.html")
+def test_a_stream_is_scaled_to_even_shards(delivering: Running, page: str) -> None:
+    """Scaling splits and merges shards until there are as many as asked for, of equal size."""
+    answer = scale(delivering, 4)
+    assert (answer["CurrentShardCount"], answer["TargetShardCount"]) == (2, 4)
+    first = {one["ShardId"] for one in shards(delivering, SCALED) if is_closed(one)}
+    assert {one.get("ParentShardId") for one in shards(delivering, SCALED) if not is_closed(one)} == first
+    scale(delivering, 2)
+    found = open_ranges(delivering)
+    assert [low for low, _ in found] == [0, *(end + 1 for _, end in found[:-1])]
+    assert found[-1][1] == KEYS - 1
+    assert all(abs(end - low - KEYS // 2) <= 4 for low, end in found)
+
+
+@states(f"{API}/API_UpdateShardCount.html")
+def test_shards_are_even_whatever_they_were(delivering: Running, page: str) -> None:
+    """Three shards of two, or of four, are of equal size as well: what is split is merged with its neighbours."""
+    for count in (3, 4, 3, 2):
+        scale(delivering, count)
+        found = open_ranges(delivering)
+        assert len(found) == count
+        assert all(abs(end - low - KEYS // count) <= 4 for low, end in found)
+
+
+@states(f"{API}/API_UpdateShardCount.html")
+def test_a_stream_is_scaled_by_two_at_most(delivering: Running, page: str) -> None:
+    """A stream is scaled to double its shards at most, and to half of them at least."""
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        scale(delivering, 5)
+    scale(delivering, 4)
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        scale(delivering, 1)
+    scale(delivering, 2)
+    assert len(open_ranges(delivering)) == 2
+
+
+@states(f"{API}/API_UpdateShardCount.html")
+def test_a_stream_is_scaled_ten_times_a_day(delivering: Running, page: str) -> None:
+    """A stream is scaled at most ten times within 24 hours."""
+    for number in range(10):
+        scale(delivering, 3 - number % 2)
+        delivering.wait(3600)
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        scale(delivering, 3)
+    delivering.wait(14 * 3600)
+    scale(delivering, 3)
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        scale(delivering, 2)
+
+
+@states(f"{KINESIS}/how-do-i-size-a-stream.html")
+def test_a_stream_on_demand_keeps_its_shards(delivering: Running, page: str) -> None:
+    """A stream that changes its mode keeps its shards; on demand it is not scaled by hand."""
+    client = delivering.client("kinesis")
+    before = open_ranges(delivering)
+    switch(delivering, "ON_DEMAND")
+    summary = client.describe_stream_summary(StreamName=SCALED)["StreamDescriptionSummary"]
+    assert summary["StreamModeDetails"]["StreamMode"] == "ON_DEMAND"
+    with pytest.raises(ClientError, match="ValidationException"):
+        scale(delivering, 4)
+    switch(delivering, "PROVISIONED")
+    assert open_ranges(delivering) == before
+
+
+@states(f"{KINESIS}/how-do-i-size-a-stream.html")
+def test_a_stream_changes_its_mode_twice_a_day(delivering: Running, page: str) -> None:
+    """A stream changes its mode at most twice within 24 hours."""
+    switch(delivering, "ON_DEMAND")
+    switch(delivering, "PROVISIONED")
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        switch(delivering, "ON_DEMAND")
+    delivering.wait(24 * 3600)
+    switch(delivering, "ON_DEMAND")
 
 
 # --- Consumers --------------------------------------------------------------------------------------------

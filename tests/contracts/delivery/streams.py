@@ -3,4 +3,9 @@
 from penstock.pipelines import Stream
 from tests.contracts.delivery.parts import family
 
-pipeline = family("streams", Stream("delivery-shards", shard_count=2), Stream("delivery-reshaped"))
+pipeline = family(
+    "streams",
+    Stream("delivery-shards", shard_count=2),
+    Stream("delivery-reshaped"),
+    Stream("delivery-scaled", shard_count=2),
+)

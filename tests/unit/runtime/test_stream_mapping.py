@@ -9,6 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from penstock.errors import TargetError
+from penstock.runtime.clock import VIRTUAL_START
 from penstock.runtime.invocation import (
     SYNCHRONOUS_PAYLOAD_LIMIT_BYTES,
     Invocation,
@@ -17,6 +21,7 @@ from penstock.runtime.invocation import (
 )
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.scheduler import Scheduler
+from penstock.runtime.streams.scaling import StreamScaling
 from penstock.runtime.streams.streams import NewRecord
 from tests.properties.test_stream_mapping_properties import Bench, Crash, Plan
 
@@ -158,3 +163,31 @@ def test_a_starting_time_before_the_horizon_is_the_horizon(tmp_path: Path) -> No
     bench.scheduler.run_until_idle()
     assert bench.discarded() == set()
     assert bench.mapping.checkpoint(FIRST) == 2
+
+
+def test_a_starting_time_in_the_future_is_refused(tmp_path: Path) -> None:
+    """As by Lambda; the error says what time it is for the run, and what to do."""
+    settings = dataclasses.replace(
+        SETTINGS, starting_position="AT_TIMESTAMP", starting_timestamp=VIRTUAL_START + 1
+    )
+    bench = Bench(Plan({}, report=False), settings, tmp_path / "journal")
+    with pytest.raises(TargetError, match=r"from 2026-01-01T00:00:01Z on, which is in the future") as refused:
+        bench.mapping.start()
+    assert "VirtualClock" in str(refused.value.fix)
+
+
+def test_shards_that_never_had_records_lead_to_their_children(tmp_path: Path) -> None:
+    """Shards that scaling opens and closes at once hold nothing up; what came before comes first."""
+    plan = Plan({}, report=False)
+    bench = Bench(plan, SETTINGS, tmp_path / "journal")
+    stream = bench.streams.find("source")
+    scaling = StreamScaling(bench.streams, bench.scheduler)
+    numbers = iter(range(100))
+    bench.mapping.start()
+    for count in (2, 4, 3, 5, 3, 2, 1):
+        put(bench, *(str(next(numbers)).encode() for _ in range(4)))
+        scaling.update_shard_count(stream, {"TargetShardCount": count, "ScalingType": "UNIFORM_SCALING"})
+    put(bench, str(next(numbers)).encode())
+    bench.scheduler.run_until_idle()
+    assert plan.done == list(range(29))
+    assert sum(not shard.closed for shard in stream.shards.values()) == 1

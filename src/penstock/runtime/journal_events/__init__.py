@@ -76,7 +76,9 @@ from penstock.runtime.journal_events.streams import (
     FeedAdvanced,
     RecordsPut,
     RetentionChanged,
+    ShardCountUpdated,
     ShardsChanged,
+    StreamModeChanged,
     StreamRecord,
 )
 from penstock.runtime.s3.objects import BucketCreated, BucketDeleted, ObjectRemoved, ObjectWritten
@@ -102,6 +104,8 @@ Event = (
     | ConsumerRegistered
     | ConsumerDeregistered
     | RetentionChanged
+    | ShardCountUpdated
+    | StreamModeChanged
     | DeliveryStreamPut
     | DeliveryStreamSettled
     | BatchDelivered
@@ -186,10 +190,12 @@ __all__ = [
     "RunResumed",
     "RunStarted",
     "ScheduleInvoked",
+    "ShardCountUpdated",
     "ShardsChanged",
     "StateEntered",
     "StateExited",
     "StateRetried",
+    "StreamModeChanged",
     "StreamRecord",
     "Terms",
     "WindowAdvanced",

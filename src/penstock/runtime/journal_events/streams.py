@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from penstock.runtime.journal_events.base import JournalEvent
@@ -62,6 +64,20 @@ class RetentionChanged(JournalEvent, frozen=True, kw_only=True, tag=True):
 
     stream: str
     hours: int
+
+
+class ShardCountUpdated(JournalEvent, frozen=True, kw_only=True, tag=True):
+    """A stream is scaled to so many shards (Kinesis, `UpdateShardCount`); the splits and merges follow."""
+
+    stream: str
+    target: int
+
+
+class StreamModeChanged(JournalEvent, frozen=True, kw_only=True, tag=True):
+    """From now on a stream is in this capacity mode (Kinesis, `UpdateStreamMode`)."""
+
+    stream: str
+    mode: Literal["PROVISIONED", "ON_DEMAND"]
 
 
 class DeliveryStreamPut(JournalEvent, frozen=True, kw_only=True, tag=True):

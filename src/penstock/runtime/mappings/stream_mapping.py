@@ -10,8 +10,10 @@ streams"; Kinesis, "Resharding a stream".
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
+from penstock.errors import TargetError
 from penstock.pipelines.iam.functions import (
     CONSUMER_ACTIONS,
     LIST_STREAMS,
@@ -137,10 +139,27 @@ class StreamMapping:
             case "LATEST":
                 return shard.end
             case "AT_TIMESTAMP":
-                since = shard.first_since(self.settings.starting_timestamp)
+                since = shard.first_since(self._starting_timestamp)
                 return max(since, self._streams.horizon(self.settings.stream, shard.id))
             case "TRIM_HORIZON":
                 return self._streams.horizon(self.settings.stream, shard.id)
+
+    @property
+    def _starting_timestamp(self) -> float:
+        """Lambda, `CreateEventSourceMapping`: it cannot be in the future.
+
+        Raises:
+            TargetError: it is, by the run's clock.
+        """
+        moment, now = self.settings.starting_timestamp, self._scheduler.now()
+        if moment > now:
+            raise TargetError(
+                f'the stream "{self.settings.stream}" is to be read from {_text(moment)} on, which is in the future: '
+                f"by the run's clock it is {_text(now)}",
+                at=f"the mapping {self.settings.name}",
+                fix='starting_position="LATEST", or a clock that begins later: VirtualClock(start=...)',
+            )
+        return moment
 
     def _begin_at(self, shard: Shard, position: int) -> None:
         """Journal where reading begins, so that a resumed run begins there too."""
@@ -178,6 +197,10 @@ class StreamMapping:
         reader = self._readers.get(shard)
         if reader is not None:
             reader.look()
+
+
+def _text(moment: float) -> str:
+    return f"{dt.datetime.fromtimestamp(moment, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def mapping_id(name: str) -> str:

@@ -161,7 +161,7 @@ def _summary(stream: Stream) -> Answer:
         "StreamName": stream.settings.name,
         "StreamARN": stream.settings.arn,
         "StreamStatus": "ACTIVE",
-        "StreamModeDetails": {"StreamMode": "PROVISIONED"},
+        "StreamModeDetails": {"StreamMode": stream.mode},
         "StreamCreationTimestamp": dt.datetime.fromtimestamp(stream.made_at, dt.UTC),
     }
 

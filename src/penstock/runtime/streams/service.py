@@ -16,6 +16,7 @@ from penstock.runtime.services import Call, ServiceError, unanswered
 from penstock.runtime.streams.consumers import StreamConsumers
 from penstock.runtime.streams.iterators import ShardIterator, iterator_text, read_iterator
 from penstock.runtime.streams.listing import StreamListing, hash_key_range, seconds_of
+from penstock.runtime.streams.scaling import StreamScaling, check_provisioned
 from penstock.runtime.streams.shards import Shard, within
 from penstock.runtime.streams.streams import NewRecord, Stream, Streams, checked
 
@@ -41,6 +42,7 @@ class KinesisService:
         self._scheduler = scheduler
         self.listing = StreamListing(streams, scheduler)
         self.consumers = StreamConsumers(streams, scheduler)
+        self.scaling = StreamScaling(streams, scheduler)
 
     def answer(self, call: Call) -> Answer:
         """Answer one call; see `Service.answer`."""
@@ -95,7 +97,7 @@ class KinesisService:
             case "LATEST":
                 position = shard.end
             case "AT_TIMESTAMP":
-                position = shard.first_since(seconds_of(parameters.get("Timestamp")))
+                position = shard.first_since(self._passed(seconds_of(parameters.get("Timestamp"))))
             case "AT_SEQUENCE_NUMBER":
                 position = shard.position(_sequence_number(parameters))
             case _:
@@ -107,6 +109,16 @@ class KinesisService:
                 "is invalid: the shard has no such record.",
             )
         return {"ShardIterator": self._iterator(stream, shard, position)}
+
+    def _passed(self, moment: float) -> float:
+        now = self._scheduler.now()
+        if round(moment * 1000) > round(now * 1000):
+            raise ServiceError(
+                "InvalidArgumentException",
+                "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+                f"timestampInMillis: {moment * 1000:.0f}, currentTimestampInMillis: {now * 1000:.0f}",
+            )
+        return moment
 
     def _get_records(self, parameters: Parameters) -> Answer:
         now = self._scheduler.now()
@@ -182,16 +194,20 @@ class KinesisService:
         return {}
 
     def _split_shard(self, parameters: Parameters) -> Answer:
+        stream = self._stream(parameters)
+        check_provisioned(stream, "SplitShard")
         self.streams.split(
-            self._stream(parameters).settings.name,
+            stream.settings.name,
             str(parameters["ShardToSplit"]),
             int(str(parameters["NewStartingHashKey"])),
         )
         return {}
 
     def _merge_shards(self, parameters: Parameters) -> Answer:
+        stream = self._stream(parameters)
+        check_provisioned(stream, "MergeShards")
         self.streams.merge(
-            self._stream(parameters).settings.name,
+            stream.settings.name,
             str(parameters["ShardToMerge"]),
             str(parameters["AdjacentShardToMerge"]),
         )
@@ -264,6 +280,8 @@ OPERATIONS: Final[Mapping[str, Callable[[KinesisService, Parameters], Answer]]] 
     "ListShards": KinesisService._list_shards,
     "SplitShard": KinesisService._split_shard,
     "MergeShards": KinesisService._merge_shards,
+    "UpdateShardCount": lambda self, given: self.scaling.update_shard_count(self._stream(given), given),
+    "UpdateStreamMode": lambda self, given: self.scaling.update_stream_mode(self._stream(given), given),
     "IncreaseStreamRetentionPeriod": KinesisService._increase_retention,
     "DecreaseStreamRetentionPeriod": KinesisService._decrease_retention,
     "RegisterStreamConsumer": lambda self, parameters: self.consumers.register(parameters),

@@ -21,7 +21,9 @@ from penstock.runtime.journal_events import (
     Event,
     RecordsPut,
     RetentionChanged,
+    ShardCountUpdated,
     ShardsChanged,
+    StreamModeChanged,
     StreamRecord,
 )
 from penstock.runtime.scheduler import Scheduler
@@ -29,6 +31,10 @@ from penstock.runtime.services import ServiceError
 from penstock.runtime.streams.shards import HASH_KEYS, Shard, even_shards, owner_of, shard_id
 
 StreamKind = Literal["kinesis", "dynamodb"]
+StreamMode = Literal["PROVISIONED", "ON_DEMAND"]
+SettingsChange = (
+    ConsumerRegistered | ConsumerDeregistered | RetentionChanged | ShardCountUpdated | StreamModeChanged
+)
 
 MAXIMUM_RECORD_BYTES: Final = 1_048_576
 """A record's data and its partition key together (Kinesis, "PutRecord")."""
@@ -69,6 +75,9 @@ class Stream:
         retention_hours: for how long records can be read.
         lost_before: what arrived before this moment has expired, however long records are kept since.
         consumers: the consumers with enhanced fan-out, by name, and when they were registered.
+        mode: its capacity mode.
+        scaled_at: when its number of shards was updated.
+        switched_at: when its mode was changed.
     """
 
     def __init__(self, settings: StreamSettings, made_at: float) -> None:
@@ -77,6 +86,9 @@ class Stream:
         self.retention_hours = settings.retention_hours
         self.lost_before = 0.0
         self.consumers = dict.fromkeys(settings.consumers, made_at)
+        self.mode: StreamMode = "PROVISIONED"
+        self.scaled_at: list[float] = []
+        self.switched_at: list[float] = []
         self.shards = {shard.id: shard for shard in even_shards(settings.shard_count, settings.kind)}
         self.listeners: list[Listener] = []
         self._owners: dict[str, Shard] = {}
@@ -181,8 +193,11 @@ class Streams:
             self._tell(stream, shard_)
         return places
 
-    def split(self, name: str, shard: str, new_first_hash_key: int) -> None:
+    def split(self, name: str, shard: str, new_first_hash_key: int) -> tuple[Shard, Shard]:
         """`SplitShard`: two shards follow one; the second begins at `new_first_hash_key`.
+
+        Returns:
+            The two, the lower one first.
 
         Raises:
             ServiceError: the shard is closed, or the hash key is not within its range.
@@ -194,13 +209,14 @@ class Streams:
                 f"NewStartingHashKey {new_first_hash_key} used in SplitShard() on shard {shard} is not both "
                 "greater than one plus the shard's StartingHashKey and less than the shard's EndingHashKey.",
             )
-        self._reshard(
+        low, high = self._reshard(
             name,
             (parent,),
             ((parent.first_hash_key, new_first_hash_key - 1), (new_first_hash_key, parent.last_hash_key)),
         )
+        return low, high
 
-    def merge(self, name: str, shard: str, adjacent: str) -> None:
+    def merge(self, name: str, shard: str, adjacent: str) -> Shard:
         """`MergeShards`: one shard follows two whose ranges touch.
 
         Raises:
@@ -213,7 +229,8 @@ class Streams:
                 "InvalidArgumentException",
                 f"Shards {shard} and {adjacent} in stream {name} are not adjacent.",
             )
-        self._reshard(name, parents, ((low.first_hash_key, high.last_hash_key),))
+        (merged,) = self._reshard(name, parents, ((low.first_hash_key, high.last_hash_key),))
+        return merged
 
     def _open_shard(self, name: str, shard: str) -> Shard:
         found = self.find(name).shards.get(shard)
@@ -226,7 +243,9 @@ class Streams:
             )
         return found
 
-    def _reshard(self, name: str, parents: tuple[Shard, ...], ranges: tuple[tuple[int, int], ...]) -> None:
+    def _reshard(
+        self, name: str, parents: tuple[Shard, ...], ranges: tuple[tuple[int, int], ...]
+    ) -> list[Shard]:
         stream = self.find(name)
         number = len(stream.shards)
         event = ShardsChanged(
@@ -247,8 +266,9 @@ class Streams:
         self.apply(event)
         for parent in parents:
             self._tell(stream, parent.id)
+        return [stream.shards[identifier] for identifier, *_ in event.opened]
 
-    def change(self, event: ConsumerRegistered | ConsumerDeregistered | RetentionChanged) -> None:
+    def change(self, event: SettingsChange) -> None:
         """Journal a change of a stream's settings, and do it."""
         self._journal.append(event)
         self.apply(event)
@@ -268,6 +288,11 @@ class Streams:
                 stream = self._streams[event.stream]
                 stream.lost_before = max(stream.lost_before, event.at - stream.retention_hours * 3600)
                 stream.retention_hours = event.hours
+            case ShardCountUpdated():
+                self._streams[event.stream].scaled_at.append(event.at)
+            case StreamModeChanged():
+                self._streams[event.stream].mode = event.mode
+                self._streams[event.stream].switched_at.append(event.at)
             case _:
                 return
 
