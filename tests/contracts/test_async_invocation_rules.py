@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ NOT_ON_LOCALSTACK = {
     "test_an_asynchronous_invocation_is_tried_three_times": MINUTES,
     "test_a_function_without_concurrency_is_given_up_at_once": ALONE,
     "test_a_record_may_invoke_a_function": ALONE,
+    "test_a_record_of_a_failure_may_be_an_object": "LocalStack sends records to no bucket",
+    "test_a_dead_letter_may_be_a_message_of_a_topic": "LocalStack makes the request id of a dead letter up",
     "test_what_is_no_json_is_refused": "LocalStack takes it",
     "test_a_dead_letter_is_the_event": "LocalStack makes the request id of a dead letter up",
     "test_a_record_may_be_an_event_of_a_bus": "LocalStack does not name the bus among the resources",
@@ -144,6 +147,41 @@ def test_a_record_may_be_a_message_of_a_topic(delivering: Running, page: str) ->
     record = json.loads(envelope["Message"])
     assert record["requestContext"]["condition"] == "RetriesExhausted"
     assert record["requestPayload"]["n"] == 1
+
+
+@states(f"{LAMBDA}/invocation-async-retain-records.html")
+def test_a_record_of_a_failure_may_be_an_object(delivering: Running, page: str) -> None:
+    """In a bucket the record of a failure is an object of its own, whose key names the function and the time."""
+    s3 = delivering.client("s3")
+    invoke(delivering, "by-bucket", n=1, fails=True)
+
+    def found() -> list[str]:
+        listed = s3.list_objects_v2(Bucket="penstock-delivery-failures").get("Contents", ())
+        return [one["Key"] for one in listed]
+
+    (key,) = delivering.settle(found, of="the record")
+    stamp = r"(\d{4})/(\d\d)/(\d\d)/\1-\2-\3T\d\d\.\d\d\.\d\d"
+    assert re.fullmatch(rf"aws/lambda/async/delivery-by-bucket/{stamp}-[0-9a-f-]{{36}}", key)
+    record = json.loads(s3.get_object(Bucket="penstock-delivery-failures", Key=key)["Body"].read())
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert record["requestPayload"] == {"n": 1, "fails": True}
+    assert record["responsePayload"]["errorMessage"] == "it was asked for"
+    seen(delivering, "by-bucket", count=1)
+
+
+@states(f"{LAMBDA}/invocation-async-retain-records.html#invocation-dlq")
+def test_a_dead_letter_may_be_a_message_of_a_topic(delivering: Running, page: str) -> None:
+    """To a topic the event is published as the message; what a dead letter says of itself are its attributes."""
+    why = "é" * 1000
+    invoke(delivering, "by-letter-topic", n=1, fails=True, why=why)
+    (envelope,) = records(delivering, "delivery-letter-heard")
+    assert json.loads(envelope["Message"]) == {"n": 1, "fails": True, "why": why}
+    told = envelope["MessageAttributes"]
+    assert told["RequestID"]["Type"] == told["ErrorMessage"]["Type"] == "String"
+    assert told["ErrorCode"] == {"Type": "Number", "Value": "200"}
+    assert why.startswith(told["ErrorMessage"]["Value"])
+    assert len(told["ErrorMessage"]["Value"].encode()) == 1024
+    seen(delivering, "by-letter-topic", count=1)
 
 
 @states(f"{LAMBDA}/invocation-async-retain-records.html")

@@ -184,8 +184,10 @@ class Drawn:
             maximum_retry_attempts=self._one(0, 2),
             maximum_event_age_seconds=self._one(60, 21_600),
             on_success=self._one(None, self.queues[0], self.topics[0], self.buses[0], *self.functions[:1]),
-            on_failure=self._one(None, self.dead[0], self.topics[1], self.buses[1], *self.functions[:1]),
-            dead_letter_queue=self._one(None, self.dead[1]),
+            on_failure=self._one(
+                None, self.dead[0], self.topics[1], self.buses[1], self.buckets[0], *self.functions[:1]
+            ),
+            dead_letter_queue=self._one(None, self.dead[1], self.topics[1]),
             calls=()
             if plain
             else tuple(self._one(reads, writes, uses)(one) for one in self._random.sample(used, k=2)),

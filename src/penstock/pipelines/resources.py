@@ -213,8 +213,9 @@ class Function(Resource):
         maximum_retry_attempts: of asynchronous invocations only (0 to 2).
         maximum_event_age_seconds: of asynchronous invocations only (60 to 21,600).
         on_success: where the record of a successful asynchronous invocation goes.
-        on_failure: where the record of a failed asynchronous invocation goes.
-        dead_letter_queue: where the event of a failed asynchronous invocation goes.
+        on_failure: where the record of a failed asynchronous invocation goes; in a bucket it is an object
+            `aws/lambda/async/FUNCTION/2026/03/01/2026-03-01T10.00.00-UUID`.
+        dead_letter_queue: where the event of a failed asynchronous invocation goes: a queue or a topic.
         calls: what else it may use: `reads(x)`, `writes(x, "prefix/")`, `uses(x)`, or `x` itself, which
             reads and writes.
     """
@@ -228,8 +229,8 @@ class Function(Resource):
     maximum_retry_attempts: int = 2
     maximum_event_age_seconds: int = 21_600
     on_success: Queue | Topic | Function | EventBus | Named | None = None
-    on_failure: Queue | Topic | Function | EventBus | Named | None = None
-    dead_letter_queue: Queue | Named | None = None
+    on_failure: Queue | Topic | Function | EventBus | Bucket | Named | None = None
+    dead_letter_queue: Queue | Topic | Named | None = None
     calls: Sequence[Resource | Named | Access] = ()
 
 

@@ -255,11 +255,12 @@ class Embedded:
             deliveries=self._deliveries,
         )
         targets.topics = self.functions.records.topics = notifications.topics = topics
+        self.functions.records.put_object = self._put_object
         self._delivery_streams = DeliveryStreams(
             settings.delivery_stream_settings(pipeline),
             DeliveryPorts(
                 functions=self.functions,
-                put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
+                put_object=self._put_object,
                 scheduler=scheduler,
                 journal=self.journal,
                 ids=ids,
@@ -286,7 +287,7 @@ class Embedded:
                 scheduler=scheduler,
                 journal=self.journal,
                 ids=ids,
-                put_object=lambda bucket, key, content: self.s3.upload(content, bucket=bucket, key=key),
+                put_object=self._put_object,
                 publish=topics.publish_text,
                 guard=guard,
             ),
@@ -305,6 +306,10 @@ class Embedded:
             ),
             concurrency=VIRTUAL_CONCURRENCY if virtual else self.workers,
         )
+
+    def _put_object(self, bucket: str, key: str, content: bytes) -> None:
+        """An object of a service of this run, such as a record of what failed."""
+        self.s3.upload(content, bucket=bucket, key=key)
 
     def _make_invoker(self, *, virtual: bool) -> Invoker:
         enter_project(self.pipeline.root)

@@ -79,7 +79,6 @@ def queue_settings(pipeline: Pipeline) -> Iterator[QueueSettings]:
 def function_settings(pipeline: Pipeline) -> Iterator[FunctionSettings]:
     """Every function of the pipeline."""
     for function in pipeline.of(Function):
-        dead_letters = _followed(pipeline, function.dead_letter_queue)
         yield FunctionSettings(
             name=name_of(function),
             arn=arn_of(function),
@@ -92,7 +91,7 @@ def function_settings(pipeline: Pipeline) -> Iterator[FunctionSettings]:
             maximum_event_age_seconds=function.maximum_event_age_seconds,
             on_success=_destination(_followed(pipeline, function.on_success)),
             on_failure=_destination(_followed(pipeline, function.on_failure)),
-            dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
+            dead_letter_queue=_destination(_followed(pipeline, function.dead_letter_queue)),
         )
 
 
@@ -375,11 +374,13 @@ def _destination(resource: Resource | None) -> Destination | None:
             return Destination("event bus", name_of(resource))
         case Topic():
             return Destination("topic", arn_of(resource))
+        case Bucket():
+            return Destination("bucket", name_of(resource))
         case _:
             raise TargetError(
                 f'"{name_of(resource)}" cannot be the destination of a function\'s records here',
                 at=str(resource.declared_at),
-                fix="name a queue, a topic, a function or an event bus",
+                fix="name a queue, a topic, a function, an event bus or a bucket",
             )
 
 

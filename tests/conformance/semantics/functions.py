@@ -47,7 +47,7 @@ class AsyncScenario:
             maximum_event_age_seconds=config.get("MaximumEventAgeInSeconds", 21_600.0),
             on_success=_DESTINATIONS.get(config.get("OnSuccess")),
             on_failure=_DESTINATIONS.get(config.get("OnFailure")),
-            dead_letter_queue="dlq" if config.get("DeadLetterConfig") else None,
+            dead_letter_queue=Destination("queue", "dlq") if config.get("DeadLetterConfig") else None,
             reserved_concurrency=_reserved(scenario["setup"]),
             timeout_seconds=scenario["setup"].get("function", {}).get("timeout", 30),
         )

@@ -130,7 +130,7 @@ class QueueScenario:
             handler="x.y",
             timeout_seconds=function.get("timeout", 3),
             reserved_concurrency=function.get("reserved_concurrency"),
-            dead_letter_queue=FUNCTION_LETTERS,
+            dead_letter_queue=Destination("queue", FUNCTION_LETTERS),
             on_failure=Destination("queue", FUNCTION_LETTERS),
         )
 

@@ -1,12 +1,14 @@
 """The pipeline of the rules of asynchronous invocations."""
 
-from penstock.pipelines import EventBus, EventRule, Queue, Subscription, Topic
+from penstock.pipelines import Bucket, EventBus, EventRule, Queue, Subscription, Topic
 from tests.contracts.delivery.parts import family, function
 
 letters, failures = Queue("delivery-letters"), Queue("delivery-failures")
 successes, told = Queue("delivery-successes"), Queue("delivery-told-by-bus")
 results = EventBus("delivery-results")
 news, heard = Topic("delivery-failure-news"), Queue("delivery-failure-heard")
+failed_records = Bucket("penstock-delivery-failures")
+letter_news, letter_heard = Topic("delivery-letter-news"), Queue("delivery-letter-heard")
 
 once = function(
     "once",
@@ -34,6 +36,9 @@ pipeline = family(
     *shared,
     by_bus,
     EventRule("delivery-results", bus=results, pattern={"source": ["lambda"]}, to=(told,)),
+    function("by-bucket", "invoked", maximum_retry_attempts=0, on_failure=failed_records),
+    function("by-letter-topic", "invoked", maximum_retry_attempts=0, dead_letter_queue=letter_news),
+    Subscription(letter_news, to=letter_heard),
     function("to-function", "invoked", maximum_retry_attempts=0, on_failure=chained),
     function(
         "impatient",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from penstock.pipelines import EventBus, Function, Part, Pipeline, Queue, Topic, writes
+from penstock.pipelines import Bucket, EventBus, Function, Part, Pipeline, Queue, Topic, writes
 
 ROOT = Path(__file__).parents[3]
 HANDLERS = "tests.contracts.delivery.functions"
@@ -24,8 +24,8 @@ def function(
     maximum_retry_attempts: int = 2,
     maximum_event_age_seconds: int = 21_600,
     on_success: Queue | Topic | Function | EventBus | None = None,
-    on_failure: Queue | Topic | Function | EventBus | None = None,
-    dead_letter_queue: Queue | None = None,
+    on_failure: Queue | Topic | Function | EventBus | Bucket | None = None,
+    dead_letter_queue: Queue | Topic | None = None,
 ) -> Function:
     """A function that notes what it is given in a queue of its own, which `seen` reads by the same name."""
     saw = Queue(f"delivery-{name}-saw")

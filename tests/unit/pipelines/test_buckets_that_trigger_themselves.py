@@ -75,6 +75,7 @@ CIRCLES: dict[str, Sequence[Part]] = {
     "a task puts a computed key": [told(IN, "f", putting("{% $states.input.key %}"), prefix="in/")],
     "a task puts over another bucket": [told(OUT, "f", writes(IN)), told(IN, "g", putting("out/x"))],
     "results": [told(IN, "f", result_writing("in/results"), prefix="in/")],
+    "records of failures": [BucketNotification(IN, to=Function("f", upload, on_failure=IN))],
 }
 
 LINES: dict[str, Sequence[Part]] = {
@@ -88,6 +89,10 @@ LINES: dict[str, Sequence[Part]] = {
     "a shorter key": [told(IN, "f", putting("in"), prefix="in/")],
     "another ending": [
         BucketNotification(IN, to=Function("f", upload, calls=(result_writing("in/"),)), suffix=".csv")
+    ],
+    "records of failures, elsewhere": [
+        BucketNotification(IN, to=Function("f", upload, on_failure=IN), prefix="in/"),
+        BucketNotification(OUT, to=Function("g", upload, on_failure=OUT), suffix=".csv"),
     ],
     "another bucket": [told(IN, "f", putting("x", bucket="somewhere-else", substitutions=False))],
     "removals only": [

@@ -151,6 +151,11 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL206": lambda: [Queue("q", dead_letter_queue=Queue("d", message_retention_seconds=60))],
     "PL207": lambda: [Function("f", on_message, dead_letter_queue=fifo)],
     "PL208": lambda: [QueueMapping(Queue("q"), Function("f", on_message, timeout_seconds=30))],
+    "PL209": lambda: [
+        Bucket("records"),
+        Stream("told"),
+        Function("f", on_message, on_success=Named("records"), on_failure=Named("told")),
+    ],
     "PL301": lambda: [mapped(fifo, batch_size=11)],
     "PL302": lambda: [mapped(fifo, batching_window_seconds=5)],
     "PL303": lambda: [mapped(queue, batch_size=100)],

@@ -110,7 +110,9 @@ def test_a_failure_is_tried_again_after_one_minute_and_after_two() -> None:
 def test_after_the_last_retry_the_record_goes_to_the_destination() -> None:
     """The invocation record has the event, the error and how often it was tried (Lambda, "Destinations")."""
     bench = make_bench(
-        failures=9, on_failure=Destination("queue", "destination"), dead_letter_queue="letters"
+        failures=9,
+        on_failure=Destination("queue", "destination"),
+        dead_letter_queue=Destination("queue", "letters"),
     )
     bench.functions.queue_event("work", b'{"n":1}', source="test")
     bench.scheduler.run_until_idle()

@@ -8,6 +8,8 @@ from math import ceil
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.resources import (
+    Bucket,
+    EventBus,
     Function,
     Named,
     Part,
@@ -62,21 +64,32 @@ def _kinds_of_dead_letter_queue(graph: Graph) -> Iterator[Finding]:
 def _dead_letter_is_a_queue(graph: Graph) -> Iterator[Finding]:
     for queue in graph.of(Queue):
         if isinstance(queue.dead_letter_queue, Named):
-            yield from _must_be(Queue, queue.dead_letter_queue, graph, f'dead letters of "{queue.name}"')
+            yield from _must_be((Queue,), queue.dead_letter_queue, graph, f'dead letters of "{queue.name}"')
     for function in graph.of(Function):
         if isinstance(function.dead_letter_queue, Named):
             yield from _must_be(
-                Queue, function.dead_letter_queue, graph, f'dead letters of "{function.name}"'
+                (Queue, Topic), function.dead_letter_queue, graph, f'dead letters of "{function.name}"'
             )
 
 
-def _must_be(kind: type[Resource], named: Named, graph: Graph, what: str) -> Iterator[Finding]:
+def _destinations(graph: Graph) -> Iterator[Finding]:
+    kinds = (Queue, Topic, Function, EventBus)
+    for function in graph.of(Function):
+        if isinstance(function.on_success, Named):
+            yield from _must_be(kinds, function.on_success, graph, f'successes of "{function.name}"')
+        if isinstance(function.on_failure, Named):
+            yield from _must_be(
+                (*kinds, Bucket), function.on_failure, graph, f'failures of "{function.name}"'
+            )
+
+
+def _must_be(kinds: tuple[type[Resource], ...], named: Named, graph: Graph, what: str) -> Iterator[Finding]:
     resource = graph.follow(named)
-    if resource is not None and not isinstance(resource, kind):
+    if resource is not None and not isinstance(resource, kinds):
         yield Finding(
             what=f'{what} cannot go to "{named.name}", a {type(resource).__name__}',
             part=named,
-            fix=f"name a {kind.__name__}",
+            fix=f"name a {' or a '.join(kind.__name__ for kind in kinds)}",
         )
 
 
@@ -157,6 +170,7 @@ def _dead_letter_queue(queue: Queue, graph: Graph) -> Queue | None:
     return found if isinstance(found, Queue) else None
 
 
+_RECORDS = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"
 _SQS = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest"
 
 RULES = (
@@ -180,8 +194,8 @@ RULES = (
     ),
     Rule(
         id="PL204",
-        title="dead letters go to a queue",
-        source=f"{_SQS}/SQSDeveloperGuide/sqs-dead-letter-queues.html",
+        title="dead letters go to a queue, a function's to a queue or a topic",
+        source=f"{_SQS}/SQSDeveloperGuide/sqs-dead-letter-queues.html and {_RECORDS}#invocation-dlq",
         check=_dead_letter_is_a_queue,
     ),
     Rule(
@@ -199,7 +213,7 @@ RULES = (
     Rule(
         id="PL207",
         title="failed invocations do not go to a FIFO queue",
-        source="https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html",
+        source=_RECORDS,
         check=_failures_to_fifo,
     ),
     Rule(
@@ -207,5 +221,12 @@ RULES = (
         title="a queue's visibility timeout is at least six times its function's timeout",
         source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html",
         check=_visibility,
+    ),
+    Rule(
+        id="PL209",
+        title="records of asynchronous invocations go to a queue, a topic, a function or an event bus, of failures "
+        "also to a bucket",
+        source=_RECORDS,
+        check=_destinations,
     ),
 )

@@ -30,6 +30,12 @@ _MAKES_OBJECTS = re.compile(
 )
 
 
+_RECORDS_OF_FAILURES = "aws/lambda/async/"
+"""How the keys of failures' records begin (Lambda, "Capturing records of Lambda asynchronous invocations")."""
+
+_ENDS_LIKE_A_UUID = re.compile(r"[0-9a-f-]{0,36}")
+
+
 def share_prefix(first: str, second: str) -> bool:
     """Whether one key can begin with both."""
     return first.startswith(second) or second.startswith(first)
@@ -48,7 +54,9 @@ def triggering_themselves(graph: Graph) -> Iterator[Finding]:
                 continue
             where = f'under "{prefix}"' if prefix else "anywhere"
             remedy = (
-                "if it only reads the bucket, say calls=(reads(...),); if it writes, give writes(...)"
+                "let its on_failure be another bucket, or give"
+                if prefix == _RECORDS_OF_FAILURES
+                else "if it only reads the bucket, say calls=(reads(...),); if it writes, give writes(...)"
                 if isinstance(writer, Function)
                 else "let it write to another bucket, or give its keys"
             )
@@ -111,6 +119,8 @@ def _written(
         return next((made.key for made in _made_by(writer, graph) if made.is_announced(notification)), None)
     if not isinstance(writer, Function):
         return None
+    if _tells_of_failures(writer, notification, graph):
+        return _RECORDS_OF_FAILURES
     declared = [
         call
         for call in writer.calls
@@ -119,9 +129,21 @@ def _written(
     for access in declared:
         if access.write and share_prefix(access.prefix, notification.prefix):
             return access.prefix
-    arrows = [one for one in references(writer) if not surely or one.field == "calls"]
+    arrows = [
+        one for one in references(writer) if one.field == "calls" or not (surely or one.field == "on_failure")
+    ]
     pointed = [graph.follow(arrow.to) for arrow in arrows]
     return "" if not declared and notification.bucket in pointed else None
+
+
+def _tells_of_failures(function: Function, notification: BucketNotification, graph: Graph) -> bool:
+    """Whether the notification announces the records of the function's failures: each would be another event."""
+    told = None if function.on_failure is None else graph.follow(function.on_failure)
+    return (
+        told == notification.bucket
+        and share_prefix(_RECORDS_OF_FAILURES, notification.prefix)
+        and _ENDS_LIKE_A_UUID.fullmatch(notification.suffix) is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)

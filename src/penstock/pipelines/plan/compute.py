@@ -77,7 +77,7 @@ def add_function(planning: Planning, function: Function) -> None:
     if function.dead_letter_queue is not None:
         dead_letters = graph.follow(function.dead_letter_queue)
         if dead_letters is not None:
-            properties["DeadLetterConfig"] = {"TargetArn": attribute(logical_id(dead_letters))}
+            properties["DeadLetterConfig"] = {"TargetArn": _destination(dead_letters)}
     planning.add(name, "AWS::Lambda::Function", properties)
     planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
     _add_async(planning, function)
@@ -109,6 +109,11 @@ def _variables(planning: Planning, function: Function) -> dict[str, object]:
     return variables
 
 
+def _destination(to: Resource) -> object:
+    """The ARN of what is told of failures and successes."""
+    return {"Ref": logical_id(to)} if isinstance(to, Topic) else attribute(logical_id(to))
+
+
 def _add_async(planning: Planning, function: Function) -> None:
     properties: dict[str, object] = {
         "FunctionName": {"Ref": logical_id(function)},
@@ -120,8 +125,7 @@ def _add_async(planning: Planning, function: Function) -> None:
     for field, reference in (("OnSuccess", function.on_success), ("OnFailure", function.on_failure)):
         to = None if reference is None else planning.graph.follow(reference)
         if to is not None:
-            arn = {"Ref": logical_id(to)} if isinstance(to, Topic) else attribute(logical_id(to))
-            destinations[field] = {"Destination": arn}
+            destinations[field] = {"Destination": _destination(to)}
     if destinations:
         properties["DestinationConfig"] = destinations
     planning.add(logical_id(function, "AsyncConfig"), "AWS::Lambda::EventInvokeConfig", properties)
@@ -193,8 +197,7 @@ def _add_stream_mapping(planning: Planning, mapping: StreamMapping, name: str) -
         properties["TumblingWindowInSeconds"] = mapping.tumbling_window_seconds
     to = None if mapping.on_failure is None else planning.graph.follow(mapping.on_failure)
     if to is not None:
-        told = {"Ref": logical_id(to)} if isinstance(to, Topic) else attribute(logical_id(to))
-        properties["DestinationConfig"] = {"OnFailure": {"Destination": told}}
+        properties["DestinationConfig"] = {"OnFailure": {"Destination": _destination(to)}}
     _filters(properties, mapping)
     properties["Tags"] = planning.tags()
     planning.add(name, "AWS::Lambda::EventSourceMapping", properties)
@@ -263,14 +266,14 @@ def add_alarms(planning: Planning) -> None:
     """Dead letters and failures that wait, and stream mappings that fall behind (CloudWatch, "PutMetricAlarm")."""
     graph = planning.graph
     owners = [one.dead_letter_queue for one in graph.of(Queue)]
-    owners += [one.dead_letter_queue for one in graph.of(Function)]
+    given_up = [one.dead_letter_queue for one in graph.of(Function)]
     failures = [one.on_failure for one in graph.of(Function)]
     failed_batches = [one.on_failure for one in graph.of(StreamMapping)]
     undelivered = [target.dead_letter_queue for rule in graph.of(EventRule) for target in rule.targets]
     undelivered += [one.dead_letter_queue for one in graph.of(Subscription)]
     undelivered += [one.dead_letter_queue for one in graph.of(Pipe)]
     undelivered += [one.dead_letter_queue for one in graph.of(Schedule)]
-    letters = (*owners, *failures, *failed_batches, *undelivered)
+    letters = (*owners, *given_up, *failures, *failed_batches, *undelivered)
     dead = [graph.follow(one) for one in letters if one is not None]
     for queue in graph.of(Queue):
         if queue in dead:

@@ -49,7 +49,7 @@ def as_sam(template: dict[str, object]) -> dict[str, object]:
     for name, entry in resources.items():
         match entry["Type"]:
             case "AWS::Lambda::Function":
-                found[name] = _function(entry, events.get(name), asynchronous.get(name))
+                found[name] = _function(entry, resources, events.get(name), asynchronous.get(name))
             case "AWS::StepFunctions::StateMachine":
                 found[name] = _machine(entry)
             case _ if name not in inside:
@@ -122,7 +122,10 @@ def _invoke_config(properties: Mapping[str, object], resources: Mapping[str, Ent
 
 
 def _function(
-    entry: Entry, events: dict[str, object] | None, invoke_config: dict[str, object] | None
+    entry: Entry,
+    resources: Mapping[str, Entry],
+    events: dict[str, object] | None,
+    invoke_config: dict[str, object] | None,
 ) -> dict[str, object]:
     properties = dict(_properties(entry))
     code = cast("Mapping[str, object]", properties.pop("Code"))
@@ -135,7 +138,9 @@ def _function(
         "Tags": tags,
     }
     if dead_letters is not None:
-        properties["DeadLetterQueue"] = {"Type": "SQS", "TargetArn": dead_letters["TargetArn"]}
+        arn = dead_letters["TargetArn"]
+        kind = _DESTINATIONS[str(resources[_named(arn)]["Type"])]
+        properties["DeadLetterQueue"] = {"Type": kind, "TargetArn": arn}
     if invoke_config is not None:
         properties["EventInvokeConfig"] = invoke_config
     if events is not None:

@@ -8,6 +8,8 @@
    invocation"). The record of one that succeeds goes to the on-success destination.
 3. A throttled asynchronous invocation is tried again after 1 s, 2 s, 4 s, ... up to 5 minutes. That of a function
    whose reserved concurrency is zero is not tried again: it is given up at once.
+4. That an invocation is settled is journaled before it is told of: an object in a bucket ends a turn of the journal,
+   and a run that is cut off right after it has to know that this invocation is over.
 """
 
 from __future__ import annotations
@@ -92,6 +94,7 @@ class Functions:
             queues=queues,
             journal=journal,
             now=scheduler.now,
+            ids=ids,
             guard=guard,
             invoke=lambda name, payload, source: self.queue_event(name, payload, source=source),
             arn_of=lambda name: self.find(name).arn,
@@ -297,18 +300,19 @@ class Functions:
     def _settle(
         self, settings: FunctionSettings, event: _Event, condition: str, outcome: InvocationOutcome | None
     ) -> None:
-        ended = Ended(queued=event.queued, attempts=event.attempts, condition=condition, outcome=outcome)
-        destination = None
-        if condition != SUCCEEDED:
-            destination = self.records.give_up(settings, ended)
-        elif settings.on_success is not None:
-            destination = self.records.tell(settings.on_success, settings, ended)
+        told = settings.on_success if condition == SUCCEEDED else settings.on_failure
+        destination = told if condition == SUCCEEDED else told or settings.dead_letter_queue
         settled = InvocationSettled(
             at=self._scheduler.now(),
             request_id=event.queued.request_id,
             function=settings.name,
             condition=condition,
-            destination=destination,
+            destination=None if destination is None else destination.called,
         )
         self._journal.append(settled)
         self.apply(settled)
+        ended = Ended(queued=event.queued, attempts=event.attempts, condition=condition, outcome=outcome)
+        if condition != SUCCEEDED:
+            self.records.give_up(settings, ended)
+        elif settings.on_success is not None:
+            self.records.tell(settings.on_success, settings, ended)

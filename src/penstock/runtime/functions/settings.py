@@ -11,8 +11,13 @@ from typing import Literal
 class Destination:
     """Where the records of asynchronous invocations go, by name (a topic by its ARN)."""
 
-    kind: Literal["queue", "function", "event bus", "topic"]
+    kind: Literal["queue", "function", "event bus", "topic", "bucket"]
     name: str
+
+    @property
+    def called(self) -> str:
+        """Its bare name."""
+        return self.name.rpartition(":")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +26,7 @@ class FunctionSettings:
 
     Attributes:
         on_success, on_failure: the destinations.
-        dead_letter_queue: by name.
+        dead_letter_queue: a queue or a topic.
     """
 
     name: str
@@ -35,4 +40,4 @@ class FunctionSettings:
     maximum_event_age_seconds: float = 21_600.0
     on_success: Destination | None = None
     on_failure: Destination | None = None
-    dead_letter_queue: str | None = None
+    dead_letter_queue: Destination | None = None

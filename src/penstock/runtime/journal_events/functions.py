@@ -54,6 +54,7 @@ class InvocationSettled(JournalEvent, frozen=True, kw_only=True, tag=True):
 
     Attributes:
         condition: `Success`, `RetriesExhausted`, `EventAgeExceeded` or `ZeroReservedConcurrency`.
+        destination: where it is told of; a `DestinationFailed` follows if it could not be.
     """
 
     request_id: str

@@ -6,7 +6,6 @@ for DynamoDB). A queue and a topic get the metadata alone; an object in a bucket
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.mappings.stream_records import event_payload
 from penstock.runtime.queues.queues import Queues
 from penstock.runtime.streams.streams import StreamSettings
-from penstock.runtime.timestamps import milliseconds_text, seconds_text
+from penstock.runtime.timestamps import dated_key, milliseconds_text, seconds_text
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "Expired"]
 
@@ -91,7 +90,7 @@ class FailureDestination:
                 return None
             self.publish(self.topic, json.dumps(document))
         elif self.bucket is not None:
-            key = self._key(given_up.shard, now)
+            key = dated_key(f"aws/lambda/{self.mapping_id}/{given_up.shard}", now, self.ids.uuid())
             arn = f"arn:aws:s3:::{self.bucket}"
             needs = (("s3:ListBucket", arn), ("s3:PutObject", f"{arn}/{key}"))
             if self.guard.refusal(function, "s3", "PutObject", *needs) is not None:
@@ -100,13 +99,6 @@ class FailureDestination:
             document["payload"] = json.loads(event)
             self.put_object(self.bucket, key, json.dumps(document).encode())
         return self.queue or self.bucket or (self.topic and self.topic.rpartition(":")[2])
-
-    def _key(self, shard: str, now: float) -> str:
-        moment = dt.datetime.fromtimestamp(now, dt.UTC)
-        return (
-            f"aws/lambda/{self.mapping_id}/{shard}/{moment:%Y/%m/%d}/"
-            f"{moment:%Y-%m-%dT%H.%M.%S}-{self.ids.uuid()}"
-        )
 
 
 def failure_document(

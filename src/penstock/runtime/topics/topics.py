@@ -17,6 +17,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from penstock.pipelines.event_patterns import Pattern
@@ -25,6 +26,7 @@ from penstock.runtime.delivery.deliveries import SUBSCRIPTION_RETRIES, Deliverie
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Attribute, Event, MessagePublished, Parcel, Terms
+from penstock.runtime.queues.messages import size_bytes
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 from penstock.runtime.timestamps import milliseconds_text
@@ -175,15 +177,17 @@ class Topics:
         number = None if sequence_number is None else str(sequence_number)
         return Receipt(message_id=event.message_id, sequence_number=number)
 
-    def publish_text(self, arn: str, text: str) -> Receipt:
+    def publish_text(
+        self, arn: str, text: str, attributes: Mapping[str, Attribute] = MappingProxyType({})
+    ) -> Receipt:
         """Publish a plain message, as other services do.
 
         Raises:
-            ServiceError: as `publish`; it is over 256 KB.
+            ServiceError: as `publish`; with its attributes it is over 256 KB.
         """
-        if len(text.encode()) > MAXIMUM_MESSAGE_BYTES:
+        if size_bytes(text, attributes) > MAXIMUM_MESSAGE_BYTES:
             raise ServiceError("InvalidParameter", "Invalid parameter: Message too long")
-        return self.publish(arn, Published(message=text))
+        return self.publish(arn, Published(message=text, attributes=attributes))
 
     def _deliver(
         self,

@@ -10,7 +10,16 @@ import yaml
 from click.testing import CliRunner
 
 from penstock.cli.main import main
-from penstock.pipelines import Bucket, BucketNotification, Function, Named, Pipeline, Stream, StreamMapping
+from penstock.pipelines import (
+    Bucket,
+    BucketNotification,
+    Function,
+    Named,
+    Pipeline,
+    Stream,
+    StreamMapping,
+    Topic,
+)
 from penstock.pipelines.plan import as_sam, plan, written
 from pipelines.file_processing import pipeline as file_processing
 from pipelines.stream_analytics import pipeline as stream_analytics
@@ -89,6 +98,22 @@ def test_functions_and_buckets_that_need_each_other() -> None:
     )
     assert faults(written(as_sam(plan(pipeline)), "yaml")) == []
     assert {"FirstFunctionOfClicksStream", "FirstFunctionAsyncConfig"} <= set(resources(pipeline))
+
+
+def test_failures_that_go_to_a_bucket_and_a_topic() -> None:
+    """A topic as the dead-letter queue is one of SAM's; a bucket of records stays with the plan's own resource."""
+    records, news = Bucket("all-records"), Topic("news")
+    work = Function("work", "json.dumps", on_failure=records, dead_letter_queue=news)
+    pipeline = Pipeline("told", parts=(work, BucketNotification(records, to=work, prefix="in/")))
+    assert faults(written(as_sam(plan(pipeline)), "yaml")) == []
+    found = resources(pipeline)
+    assert found["WorkFunction"]["Properties"]["DeadLetterQueue"] == {
+        "Type": "SNS",
+        "TargetArn": {"Ref": "NewsTopic"},
+    }
+    assert found["WorkFunctionAsyncConfig"]["Properties"]["DestinationConfig"] == {
+        "OnFailure": {"Destination": {"Fn::GetAtt": ["AllRecordsBucket", "Arn"]}}
+    }
 
 
 def test_a_consumer_of_a_stream() -> None:
