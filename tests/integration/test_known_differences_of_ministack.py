@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock.errors import TargetError
-from penstock.pipelines import Bucket, Pipeline
+from penstock.pipelines import Bucket, Pipeline, Queue, Table
 from penstock.pipelines.deploy import Request, Terminal, connect, deploy, destroy
 from penstock.testing.localstack import LocalStack, eventually
 from tests.integration.functions import ROLE
@@ -70,3 +70,29 @@ def test_a_bucket_that_was_kept_is_named(ministack: LocalStack) -> None:
     assert "--delete-data" in str(raised.value.fix)
     assert destroy(request, destination, terminal, delete_data=True)
     assert deploy(request, destination, terminal)
+
+
+def test_what_was_kept_is_taken_over(ministack: LocalStack) -> None:
+    """Messages and objects outlive their stack: imported by MiniStack, whose answers were measured on AWS."""
+    destination = connect(ministack.endpoint_url, None)
+    parts = (
+        Queue("kept-queue", visibility_timeout_seconds=60),
+        Bucket("kept-bucket"),
+        Table("kept-table", partition_key="id"),
+    )
+    request = Request(pipeline=Pipeline("taken-over", parts=parts), import_kept=True)
+    told: list[str] = []
+    terminal = Terminal(tell=told.append, agree=lambda lines: True)
+    assert deploy(request, destination, terminal)
+    sqs: Any = ministack.client("sqs")
+    url = sqs.get_queue_url(QueueName="kept-queue")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="kept")
+    assert destroy(request, destination, terminal)
+
+    assert deploy(request, destination, terminal)
+    assert "taken over: queue kept-queue, bucket kept-bucket, table kept-table" in told
+    assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "kept"
+    again = deploy(request, destination, terminal)
+    assert again is not None
+    assert not again.changed
+    assert destroy(request, destination, terminal, delete_data=True)

@@ -39,6 +39,7 @@ class Options:
     yes: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
     code_bucket: str | None = None
+    import_kept: bool = False
 
 
 def deploy_pipeline(name: str, options: Options) -> int:
@@ -54,7 +55,7 @@ def deploy_pipeline(name: str, options: Options) -> int:
         )
         return INTERRUPTED
     if done is None:
-        click.echo("nothing was changed")
+        click.echo("nothing more was changed" if options.import_kept else "nothing was changed")
         return 0
     click.echo(f"{done.stack} is ready")
     for key, value in sorted(done.outputs.items()):
@@ -104,6 +105,7 @@ def _opened(name: str, options: Options) -> tuple[Request, Destination]:
         stage=options.stage,
         parameters=options.parameters,
         code_bucket=options.code_bucket,
+        import_kept=options.import_kept,
     )
     return request, connect(options.endpoint_url, options.region)
 

@@ -78,7 +78,7 @@ def _of_a_stack(command: _Command) -> _Command:
     return command
 
 
-def _options(given: _StackOptions) -> Options:
+def _options(given: _StackOptions, *, import_kept: bool = False) -> Options:
     from penstock.cli.deploying import Options
 
     return Options(
@@ -88,6 +88,7 @@ def _options(given: _StackOptions) -> Options:
         yes=given["yes"],
         parameters=dict(pair(one, "--parameter") for one in given["parameters"]),
         code_bucket=given["code_bucket"],
+        import_kept=import_kept,
     )
 
 
@@ -149,12 +150,17 @@ def package_command(
 @click.command("deploy")
 @click.argument("pipeline")
 @_of_a_stack
+@click.option(
+    "--import-kept", is_flag=True, help="Take over buckets, queues and tables that `destroy` has kept."
+)
 @click.pass_context
-def deploy_command(ctx: click.Context, pipeline: str, **given: Unpack[_StackOptions]) -> None:
+def deploy_command(
+    ctx: click.Context, pipeline: str, import_kept: bool, **given: Unpack[_StackOptions]
+) -> None:
     """Deploy PIPELINE with CloudFormation, to AWS or to an endpoint that answers like it."""
     from penstock.cli.deploying import deploy_pipeline
 
-    ctx.exit(deploy_pipeline(pipeline, _options(given)))
+    ctx.exit(deploy_pipeline(pipeline, _options(given, import_kept=import_kept)))
 
 
 @click.command("destroy")

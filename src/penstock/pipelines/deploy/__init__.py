@@ -14,6 +14,8 @@ endpoints     what LocalStack takes otherwise
 ministack     what MiniStack takes otherwise
 differences   the plan against what is deployed
 kept          what deleting a stack keeps
+actual        what that is like now
+importing     taking it over into the stack
 deploying     all of it, in order
 """
 

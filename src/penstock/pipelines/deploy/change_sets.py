@@ -6,7 +6,7 @@ Source: CloudFormation, "Update CloudFormation stacks using change sets", "Creat
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,11 +25,25 @@ _EMPTY: Final = ("didn't contain changes", "No updates are to be performed", "no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSet:
-    """What would change in a stack; a line for each resource."""
+    """What would change in a stack; a line for each resource.
+
+    Args:
+        imports: whether it takes over what is there, and changes nothing.
+    """
 
     id: str
     stack: str
     changes: tuple[str, ...]
+    imports: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """A resource that is there and becomes the stack's (CloudFormation, "ResourceToImport")."""
+
+    logical_id: str
+    kind: str
+    identifier: Mapping[str, str]
 
 
 def create_change_set(
@@ -40,11 +54,15 @@ def create_change_set(
     parameters: Mapping[str, str],
     tags: Mapping[str, str],
     sleep: Callable[[float], None],
+    imports: Sequence[Import] = (),
 ) -> ChangeSet | None:
     """Have CloudFormation work out what would change.
 
     Args:
+        kind: what the stack takes; the change set is of type IMPORT, if there are `imports`.
         template: `TemplateBody` or `TemplateURL`.
+        tags: those of the stack; with `imports` it has to have none, for an import takes no other tags.
+        imports: what is taken over; the template may add nothing else, and change nothing.
 
     Returns:
         None: nothing would.
@@ -57,12 +75,12 @@ def create_change_set(
         made = cloudformation.create_change_set(
             StackName=stack,
             ChangeSetName=f"penstock-{uuid.uuid4().hex[:12]}",
-            ChangeSetType=kind,
+            ChangeSetType="IMPORT" if imports else kind,
             Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value} for key, value in sorted(parameters.items())
             ],
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            **_tags_or_imports(tags, imports),
             **template,
         )
     except ClientError as error:
@@ -82,7 +100,22 @@ def create_change_set(
             return None
         raise _refused(stack, reason, destination)
     lines = tuple(_line(one["ResourceChange"]) for one in found["Changes"] if "ResourceChange" in one)
-    return ChangeSet(id=made["Id"], stack=stack, changes=lines)
+    return ChangeSet(id=made["Id"], stack=stack, changes=lines, imports=bool(imports))
+
+
+def _tags_or_imports(tags: Mapping[str, str], imports: Sequence[Import]) -> dict[str, object]:
+    if not imports:
+        return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+    return {
+        "ResourcesToImport": [
+            {
+                "ResourceType": one.kind,
+                "LogicalResourceId": one.logical_id,
+                "ResourceIdentifier": dict(one.identifier),
+            }
+            for one in imports
+        ]
+    }
 
 
 def _is_empty(reason: str) -> bool:
@@ -124,15 +157,20 @@ def _line(change: Mapping[str, Any]) -> str:
     )
     why = ", ".join(name for name in fields if name)
     text = f"  {action:<8}{change.get('ResourceType', ''):<34}{change.get('LogicalResourceId', '')}"
+    if action == "Import" and change.get("PhysicalResourceId"):
+        why = str(change["PhysicalResourceId"])
     if why:
         text += f"  ({why})"
     return f"{text}  REPLACED" if replaced else text
 
 
 def execute(destination: Destination, change_set: ChangeSet) -> None:
-    """Begin to carry it out; what a failed creation has made is removed again, so that it can be tried again."""
+    """Begin to carry it out; what a failed creation has made is removed again, so that it can be tried again.
+
+    What is taken over was there before: nothing removes that.
+    """
     cloudformation: Any = destination.client("cloudformation")
-    more = {} if destination.local else {"RetainExceptOnCreate": True}
+    more = {} if destination.local or change_set.imports else {"RetainExceptOnCreate": True}
     cloudformation.execute_change_set(ChangeSetName=change_set.id, StackName=change_set.stack, **more)
 
 

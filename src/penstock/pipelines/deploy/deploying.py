@@ -14,16 +14,26 @@ from typing import Final, Protocol, cast
 
 from penstock.errors import TargetError, UsageError
 from penstock.pipelines.deploy.change_sets import ChangeSet, create_change_set, discard, execute
+from penstock.pipelines.deploy.differences import deployed_template
 from penstock.pipelines.deploy.endpoints import Template, for_localstack, remove_leftovers
 from penstock.pipelines.deploy.errors import calling
 from penstock.pipelines.deploy.events import Following, Tell
 from penstock.pipelines.deploy.failures import failure
+from penstock.pipelines.deploy.importing import import_template, kept_here
 from penstock.pipelines.deploy.kept import delete_kept, kept_names
 from penstock.pipelines.deploy.ministack import for_ministack
 from penstock.pipelines.deploy.parameters import check_parameters
 from penstock.pipelines.deploy.ready import until_ready
 from penstock.pipelines.deploy.sessions import Destination
-from penstock.pipelines.deploy.stacks import ChangeSetType, Stack, delete, find_stack, make_ready, settle
+from penstock.pipelines.deploy.stacks import (
+    ChangeSetType,
+    Stack,
+    delete,
+    find_stack,
+    make_ready,
+    resources_of,
+    settle,
+)
 from penstock.pipelines.deploy.uploading import (
     MOST_DIRECT_TEMPLATE_BYTES,
     MOST_TEMPLATE_BYTES,
@@ -61,12 +71,14 @@ class Request:
         parameters: values for the template's parameters; those that are not given keep the value that the
             stack has, or get their default.
         code_bucket: an existing bucket for the code; None: `penstock-code-<account>-<region>`, made if missing.
+        import_kept: whether buckets, queues and tables that an earlier stack kept are taken over.
     """
 
     pipeline: Pipeline
     stage: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     code_bucket: str | None = None
+    import_kept: bool = False
 
     @property
     def stack(self) -> str:
@@ -124,6 +136,12 @@ def deploy(
         DeclarationError: the pipeline cannot be planned or packed.
         TargetError: a package is too large, or AWS or the endpoint refuses something; the text names the resource.
     """
+    if request.import_kept and destination.localstack:
+        raise TargetError(
+            "LocalStack takes nothing over into a stack",
+            at=destination.shown,
+            fix="deploy without --import-kept: to another --stage, or after `penstock destroy --delete-data`",
+        )
     template, notes = planned_for(request, destination)
     known = cast("Mapping[str, Mapping[str, object]]", template.get("Parameters", {}))
     _checked(request.parameters, known)
@@ -140,19 +158,63 @@ def deploy(
         kind = make_ready(destination, request.stack, terminal.tell, terminal.sleep)
         if destination.localstack and before is not None and before.failed:
             remove_leftovers(destination, request.pipeline, request.stage)
+        taken: bool | None = False
+        if request.import_kept:
+            taken = _take_over(request, destination, terminal, template, kind, suffix)
+            if taken is None:
+                return None
+            kind = "UPDATE" if taken else kind
         change_set = create_change_set(
             destination, request.stack, kind, body, values | code, _tags(request), terminal.sleep
         )
         if change_set is None:
             terminal.tell(f"nothing to change in {request.stack}")
         elif not _agreed(change_set, kind, destination, terminal):
+            if taken:
+                terminal.tell("what was taken over is the stack's now; the same command goes on from there")
             return None
         else:
             _carry_out(change_set, request, destination, terminal)
         until_ready(destination, request.stack, terminal.sleep)
         after = find_stack(destination, request.stack)
     outputs = after.outputs if after is not None else {}
-    return Deployed(stack=request.stack, changed=change_set is not None, outputs=outputs)
+    return Deployed(stack=request.stack, changed=change_set is not None or bool(taken), outputs=outputs)
+
+
+def _take_over(
+    request: Request,
+    destination: Destination,
+    terminal: Terminal,
+    template: Template,
+    kind: ChangeSetType,
+    suffix: str,
+) -> bool | None:
+    """Import what is there already; whether there was anything, or None, if it was not agreed to."""
+    had = resources_of(destination, request.stack) if kind == "UPDATE" else frozenset()
+    kept = kept_here(destination, request.pipeline, request.stage, suffix, had=had)
+    if not kept:
+        terminal.tell("nothing was kept that is not the stack's already")
+        return False
+    deployed = deployed_template(destination, request.stack) if kind == "UPDATE" else {}
+    whole, imports = import_template(destination, template, deployed, kept)
+    stack = find_stack(destination, request.stack)
+    old = stack.parameters if stack is not None else {}
+    needed = cast("Mapping[str, object]", whole.get("Parameters", {}))
+    parameters = {name: value for name, value in old.items() if name in needed}
+    if "BucketNameSuffix" in needed:
+        parameters["BucketNameSuffix"] = suffix
+    body = _body(request, destination, whole, None)
+    change_set = create_change_set(
+        destination, request.stack, kind, body, parameters, {}, terminal.sleep, imports
+    )
+    if change_set is None:
+        return False
+    if not _agreed(change_set, kind, destination, terminal):
+        return None
+    _carry_out(change_set, request, destination, terminal)
+    names = ", ".join(f"{type(one).__name__.lower()} {name}" for one, name in kept)
+    terminal.tell(f"taken over: {names}")
+    return True
 
 
 def code_differences(

@@ -16,9 +16,14 @@ _AGAIN: Final = "run the command again; it goes on from here"
 
 _REMEDIES: Final = (
     (
+        r"already exists in stack",
+        "another stack has it: destroy that one first (that keeps it), or choose another --stage",
+    ),
+    (
         r"(?i)already (exists|owned)|not available|BucketAlreadyExists|AlreadyExists",
         "the name is taken: choose another --stage (or, for a bucket, --parameter BucketNameSuffix=-SOMETHING), "
-        "or delete what has it; what an earlier `penstock destroy` kept goes with --delete-data",
+        "or delete what has it; what an earlier `penstock destroy` kept is taken over with --import-kept, "
+        "or goes with `penstock destroy --delete-data`",
     ),
     (
         r"(?i)deleted recently|60 seconds",

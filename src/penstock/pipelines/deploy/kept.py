@@ -1,12 +1,12 @@
 """What the stack keeps when it is deleted: buckets, queues and tables, and deleting these as well.
 
-At AWS only what bears this pipeline's tags is deleted.
+At AWS only what bears this pipeline's tags is deleted. (`importing` takes them over into a new stack.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError
 
@@ -16,9 +16,12 @@ from penstock.pipelines.deploy.events import Tell
 from penstock.pipelines.deploy.sessions import Destination
 from penstock.pipelines.pipeline import Pipeline
 from penstock.pipelines.resolve import Target, name_of
-from penstock.pipelines.resources import Bucket, Queue, Resource, Table
+from penstock.pipelines.resources import Bucket, Queue, Table
 
-_MISSING = frozenset(
+Keeping: TypeAlias = Bucket | Queue | Table
+"""What is kept: what holds data."""
+
+MISSING: Final = frozenset(
     {
         "404",
         "NoSuchBucket",
@@ -30,7 +33,7 @@ _MISSING = frozenset(
 )
 
 
-def kept_names(pipeline: Pipeline, stage: str, suffix: str) -> Iterator[tuple[Resource, str]]:
+def kept_names(pipeline: Pipeline, stage: str, suffix: str) -> Iterator[tuple[Keeping, str]]:
     """Every bucket, queue and table, with the name that it has in the account."""
     target = Target(account_id="", region="", stage=stage)
     for one in pipeline.resources:
@@ -46,18 +49,17 @@ def delete_kept(destination: Destination, pipeline: Pipeline, stage: str, suffix
     Raises:
         TargetError: some do not bear the tags; the others are deleted.
     """
-    wanted = {"penstock:pipeline": pipeline.name} | ({"penstock:stage": stage} if stage else {})
     foreign: list[str] = []
     for resource, name in kept_names(pipeline, stage, suffix):
         shown = f"{type(resource).__name__.lower()} {name}"
         try:
-            tags = _tags(destination, resource, name)
-            if not destination.local and any(tags.get(key) != value for key, value in wanted.items()):
+            tags = tags_of(destination, resource, name)
+            if not destination.local and not bears_tags(tags, pipeline, stage):
                 foreign.append(shown)
                 continue
             _delete(destination, resource, name)
         except ClientError as error:
-            if code_of(error) not in _MISSING:
+            if code_of(error) not in MISSING:
                 raise
         else:
             tell(f"  deleted {shown}")
@@ -69,7 +71,17 @@ def delete_kept(destination: Destination, pipeline: Pipeline, stage: str, suffix
         )
 
 
-def _tags(destination: Destination, resource: Resource, name: str) -> dict[str, str]:
+def bears_tags(tags: Mapping[str, str], pipeline: Pipeline, stage: str) -> bool:
+    """Whether these are the tags that the plan gives to what is of this pipeline and stage."""
+    return tags.get("penstock:pipeline") == pipeline.name and tags.get("penstock:stage", "") == stage
+
+
+def tags_of(destination: Destination, resource: Keeping, name: str) -> dict[str, str]:
+    """The tags of what bears the name.
+
+    Raises:
+        ClientError: of `MISSING`, if nothing does.
+    """
     if isinstance(resource, Bucket):
         s3: Any = destination.client("s3")
         s3.head_bucket(Bucket=name)
@@ -88,7 +100,7 @@ def _tags(destination: Destination, resource: Resource, name: str) -> dict[str, 
     return {one["Key"]: one["Value"] for one in dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]}
 
 
-def _delete(destination: Destination, resource: Resource, name: str) -> None:
+def _delete(destination: Destination, resource: Keeping, name: str) -> None:
     if isinstance(resource, Bucket):
         s3: Any = destination.client("s3")
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):

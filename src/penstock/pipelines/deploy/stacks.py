@@ -4,6 +4,7 @@
     ROLLBACK_COMPLETE, ROLLBACK_FAILED,
     CREATE_FAILED, DELETE_FAILED               deleted first: CloudFormation takes no update of these
     UPDATE_ROLLBACK_FAILED                     the rollback is continued first
+    IMPORT_ROLLBACK_FAILED                     an error: only whoever knows the resource can mend it
     ..._IN_PROGRESS                            waited for: an earlier command was interrupted, or another runs
     any other                                  a change set of type UPDATE
 
@@ -75,6 +76,18 @@ def find_stack(destination: Destination, name: str) -> Stack | None:
     )
 
 
+def resources_of(destination: Destination, name: str) -> frozenset[str]:
+    """The logical ids of what the stack has."""
+    cloudformation: Any = destination.client("cloudformation")
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    return frozenset(
+        str(one["LogicalResourceId"])
+        for page in pages
+        for one in page["StackResourceSummaries"]
+        if one.get("ResourceStatus") not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    )
+
+
 def settle(destination: Destination, name: str, tell: Tell, sleep: Callable[[float], None]) -> Stack | None:
     """Wait until no operation is going on."""
     stack = find_stack(destination, name)
@@ -98,7 +111,7 @@ def make_ready(
     """Bring the stack to a state in which it can be changed.
 
     Raises:
-        TargetError: it cannot be deleted, or its rollback cannot be continued.
+        TargetError: it cannot be deleted, or its rollback cannot be continued or was that of an import and failed.
     """
     stack = settle(destination, name, tell, sleep)
     if stack is None or stack.status == "REVIEW_IN_PROGRESS":
@@ -107,6 +120,13 @@ def make_ready(
         tell(f"the stack {name} is {stack.status}: it is removed and made anew")
         delete(destination, stack, tell, sleep)
         return "CREATE"
+    if stack.status == "IMPORT_ROLLBACK_FAILED":
+        raise TargetError(
+            f'the stack "{name}" is {stack.status}: CloudFormation could not let go of what it was to take over',
+            at=destination.shown,
+            fix="mend what the stack's events name, or delete the stack with `penstock destroy`, which keeps the "
+            "buckets, queues and tables; then run the command again",
+        )
     if stack.status == "UPDATE_ROLLBACK_FAILED":
         tell(f"the stack {name} is {stack.status}: its rollback is continued")
         _continue_rollback(destination, stack, tell, sleep)
