@@ -225,6 +225,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
         fails_partially=source in _PARTIAL,
         windowed=open_window is not None,
         result=hints.get("return", object) if source is Source.TASK else object,
+        idempotency_table=None if options.powertools is None else options.powertools.idempotency_table,
     )
     if options.powertools is not None:
         check_powertools(options.powertools, spec, at)

@@ -7,19 +7,44 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_origin
 
 import msgspec
 
 from penstock.errors import HandlerError
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.payloads import encoded
+from penstock.handlers.records import (
+    DynamoDBChange,
+    EventBridgeEvent,
+    KinesisRecord,
+    LogEvent,
+    S3Upload,
+    SNSMessage,
+    SQSMessage,
+)
 from penstock.handlers.spec import HandlerSpec, Source
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics, Tracer
     from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig
+
+
+TABLE_VARIABLE: Final = "PENSTOCK_IDEMPOTENCY_TABLE"
+"""The variable with the name of the table where the function runs; a pipeline sets it."""
+
+_ENVELOPES: Final[dict[object, str]] = {
+    SQSMessage: "body",
+    SNSMessage: "message",
+    KinesisRecord: "data",
+    DynamoDBChange: "new",
+    EventBridgeEvent: "detail",
+    LogEvent: "message",
+    S3Upload: "",
+}
+"""The records that have metadata, and where in them the payload stands."""
 
 
 class Powertools(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,10 +56,13 @@ class Powertools(msgspec.Struct, frozen=True, kw_only=True):
         log: structured logging; every line bears the invocation's request id and the record's id.
         metrics_namespace: count `RecordsSucceeded` and `RecordsFailed` in this CloudWatch namespace.
         trace: an X-Ray subsegment around each record (needs the package aws-xray-sdk).
-        idempotency_table: a DynamoDB table in which finished records are remembered; a record that was done
-            before is not done again, a task that was done before answers with its first result.
-        idempotency_key: a JMESPath expression over the payload, as JSON, that identifies it. By default the
-            record's own id. A task needs it: each retry of a state is a new invocation.
+        idempotency_table: a DynamoDB table in which finished records are remembered, by its name in the pipeline,
+            which finds it on a stage and allows its use; a record that was done before is not done again, a task that
+            was done before answers with its first result. Its partition key is `id`; Powertools writes when an item
+            expires into `expiration` (Powertools, "Idempotency").
+        idempotency_key: a JMESPath expression over what the function is given, as JSON, that identifies it: `id` of
+            an `Order`, `body.id` of an `SQSMessage[Order]`. By default the record's own id. A task needs it: each
+            retry of a state is a new invocation.
         idempotency_seconds: how long a finished record is remembered.
     """
 
@@ -71,6 +99,22 @@ def check_powertools(options: Powertools, spec: HandlerSpec, at: str) -> None:
             at=at,
             fix="name what identifies the input, as in idempotency_key='chunk.id'",
         )
+    _check_key(options.idempotency_key or "", spec, at)
+
+
+def _check_key(key: str, spec: HandlerSpec, at: str) -> None:
+    """Refuse a key that begins with what a record with its metadata does not have: `id` for `body.id`."""
+    envelope: Any = get_origin(spec.payload) or spec.payload
+    first = key.partition(".")[0]
+    if not first.isidentifier() or envelope not in _ENVELOPES or first in envelope.__struct_fields__:
+        return
+    content = _ENVELOPES[envelope]
+    raise HandlerError(
+        f"idempotency_key={key!r}: an {envelope.__name__} has no {first!r}, "
+        f"but {', '.join(envelope.__struct_fields__)}",
+        at=at,
+        fix=f"write '{content}.{key}'" if content else "begin with one of these",
+    )
 
 
 class Tools:
@@ -85,6 +129,7 @@ class Tools:
         self._metrics: Metrics | None = None
         self._tracer: Tracer | None = None
         self._once: Callable[..., object] | None = None
+        self._name, self._key = name, options.idempotency_key
         self._by_key = options.idempotency_key is not None
         if options.log:
             from aws_lambda_powertools import Logger
@@ -100,7 +145,8 @@ class Tools:
             self._tracer = Tracer(service=options.service, auto_patch=False)
         if options.idempotency_table is not None:
             self._config = _idempotency(options)
-            self._once = _once(options.idempotency_table, self._config, name)
+            table = os.environ.get(TABLE_VARIABLE) or options.idempotency_table
+            self._once = _once(table, self._config, name)
 
     def begin(self, context: LambdaContext) -> None:
         """An invocation begins."""
@@ -141,7 +187,18 @@ class Tools:
     def _do(self, act: Callable[[], object], payload: object, record_id: str) -> object:
         if self._once is None:
             return act()
-        return self._once(act, record=encoded(payload) if self._by_key else {"id": record_id})
+        if not self._by_key:
+            return self._once(act, record={"id": record_id})
+        from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyKeyError
+
+        record = encoded(payload)
+        try:
+            return self._once(act, record=record)
+        except IdempotencyKeyError as error:
+            has = ", ".join(record) if isinstance(record, dict) else type(record).__name__
+            raise IdempotencyKeyError(
+                f"{self._name}: its idempotency_key {self._key!r} finds nothing in what it is given ({has})"
+            ) from error
 
 
 def _idempotency(options: Powertools) -> IdempotencyConfig:

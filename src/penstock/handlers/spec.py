@@ -41,6 +41,7 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
             `report_batch_item_failures`.
         windowed: it is given a tumbling window, so that the mapping must have one.
         result: of a task: the type of what it returns; `object` if its annotation says nothing.
+        idempotency_table: the table in which it remembers what was done, as its declaration calls it.
     """
 
     source: Source
@@ -51,3 +52,4 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
     fails_partially: bool = False
     windowed: bool = False
     result: object = object
+    idempotency_table: str | None = None

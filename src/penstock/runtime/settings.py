@@ -29,6 +29,7 @@ from penstock.pipelines import (
 )
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.filter_criteria import FilterCriteria, FilterSource
+from penstock.pipelines.idempotency import TABLE_VARIABLE, idempotency_table
 from penstock.pipelines.input_transformers import rule_input
 from penstock.pipelines.resolve import (
     arn_of,
@@ -96,9 +97,12 @@ def function_settings(pipeline: Pipeline) -> Iterator[FunctionSettings]:
 
 
 def function_environment(pipeline: Pipeline, function: Function) -> dict[str, str]:
-    """The function's variables, with the queue for records that it cannot decode."""
+    """The function's variables, with the queue for records that it cannot decode and the table of what it did."""
     undecodable = undecodable_variable(function, pipeline.graph, url_of=url_of, arn_of=arn_of)
+    table = idempotency_table(function, pipeline.graph)
     variables = {} if undecodable is None else {QUEUE_VARIABLE: undecodable}
+    if table is not None:
+        variables[TABLE_VARIABLE] = name_of(table)
     return {**variables, **environment(function, pipeline.graph)}
 
 

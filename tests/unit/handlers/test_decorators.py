@@ -218,3 +218,24 @@ def test_idempotency_must_be_possible() -> None:
         on_task(powertools=Powertools(service="s", idempotency_table="t"))(task)
     with pytest.raises(HandlerError, match="no use alone"):
         on_task(powertools=Powertools(service="s", idempotency_key="id"))(task)
+
+
+def test_an_idempotency_key_begins_where_the_payload_stands() -> None:
+    """`id` of a message is `body.id` where the function is given the message with its metadata."""
+
+    def message(order: SQSMessage[Order]) -> None: ...
+    def upload(upload: S3Upload) -> None: ...
+
+    def decorated(key: str) -> None:
+        options = Powertools(service="s", idempotency_table="t", idempotency_key=key)
+        on_sqs_message(powertools=options)(message)
+
+    with pytest.raises(HandlerError, match="an SQSMessage has no 'id', but body, message_id") as caught:
+        decorated("id")
+    assert caught.value.fix == "write 'body.id'"
+    for key in ("body.id", "message_id", "[body.id, message_id]", "join('-', [body.id])"):
+        decorated(key)
+    with pytest.raises(HandlerError, match="an S3Upload has no 'body'"):
+        on_s3_upload(powertools=Powertools(service="s", idempotency_table="t", idempotency_key="body.x"))(
+            upload
+        )

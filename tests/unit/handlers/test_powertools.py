@@ -196,15 +196,31 @@ def test_a_key_of_the_payload_finds_duplicates_of_other_messages(table: None) ->
 
 
 def test_a_payload_without_the_key_is_not_done(table: None) -> None:
-    """It fails with Powertools' own error."""
+    """It fails with Powertools' own error, which says what was looked for, and where."""
 
     @on_task(
         powertools=Powertools(service="s", log=False, idempotency_table=TABLE, idempotency_key="order.id")
     )
     def handle(given: dict[str, Any]) -> None: ...
 
-    with pytest.raises(IdempotencyKeyError):
+    with pytest.raises(
+        IdempotencyKeyError, match=r"handle: its idempotency_key 'order.id' finds nothing .*\(other\)"
+    ):
         handle.invoke({"other": 1}, FakeContext())
+
+
+def test_the_table_is_called_as_its_pipeline_says(table: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a stage its name is another than the handler's."""
+    monkeypatch.setenv("PENSTOCK_IDEMPOTENCY_TABLE", TABLE)
+    seen: list[str] = []
+
+    @on_sqs_message(powertools=Powertools(service="s", log=False, idempotency_table="of-the-declaration"))
+    def handle(order: Order) -> None:
+        seen.append(order.id)
+
+    for _ in range(2):
+        assert handle.invoke(sqs_event(Order("1")), FakeContext()) == {"batchItemFailures": []}
+    assert seen == ["1"]
 
 
 def test_a_task_that_was_done_answers_with_its_first_result(table: None) -> None:

@@ -12,6 +12,7 @@ import pytest
 from penstock.errors import DeclarationError, RuleError
 from penstock.handlers import (
     DynamoDBChange,
+    Powertools,
     S3Upload,
     on_dynamodb_change,
     on_kinesis_record,
@@ -53,6 +54,10 @@ from penstock.pipelines.checks import RULES
 
 @on_sqs_message
 def on_message(message: str) -> None: ...
+
+
+@on_sqs_message(powertools=Powertools(service="s", idempotency_table="done"))
+def once(message: str) -> None: ...
 
 
 @on_s3_upload
@@ -200,6 +205,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     ],
     "PL506": lambda: [Function("f", on_message, environment={"1st": "x"})],
     "PL507": lambda: [Function("f", on_message, environment={"LONG": "é" * 2100})],
+    "PL508": lambda: [Function("f", once)],
     "PL601": lambda: [machine(Path("statemachines/nowhere.asl.yaml"))],
     "PL602": lambda: [machine(one_task("${Missing}"))],
     "PL603": lambda: [

@@ -10,6 +10,7 @@ from penstock.handlers.spec import HandlerSpec, Source
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph, references
+from penstock.pipelines.idempotency import TABLE_VARIABLE, idempotency_table, idempotency_table_name
 from penstock.pipelines.imports import handler_of
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
@@ -17,6 +18,7 @@ from penstock.pipelines.resources import (
     BucketNotification,
     EventRule,
     Function,
+    Key,
     Part,
     Queue,
     QueueMapping,
@@ -182,6 +184,28 @@ def _large_environments(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _idempotency_tables(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        name = idempotency_table_name(function, graph)
+        if name is None:
+            continue
+        table = idempotency_table(function, graph)
+        told = f'the handler of "{function.name}" remembers what it has done in the table "{name}", which '
+        if table is None:
+            yield Finding(
+                what=f"{told}the pipeline does not have",
+                part=function,
+                fix=f'add Table("{name}", partition_key="id", time_to_live_attribute="expiration") to the parts, or '
+                f'say which table of somebody else it is: environment={{"{TABLE_VARIABLE}": ...}}',
+            )
+        elif table.partition_key not in ("id", Key("id")) or table.sort_key is not None:
+            yield Finding(
+                what=f"{told}has other keys than Powertools writes",
+                part=table,
+                fix='partition_key="id", no sort_key',
+            )
+
+
 def _spec(function: Function, graph: Graph) -> HandlerSpec | None:
     try:
         handler = handler_of(function, graph.root)
@@ -315,5 +339,11 @@ RULES = (
         title="a function's variables have no more than 4 KB",
         source=f"{_LAMBDA}/gettingstarted-limits.html",
         check=_large_environments,
+    ),
+    Rule(
+        id="PL508",
+        title="the table in which a handler remembers what it has done is there, and has the keys for it",
+        source="https://docs.powertools.aws.dev/lambda/python/latest/utilities/idempotency/ (Required resources)",
+        check=_idempotency_tables,
     ),
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.statements import Statement, access, arn_text, because, target_of
+from penstock.pipelines.idempotency import IDEMPOTENCY_ACTIONS, idempotency_table
 from penstock.pipelines.resolve import name_of, undecodable_queues
 from penstock.pipelines.resources import (
     Access,
@@ -80,6 +81,10 @@ def _statements(function: Function, graph: Graph, stage: str) -> Iterator[Statem
     for field in ("on_success", "on_failure", "dead_letter_queue"):
         why = f"{field}, {function.declared_at}"
         yield from because(why, _destination(getattr(function, field), graph, stage))
+    table = idempotency_table(function, graph)
+    if table is not None:
+        why = f"what it has done, {table.declared_at}"
+        yield Statement(IDEMPOTENCY_ACTIONS, (arn_text(table, stage),), why)
     for call in function.calls:
         yield from _call(call, function, graph, stage)
 

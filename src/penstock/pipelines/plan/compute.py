@@ -7,6 +7,7 @@ import json
 from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.iam.statements import arn_text
+from penstock.pipelines.idempotency import TABLE_VARIABLE, idempotency_table
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.plan.credentials import refuse_credentials, refuse_credentials_in
 from penstock.pipelines.plan.planning import (
@@ -104,6 +105,9 @@ def _variables(planning: Planning, function: Function) -> dict[str, object]:
     if undecodable is not None:
         only = undecodable.startswith("${")
         variables[QUEUE_VARIABLE] = {"Ref": undecodable[2:-1]} if only else sub(undecodable)
+    table = idempotency_table(function, planning.graph)
+    if table is not None:
+        variables[TABLE_VARIABLE] = {"Ref": logical_id(table)}
     for variable, value in function.environment.items():
         variables[variable] = _value(planning, value, arns=(StateMachine,))
     return variables
