@@ -27,6 +27,7 @@ from penstock.runtime.dead_letters.records import records_of, shown_record, text
 from penstock.runtime.dead_letters.redrive import Edit, Parcel, edited, parcel_of, send
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import has_run, last_run
+from penstock.runtime.workers.inline_output import divided_output
 
 Say = Callable[[str], None]
 
@@ -50,11 +51,18 @@ def opened(place: Place) -> Iterator[Opened]:
     Raises:
         PenstockError: there is no such pipeline, no run of it, or the endpoint does not answer.
     """
-    pipeline = load_pipeline(place.pipeline, find_project(Path.cwd()))
-    if place.there is not None:
-        with _opened_there(pipeline, place.there) as there:
-            yield there
-        return
+    with divided_output():
+        pipeline = load_pipeline(place.pipeline, find_project(Path.cwd()))
+        with (
+            _opened_here(pipeline, place)
+            if place.there is None
+            else _opened_there(pipeline, place.there) as found
+        ):
+            yield found
+
+
+@contextmanager
+def _opened_here(pipeline: Pipeline, place: Place) -> Iterator[Opened]:
     if not has_run(pipeline.name, base=place.state):
         raise UsageError(
             f'there is no run of "{pipeline.name}" here',
@@ -62,7 +70,8 @@ def opened(place: Place) -> Iterator[Opened]:
             fix="run it first, or look at what is deployed with --deployed or --endpoint-url URL",
         )
     aws_calls.install()
-    run = Embedded(pipeline, last_run(pipeline.name, base=place.state), clock=VirtualClock(0.0))
+    folder = last_run(pipeline.name, base=place.state)
+    run = Embedded(pipeline, folder, clock=VirtualClock(0.0), logs_apart=True)
     with run:
         yield Opened(pipeline, run.client, run.scheduler.run_for)
 

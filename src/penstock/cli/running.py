@@ -27,6 +27,7 @@ from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
 from penstock.runtime.state_folder import DEFAULT_BASE, last_run, new_run
 from penstock.runtime.streams.feeding import midnight
+from penstock.runtime.workers.inline_output import divided_output
 
 DEFAULT_OUTPUT = Path("results")
 INTERRUPTED = 130
@@ -58,8 +59,9 @@ def run_pipeline(request: RunRequest) -> int:
         PenstockError: the run could not begin, or could not go on.
     """
     aws_calls.install()  # before a handler's module makes a client
-    pipeline = load_pipeline(request.pipeline, find_project(Path.cwd()))
     with ExitStack() as stack:
+        stack.enter_context(divided_output())  # before it makes a logger
+        pipeline = load_pipeline(request.pipeline, find_project(Path.cwd()))
         begin = _resumed if request.resume else _begun
         run, inputs = begin(request, pipeline, stack)
         return _run(request, run, inputs)
@@ -90,6 +92,7 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
         seed=request.seed,
         given=given,
         policy=policy,
+        logs_apart=True,
     )
     return run, inputs
 
@@ -108,7 +111,15 @@ def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple
     # A feed has times of its own: a resumed run goes on at the time at which it was cut off.
     virtual = request.virtual or pipeline.feed is not None
     clock = VirtualClock(0.0) if virtual else RealClock()
-    run = Embedded(pipeline, folder, clock=clock, workers=request.workers, seed=request.seed, policy=policy)
+    run = Embedded(
+        pipeline,
+        folder,
+        clock=clock,
+        workers=request.workers,
+        seed=request.seed,
+        policy=policy,
+        logs_apart=True,
+    )
     given = run.given
     try:
         if (request.inputs or request.options) and given != _given(request):

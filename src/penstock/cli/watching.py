@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal_events import Event
 from penstock.runtime.readers import progress
+from penstock.runtime.workers.inline_output import outside
 
 PLAIN_LINE_SECONDS = 1.0
 
@@ -32,6 +33,7 @@ def watching(run: Embedded, *, quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def _bar(run: Embedded, reader: progress.Progress) -> Iterator[None]:
+    from rich.console import Console
     from rich.progress import (  # for a terminal only
         BarColumn,
         MofNCompleteColumn,
@@ -43,7 +45,8 @@ def _bar(run: Embedded, reader: progress.Progress) -> Iterator[None]:
 
     counted = (BarColumn(), MofNCompleteColumn(), TextColumn("chunks")) if run.pipeline.feed is None else ()
     columns = (SpinnerColumn(), TextColumn("[bold]{task.description}"), *counted, TimeElapsedColumn())
-    with Progress(*columns, transient=True) as bar:
+    console = Console(file=outside(sys.stdout))
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
         def show(event: Event) -> None:
@@ -72,7 +75,7 @@ def _lines(run: Embedded, reader: progress.Progress) -> Iterator[None]:
             return
         if reader.state != state or time.monotonic() - at >= PLAIN_LINE_SECONDS:
             state, at = reader.state, time.monotonic()
-            print(reader.line(), flush=True)
+            print(reader.line(), file=outside(sys.stdout), flush=True)
 
     end = run.journal.subscribe(show)
     try:

@@ -4,7 +4,8 @@
    Lambda's task root.
 2. A module that makes boto3 clients when it is imported finds a region, as on Lambda; nothing is looked for on
    the network.
-3. What a user's module raises while it is imported is shown as an error with the module's name; nothing
+3. What a module prints while it is imported goes to standard error: standard output is the command's.
+4. What a user's module raises while it is imported is shown as an error with the module's name; nothing
    is swallowed.
 """
 
@@ -14,7 +15,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Final, cast
@@ -57,7 +58,7 @@ def import_module(name: str, *, root: Path) -> ModuleType:
     """
     enter_project(root)
     try:
-        with _as_on_lambda():
+        with _as_on_lambda(), redirect_stdout(sys.stderr):
             return importlib.import_module(name)
     except PenstockError:
         raise

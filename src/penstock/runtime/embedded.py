@@ -111,6 +111,8 @@ class Embedded:
         given: what the run was asked to take in, for its journal; a resumed run has it from there.
         policy: is enforced: a call that its role does not allow gets AWS's own refusal; None: everything is
             allowed. A resumed run that was enforced is so again, by the pipeline's own policy if none is given.
+        logs_apart: under the virtual clock, too, what functions print and log goes to `logs/<function>.log`, as it
+            always does under the real one; otherwise to this process's output, which pytest shows with a test.
 
     Raises:
         DeclarationError: the pipeline's own policy is needed, and cannot be made.
@@ -127,11 +129,13 @@ class Embedded:
         seed: int = 0,
         given: GivenInputs | None = None,
         policy: Policy | None = None,
+        logs_apart: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.folder = folder
         self.clock = clock or RealClock()
         self.workers = workers or os.cpu_count() or 1
+        self._logs_apart = logs_apart
         self.past = tuple(read_journal(folder.journal)) if folder.journal.exists() else ()
         started = next((event for event in self.past if isinstance(event, RunStarted)), None)
         self.seed = seed if started is None else started.seed
@@ -314,7 +318,7 @@ class Embedded:
     def _make_invoker(self, *, virtual: bool) -> Invoker:
         enter_project(self.pipeline.root)
         if virtual:
-            return InlineInvoker(self.scheduler)
+            return InlineInvoker(self.scheduler, logs=self.folder.logs if self._logs_apart else None)
         return PoolInvoker(
             self.scheduler,
             self.router,

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 from penstock.runtime.aws_calls import REGION, called_by
 from penstock.runtime.invocation import (
@@ -26,6 +28,7 @@ from penstock.runtime.invocation import (
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, ServiceError
 from penstock.runtime.workers.context import LambdaContext, lambda_variables
+from penstock.runtime.workers.inline_output import FunctionLogs
 from penstock.runtime.workers.running import Entry, LoadFailedError, load_entry, run_entry
 
 
@@ -38,11 +41,15 @@ class InlineInvoker:
 
     Args:
         load: finds a handler by its setting; the default imports it.
+        logs: the folder for what functions say, and why they failed; None: to this process's own output.
     """
 
-    def __init__(self, scheduler: Scheduler, *, load: Callable[[str], Entry] = load_entry) -> None:
+    def __init__(
+        self, scheduler: Scheduler, *, load: Callable[[str], Entry] = load_entry, logs: Path | None = None
+    ) -> None:
         self._scheduler = scheduler
         self._load = load
+        self._logs = None if logs is None else FunctionLogs(logs)
         self._warm: dict[str, Entry] = {}
         self._closed = False
         self._variables = _Variables()
@@ -58,6 +65,8 @@ class InlineInvoker:
     def close(self) -> None:
         """Drop what has not begun."""
         self._closed = True
+        if self._logs is not None:
+            self._logs.close()
 
     def wait(self, promise: AnswerLater) -> None:
         """Wait for an answer, for as long as the function that asks for it may run.
@@ -86,7 +95,7 @@ class InlineInvoker:
         self._variables.give(self._waiting)
         self._deadlines.append(deadline)
         try:
-            with called_by(invocation.function):
+            with called_by(invocation.function), self._said_by(invocation):
                 result = self._result(invocation, deadline)
             if self._scheduler.now() > deadline:
                 result = timed_out(invocation)
@@ -98,6 +107,8 @@ class InlineInvoker:
             if caller is not None:
                 self._variables.give(caller)
         failed = isinstance(result, FunctionError)
+        if self._logs is not None and isinstance(result, FunctionError):
+            self._logs.failed(invocation.function, result, invocation.request_id)
         done(
             InvocationOutcome(
                 request_id=invocation.request_id,
@@ -107,6 +118,11 @@ class InlineInvoker:
                 cold_start=cold and not failed,
             )
         )
+
+    def _said_by(self, invocation: Invocation) -> AbstractContextManager[None]:
+        if self._logs is None:
+            return nullcontext()
+        return self._logs.of(invocation.function, invocation.request_id)
 
     def _result(self, invocation: Invocation, deadline: float) -> bytes | FunctionError:
         try:

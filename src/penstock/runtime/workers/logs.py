@@ -11,23 +11,30 @@ import logging
 import os
 import sys
 import time
-from typing import Final
+from typing import Final, TextIO
 
 from penstock.runtime.invocation import FunctionError
 
 _FORMAT: Final = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
 
 
-class InvocationFilter(logging.Filter):
-    """Gives every log record the id of the invocation that runs."""
+class LambdaHandler(logging.StreamHandler[TextIO]):
+    """Writes log records with the id of the invocation that runs."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
         self.request_id = ""
+        formatter = logging.Formatter(_FORMAT, "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
+        self.setFormatter(formatter)
 
-    def filter(self, record: logging.LogRecord) -> bool:
+    def go_on(self, stream: TextIO, request_id: str) -> None:
+        """From now on it is this invocation that runs."""
+        self.stream, self.request_id = stream, request_id
+
+    def format(self, record: logging.LogRecord) -> str:
         record.aws_request_id = self.request_id
-        return True
+        return super().format(record)
 
 
 def redirect_output(log: str) -> None:
@@ -43,24 +50,23 @@ def redirect_output(log: str) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
 
 
-def log_as_lambda_does() -> InvocationFilter:
-    """Give the root logger its handler; returns what is to be told of each invocation."""
-    formatter = logging.Formatter(_FORMAT, "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    of_invocation = InvocationFilter()
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter)
-    handler.addFilter(of_invocation)
+def log_as_lambda_does() -> LambdaHandler:
+    """Give the root logger its handler, which is to be told of each invocation."""
+    handler = LambdaHandler(sys.stdout)
     logging.getLogger().addHandler(handler)
-    return of_invocation
+    return handler
 
 
-def log_failure(error: FunctionError, request_id: str) -> None:
-    """Write down why an invocation failed, with the frames of the user's code."""
+def log_failure(error: FunctionError, request_id: str, stream: TextIO | None = None) -> None:
+    """Write down why an invocation failed, with the frames of the user's code.
+
+    Args:
+        stream: where to; None: this process's standard output.
+    """
     lines = [f"[ERROR] {error.error_type}: {error.error_message}\tRequestId: {request_id}\n"]
     if error.stack_trace:
         lines += ["Traceback (most recent call last):\n", *error.stack_trace]
-    sys.stdout.write("".join(lines))
+    (stream or sys.stdout).write("".join(lines))
 
 
 def flush_output() -> None:
