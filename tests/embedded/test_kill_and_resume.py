@@ -27,6 +27,9 @@ from penstock.statemachines import TaskSucceeded
 PROJECT = Path(__file__).resolve().parents[2]
 OPTIONS = {"group_by": "kind;kind,day", "sum": "value", "chunk_mb": "0.001"}
 
+KILLS = 20
+"""How often the command is killed."""
+
 
 @pytest.fixture(scope="module")
 def readings(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -140,32 +143,46 @@ def test_a_run_killed_while_it_is_resumed_goes_on(pipeline: Pipeline, readings: 
         assert what_came_of(run) == expected
 
 
+@pytest.fixture(scope="module")
+def undisturbed(
+    pipeline: Pipeline, readings: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, object], int]:
+    """What a run leaves that nobody kills, and how long its journal is, in bytes."""
+    base = tmp_path_factory.mktemp("undisturbed")
+    expected, _ = run_to_its_end(pipeline, base, readings)
+    return expected, (base / pipeline.name / "run-0001" / "journal.jsonl").stat().st_size
+
+
 @pytest.mark.slow
-def test_the_command_killed_at_random_moments(pipeline: Pipeline, readings: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(KILLS))
+def test_the_command_killed_at_random_moments(
+    number: int,
+    undisturbed: tuple[dict[str, object], int],
+    pipeline: Pipeline,
+    readings: Path,
+    tmp_path: Path,
+) -> None:
     """`penstock run`, with its worker processes, killed 20 times as its journal grows, and resumed each time."""
-    expected, _ = run_to_its_end(pipeline, tmp_path / "whole", readings)
-    journal_bytes = (tmp_path / "whole" / pipeline.name / "run-0001" / "journal.jsonl").stat().st_size
+    expected, journal_bytes = undisturbed
     draw = random.Random(42)
-    moments = [draw.randrange(2000, int(journal_bytes * 0.9)) for _ in range(20)]
-    for number, moment in enumerate(moments):
-        base = tmp_path / f"command-{number}"
-        folder = base / pipeline.name / "run-0001"
-        kill_when_written(folder / "journal.jsonl", moment, base, readings)
-        done_before = finished_chunks(folder / "journal.jsonl")
-        result = subprocess.run(
-            [*penstock(base), "--resume"],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert result.returncode == 0, result.stderr
-        assert finished_chunks(folder / "journal.jsonl") >= done_before
-        again = invoked_again(folder / "journal.jsonl")
-        assert not (again & done_before), f"finished chunks ran again after a kill at {moment} bytes"
-        with Embedded(pipeline, hold(folder), clock=VirtualClock()) as run:
-            assert what_came_of(run) == expected, f"killed at {moment} bytes"
+    moment = [draw.randrange(2000, int(journal_bytes * 0.9)) for _ in range(KILLS)][number]
+    folder = tmp_path / pipeline.name / "run-0001"
+    kill_when_written(folder / "journal.jsonl", moment, tmp_path, readings)
+    done_before = finished_chunks(folder / "journal.jsonl")
+    result = subprocess.run(
+        [*penstock(tmp_path), "--resume"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    assert finished_chunks(folder / "journal.jsonl") >= done_before
+    again = invoked_again(folder / "journal.jsonl")
+    assert not (again & done_before), f"finished chunks ran again after a kill at {moment} bytes"
+    with Embedded(pipeline, hold(folder), clock=VirtualClock()) as run:
+        assert what_came_of(run) == expected, f"killed at {moment} bytes"
 
 
 def penstock(base: Path) -> list[str]:
