@@ -6,12 +6,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-integration test-ministack test-docker lint types rooms unit clean
+# The output of jobs that run at once, each in one piece (GNU Make 4; macOS comes with 3.81).
+READABLY := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+# Images of CI set it often. Hundreds of processes are started by tests: each would compile all of penstock again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test localstack test-integration test-ministack test-docker lint types rooms unit clean
 
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
 
-test: lint types rooms unit test-integration
+# What the integration tests need is installed while one core is busy with the checks.
+test: $(READY)
+	@$(MAKE) --no-print-directory --jobs 2 $(READABLY) localstack lint types rooms
+	@$(MAKE) --no-print-directory unit test-integration
+
+# Without a Python for it or a package index this fails nothing: the integration tests install what is missing, or
+# are skipped and say why; in CI they fail. (No shell stands between, which would keep a signal to itself.)
+localstack: $(READY)
+	$(if $(PENSTOCK_WITHOUT_LOCALSTACK)$(AWS_ENDPOINT_URL),,-@$(BIN)/penstock localstack install)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +29,38 @@ def localstack(ctx: click.Context, state: Path) -> None:
     ctx.obj = state
 
 
-@localstack.command()
-@click.option(
+PYTHON = click.option(
     "--python",
     type=click.Path(path_type=Path),
     help="Run it on this Python (3.13, 3.12). [default: looked for]",
 )
+
+
+@contextmanager
+def _ends_tidily() -> Iterator[None]:
+    """A SIGTERM, such as make and CI send, ends what is being installed, as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@localstack.command()
+@PYTHON
+@click.pass_obj
+def install(state: Path, python: Path | None) -> None:
+    """Install LocalStack, and start nothing: for images and caches of CI, where `up` then starts at once."""
+    from penstock.localstack import manager
+
+    folder = manager.folder_in(state)
+    with _ends_tidily():
+        manager.install(folder, python=python, tell=lambda line: click.echo(line, err=True))
+    click.echo(f"LocalStack is installed in {folder.environments}")
+
+
+@localstack.command()
+@PYTHON
 @click.option("--port", type=click.IntRange(1, 65535), help="On 127.0.0.1. [default: a free one]")
 @click.option("--fresh", is_flag=True, help="Install it anew; one that runs is ended.")
 @click.pass_obj
@@ -38,13 +68,14 @@ def up(state: Path, python: Path | None, port: int | None, fresh: bool) -> None:
     """Start LocalStack, install it first if need be, and print its endpoint URL when it is ready."""
     from penstock.localstack import manager
 
-    server = manager.up(
-        manager.folder_in(state),
-        python=python,
-        port=port,
-        fresh=fresh,
-        tell=lambda line: click.echo(line, err=True),
-    )
+    with _ends_tidily():
+        server = manager.up(
+            manager.folder_in(state),
+            python=python,
+            port=port,
+            fresh=fresh,
+            tell=lambda line: click.echo(line, err=True),
+        )
     click.echo(server.endpoint_url)
 
 

@@ -47,6 +47,11 @@ def functions_environment(folder: Path, series: str) -> Path:
     return folder / f"python{series}"
 
 
+def downloads(folder: Path) -> Path:
+    """What LocalStack would download itself, among the environments in a folder."""
+    return folder / "downloads"
+
+
 def environment_python(folder: Path) -> Path:
     """The interpreter of an environment."""
     return folder / "bin" / "python"
@@ -81,7 +86,7 @@ def install_kinesis(downloads: Path) -> bool:
     LocalStack would do it itself when Kinesis is first used; but two of them that share the folder would be in each
     other's way. Without npm, or if it fails, it is left to LocalStack, which says why it cannot.
     """
-    place = downloads / KINESIS / KINESIS_VERSION
+    place = _kinesis(downloads)
     marker = place / "node_modules" / KINESIS / "main.js"
     npm = shutil.which("npm")
     if marker.exists() or npm is None:
@@ -89,7 +94,7 @@ def install_kinesis(downloads: Path) -> bool:
     place.parent.mkdir(parents=True, exist_ok=True)
     with _locked(place):
         if not marker.exists():
-            partial = place.with_name(f"{KINESIS_VERSION}.partial")
+            partial = kinesis_being_made(downloads)
             processes.end(None, lambda: processes.marked(partial, processes.INSTALLING), grace_seconds=0)
             shutil.rmtree(partial, ignore_errors=True)
             command: list[str | Path] = [
@@ -107,6 +112,15 @@ def install_kinesis(downloads: Path) -> bool:
             shutil.rmtree(place, ignore_errors=True)
             partial.rename(place)
     return True
+
+
+def kinesis_being_made(downloads: Path) -> Path:
+    """Where the server of Kinesis is installed before it is put in its place."""
+    return _kinesis(downloads).with_name(f"{KINESIS_VERSION}.partial")
+
+
+def _kinesis(downloads: Path) -> Path:
+    return downloads / KINESIS / KINESIS_VERSION
 
 
 def _make(folder: Path, requirements: Sequence[str], python: Python, lock: Path) -> bool:

@@ -20,18 +20,17 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from penstock.errors import LocalStackError
-from penstock.localstack import environments, processes
-from penstock.localstack.environments import environment_python, is_ready, make_environment
+from penstock.localstack import environments, installation, processes
+from penstock.localstack.environments import environment_python
 from penstock.localstack.plugin_folder import EXECUTOR, PAGE, TABLES, write_plugin_folder
 from penstock.localstack.processes import Process
-from penstock.localstack.pythons import Python, find_python
+from penstock.localstack.pythons import Python
 
 START_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 20.0
@@ -149,8 +148,25 @@ def up(
         if fresh:
             shutil.rmtree(folder.environments, ignore_errors=True)
             shutil.rmtree(folder.data, ignore_errors=True)
-        chosen = _environments(folder, python, tell)
+        chosen = installation.install(folder.environments, python, tell)
         return _start(folder, chosen, port, os.getpid() if ends_with_us else None)
+
+
+def install(
+    folder: Folder, *, python: Path | None = None, tell: Callable[[str], None] = lambda _line: None
+) -> None:
+    """Install what `up` needs, and start nothing; one that runs has it all.
+
+    Args:
+        python: instead of the one that is found.
+        tell: is told of what takes long.
+
+    Raises:
+        LocalStackError: there is no Python for it, or it cannot be installed.
+    """
+    with _locked(folder):
+        if _recorded(folder) is None:
+            installation.install(folder.environments, python, tell)
 
 
 def down(folder: Folder, *, grace_seconds: float = STOP_SECONDS) -> bool:
@@ -182,25 +198,6 @@ def log_tail(folder: Folder) -> str:
 def _settle(folder: Folder, server: Server | None, *, grace_seconds: float) -> bool:
     leader = server.process if server is not None else None
     return processes.end(leader, lambda: processes.marked(folder.path), grace_seconds=grace_seconds)
-
-
-def _environments(folder: Folder, wanted: Path | None, tell: Callable[[str], None]) -> Python:
-    """Make LocalStack's environment and the functions', both at once."""
-    python = find_python(wanted)
-    localstack = folder.environments / "localstack"
-    functions = environments.functions_environment(folder.environments, python.series)
-    if not is_ready(localstack, environments.LOCALSTACK, python):
-        tell(
-            f"installing LocalStack {environments.VERSION} for Python {python.version}, once (about a minute)"
-        )
-    with ThreadPoolExecutor(2) as pool:
-        both = [
-            pool.submit(make_environment, localstack, environments.LOCALSTACK, python),
-            pool.submit(make_environment, functions, environments.FUNCTIONS, python),
-        ]
-        for one in both:
-            one.result()
-    return python
 
 
 def _start(folder: Folder, python: Python, port: int | None, parent: int | None) -> Server:
@@ -250,9 +247,8 @@ def _start(folder: Folder, python: Python, port: int | None, parent: int | None)
 
 def _share_downloads(folder: Folder) -> None:
     """What LocalStack would download itself (the server of Kinesis) belongs to the environments."""
-    downloads, link = folder.environments / "downloads", folder.data / "fs/var/lib/localstack/lib"
+    downloads, link = environments.downloads(folder.environments), folder.data / "fs/var/lib/localstack/lib"
     downloads.mkdir(exist_ok=True)
-    environments.install_kinesis(downloads)
     if not link.is_symlink() or link.readlink() != downloads:  # the folder may have been moved
         link.parent.mkdir(parents=True, exist_ok=True)
         if link.is_symlink():

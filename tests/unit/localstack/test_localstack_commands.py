@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +27,7 @@ from penstock.localstack.environments import (
     is_ready,
     make_environment,
 )
+from penstock.localstack.processes import INSTALLING, marked
 from penstock.localstack.pythons import Python
 
 
@@ -117,6 +125,85 @@ def test_the_server_of_kinesis_is_installed_once(tmp_path: Path, monkeypatch: py
     assert install_kinesis(tmp_path / "downloads")
     assert (tmp_path / "installed").read_text() == "kinesis-local@0.5.2\n" * 2
     assert (tmp_path / "downloads/kinesis-local/0.5.2/node_modules/kinesis-local/main.js").exists()
+
+
+FAKE_PYTHON = """#!/bin/sh
+case "$2 $3" in
+  -c*) echo 3.13.0 ;;
+  "-m venv") mkdir -p "$4/bin" && ln -s "$0" "$4/bin/python" ;;
+  *) echo installing > "$TOLD"; exec $THEN ;;
+esac
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installer:
+    """Starts `penstock localstack install` with a Python whose pip is a command, and an npm that installs nothing."""
+
+    folder: Path
+    told: int
+
+    def start(self, then: str) -> subprocess.Popen[str]:
+        place = {"PATH": f"{self.folder}:/bin:/usr/bin", "TOLD": str(self.folder / "told"), "THEN": then}
+        command = [sys.executable, "-m", "penstock.cli.main", "localstack", "--state", str(self.folder)]
+        return subprocess.Popen(
+            [*command, "install", "--python", str(self.folder / "python")],
+            env={**os.environ, **place},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_for_pip(self) -> None:
+        line = b"installing\n"
+        assert select.select([self.told], [], [], 60)[0], "pip was not started"
+        assert os.read(self.told, len(line)) == line
+
+
+@pytest.fixture
+def installer(tmp_path: Path) -> Iterator[Installer]:
+    os.mkfifo(tmp_path / "told")
+    for name, text in (("python", FAKE_PYTHON), ("npm", "#!/bin/sh\nexit 1\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    told = os.open(tmp_path / "told", os.O_RDWR)
+    yield Installer(tmp_path, told)
+    os.close(told)
+
+
+def test_installing_starts_nothing(installer: Installer, tmp_path: Path) -> None:
+    """Both environments are there afterwards, and no server; the second time there is nothing to do."""
+    environments = tmp_path / "localstack" / "environments"
+    with installer.start("true") as process:
+        said = process.communicate(timeout=60)
+    assert said[0] == f"LocalStack is installed in {environments}\n"
+    assert said[1] == "installing LocalStack 4.14.0 for Python 3.13.0, once (about a minute)\n"
+    python = Python(path=tmp_path / "python", version="3.13.0")
+    assert is_ready(environments / "localstack", LOCALSTACK, python)
+    assert is_ready(environments / "python3.13", FUNCTIONS, python)
+    assert not (tmp_path / "localstack" / "server.json").exists()
+    with installer.start("false") as process:
+        assert process.communicate(timeout=60) == (said[0], "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows a process's environment")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_installation_that_is_interrupted_leaves_nobody_behind(
+    number: signal.Signals, installer: Installer, tmp_path: Path
+) -> None:
+    """pip ends with the command, and the environment is not taken for finished."""
+    environments = tmp_path / "localstack" / "environments"
+    with installer.start("sleep 600") as process:
+        installer.wait_for_pip()
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number]
+    for folder, requirements in (
+        (environments / "localstack", LOCALSTACK),
+        (environments / "python3.13", FUNCTIONS),
+    ):
+        assert marked(folder, INSTALLING) == ()
+        assert not is_ready(folder, requirements, Python(path=tmp_path / "python", version="3.13.0"))
 
 
 def test_everything_that_is_asked_for_is_pinned() -> None:
