@@ -50,7 +50,7 @@ def _ends_tidily() -> Iterator[None]:
 @PYTHON
 @click.pass_obj
 def install(state: Path, python: Path | None) -> None:
-    """Install LocalStack, and start nothing: for images and caches of CI, where `up` then starts at once."""
+    """Install LocalStack and start nothing, for images and caches of CI."""
     from penstock.localstack import manager
 
     folder = manager.folder_in(state)

@@ -238,6 +238,7 @@ def test_init_does_not_overwrite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ["localstack"],
         ["localstack", "up"],
         ["localstack", "down"],
+        ["localstack", "install"],
         ["localstack", "status"],
         ["plan"],
         ["policy"],
