@@ -87,6 +87,7 @@ MINISTACK_GAPS: Final[Mapping[str, Gap]] = {
         "a function's failure is not tried again"
     ),
     "test_what_a_target_refuses_is_a_dead_letter": _RULE_LETTERS,
+    "test_an_event_is_sent_to_another_bus_once": _RULE_LETTERS,
     "test_a_policys_names_are_anded_and_its_values_are_ored": Gap("it compares a text with a number"),
     "test_raw_delivery_takes_ten_attributes": Gap("it delivers more than ten attributes"),
     "test_a_protocol_may_have_a_text_of_its_own": Gap("it takes an object for a protocol's text"),

@@ -16,6 +16,8 @@ NOT_ON_LOCALSTACK = {
     "test_a_template_of_json_gives_json": "LocalStack loses an event with an object in a template",
     "test_a_function_that_fails_is_no_dead_letter_of_the_rule": "it waits for a minute between the attempts",
     "test_what_a_target_refuses_is_a_dead_letter": "LocalStack takes events of 256 KB at most",
+    "test_another_bus_gets_the_event_as_it_was": "LocalStack makes another event of it, with an id of its own",
+    "test_an_event_is_sent_to_another_bus_once": "LocalStack sends it on from bus to bus",
     "test_services_names_are_reserved": "LocalStack takes events in the name of AWS's services",
 }
 
@@ -144,3 +146,30 @@ def test_what_a_target_refuses_is_a_dead_letter(delivering: Running, page: str) 
     assert told["RETRY_ATTEMPTS"] == "0"
     assert "EXHAUSTED_RETRY_CONDITION" not in told
     assert {"ERROR_CODE", "ERROR_MESSAGE"} <= told.keys()
+
+
+@states(f"{EVENTS}/eb-bus-to-bus.html")
+def test_another_bus_gets_the_event_as_it_was(delivering: Running, page: str) -> None:
+    """An event bus as a target gets the event as it was, its id included, and looks at it by its own rules."""
+    entry = {"Source": "onwards", "DetailType": "rule", "Detail": '{"n": 1}', "EventBusName": "delivery-bus"}
+    resources = ["arn:aws:s3:::inbox"]
+    answer = delivering.client("events").put_events(Entries=[entry | {"Resources": resources}])
+    (event,) = bodies(delivering, "delivery-on-second-bus")
+    assert event["id"] == answer["Entries"][0]["EventId"]
+    assert (event["source"], event["detail-type"], event["detail"]) == ("onwards", "rule", {"n": 1})
+    assert event["resources"] == resources
+
+
+@states(f"{EVENTS}/eb-bus-to-bus.html")
+def test_an_event_is_sent_to_another_bus_once(delivering: Running, page: str) -> None:
+    """A third bus never gets an event: it is a dead letter of the second bus' rule, with the reason."""
+    put(delivering, "onwards", {"n": 2})
+    (letter,) = delivering.messages("delivery-hop-letters")
+    (event,) = bodies(delivering, "delivery-on-second-bus")
+    assert json.loads(letter["Body"]) == event
+    told = {name: one["StringValue"] for name, one in letter["MessageAttributes"].items()}
+    assert told["ERROR_CODE"] == "THIRD_ACCOUNT_HOP_DETECTED"
+    assert told["RULE_ARN"].endswith(":rule/delivery-second-bus/delivery-onwards-again")
+    assert told["TARGET_ARN"].endswith(":event-bus/delivery-third-bus")
+    assert told["RETRY_ATTEMPTS"] == "0"
+    assert left(delivering, "delivery-on-third-bus") == 0

@@ -19,6 +19,7 @@ from penstock.pipelines import (
     Pipeline,
     Queue,
     QueueMapping,
+    RuleTarget,
     StateMachine,
     Stream,
     StreamMapping,
@@ -430,6 +431,28 @@ def test_discarded_records_are_told_of_with_the_functions_role(
             summary = summarize(read_journal(run.folder.journal))
         assert (summary.discarded, summary.told_of) == (1, 0 if action else 1)
         assert [key[:2] for key in summary.denied] == ([("work", action)] if action else [])
+
+
+def test_a_rule_sends_to_another_bus_with_its_own_role(embedded: StartPipeline) -> None:
+    """It may do that and nothing else; without it the event is a dead letter that names no permissions."""
+    bus, letters, found = EventBus("bus"), Queue("letters"), Queue("found")
+    sending = EventRule(
+        "sends", pattern={"source": ["app"]}, to=(RuleTarget(bus, dead_letter_queue=letters),)
+    )
+    pipeline = Pipeline(
+        "test", parts=(sending, EventRule("finds", bus=bus, pattern={"source": ["app"]}, to=(found,)))
+    )
+    policy = policy_of(pipeline)
+    for enforced, arrived in ((policy, 1), (without(policy, "rule sends", "events:PutEvents"), 0)):
+        with embedded(pipeline, policy=enforced) as run:
+            client: Any = run.client("events")
+            client.put_events(Entries=[{"Source": "app", "DetailType": "t", "Detail": "{}"}])
+            run.run_until_idle()
+            dead = list(run.queues.find("letters").messages.values())
+            assert (len(run.queues.find("found").messages), len(dead)) == (arrived, 1 - arrived)
+            denied = summarize(read_journal(run.folder.journal)).denied
+    assert dead[0].attributes["ERROR_CODE"].string_value == "NO_PERMISSIONS"
+    assert [key[:2] for key in denied] == [("rule/sends", "events:PutEvents")]
 
 
 def test_a_rule_starts_a_machine_with_its_own_role(embedded: StartPipeline) -> None:

@@ -254,7 +254,13 @@ class Drawn:
         schedule = self._one("rate(1 minute)", "cron(0 10 ? * MON-FRI *)")
         return (
             EventRule(self._name("rule"), pattern=pattern, bus=self._one(None, self.buses[0]), to=targets),
-            EventRule(self._name("rule"), schedule=schedule, to=(self.functions[0],)),
+            EventRule(self._name("rule"), schedule=schedule, to=(self.functions[0], self.buses[0])),
+            EventRule(
+                self._name("rule"),
+                pattern=pattern,
+                bus=self._one(None, self.buses[1]),
+                to=(RuleTarget(self.buses[0], dead_letter_queue=self._one(None, self.dead[0])),),
+            ),
             EventRule(
                 self._name("rule"),
                 pattern={"source": ["aws.s3"], "detail": {"bucket": {"name": [self.buckets[0].name]}}},

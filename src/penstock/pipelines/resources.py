@@ -261,7 +261,8 @@ class EventBus(Resource):
 class RuleTarget(Part):
     """A target of a rule with settings of its own (EventBridge, "PutTargets").
 
-    Of `input`, `input_path` and `input_template` one may be given; without them the target gets the event.
+    Of `input`, `input_path` and `input_template` one may be given; without them the target gets the event, as another
+    event bus always does, whose own rules then look at it; to a third bus it cannot be sent.
 
     Args:
         input: a constant, anything with a JSON form.
@@ -274,7 +275,7 @@ class RuleTarget(Part):
         message_group_id: of the messages for a FIFO queue.
     """
 
-    to: Queue | Function | StateMachine | Topic
+    to: Queue | Function | StateMachine | Topic | EventBus
     _: KW_ONLY
     input: object = field(default=None, hash=False)
     input_path: str | None = None
@@ -301,7 +302,7 @@ class EventRule(Resource):
     _: KW_ONLY
     pattern: Mapping[str, object] | None = field(default=None, hash=False)
     schedule: str | None = None
-    to: Sequence[Queue | Function | StateMachine | Topic | RuleTarget]
+    to: Sequence[Queue | Function | StateMachine | Topic | EventBus | RuleTarget]
     bus: EventBus | None = None
 
     @property

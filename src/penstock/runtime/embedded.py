@@ -246,7 +246,7 @@ class Embedded:
             ids=ids,
             deliveries=self._deliveries,
         )
-        self.functions.records.buses = notifications.buses = self._buses
+        targets.buses = self.functions.records.buses = notifications.buses = self._buses
         self._schedules = Schedules(
             settings.schedule_settings(pipeline), scheduler, self.journal, ids, self._deliveries
         )

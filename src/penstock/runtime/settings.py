@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
 
 from penstock.errors import TargetError
 from penstock.handlers.dead_letters import QUEUE_VARIABLE
@@ -43,6 +42,7 @@ from penstock.pipelines.resolve import (
 from penstock.pipelines.resources import RuleTarget as DeclaredTarget
 from penstock.pipelines.scheduler import Schedule
 from penstock.pipelines.schedules import read_schedule, read_timetable
+from penstock.runtime.delivery.addresses import Address, TargetKind
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.events.schedules import ScheduleSettings
 from penstock.runtime.executions.service import MachineSettings
@@ -264,22 +264,22 @@ def rule_settings(pipeline: Pipeline) -> Iterator[RuleSettings]:
             arn=arn_of(rule),
             pattern=None if rule.pattern is None else compile_pattern(rule.pattern),
             schedule=None if rule.schedule is None else read_schedule(rule.schedule),
-            targets=tuple(_rule_target(pipeline, target) for target in rule.targets),
+            targets=tuple(RuleTarget(_address(pipeline, one), rule_input(one)) for one in rule.targets),
         )
 
 
-def _rule_target(pipeline: Pipeline, target: DeclaredTarget) -> RuleTarget:
-    to, dead_letters = target.to, _followed(pipeline, target.dead_letter_queue)
+def _address(pipeline: Pipeline, declared: DeclaredTarget | Schedule) -> Address:
+    """Where a rule's target or a schedule delivers."""
+    to, dead_letters = declared.to, _followed(pipeline, declared.dead_letter_queue)
     kind = _target_kind(to)
-    return RuleTarget(
+    return Address(
         kind=kind,
-        name=name_of(to) if kind in ("queue", "function") else arn_of(to),
+        name=arn_of(to) if kind in ("state machine", "topic") else name_of(to),
         arn=arn_of(to),
-        input=rule_input(target),
-        maximum_retry_attempts=target.maximum_retry_attempts,
-        maximum_age_seconds=target.maximum_event_age_seconds,
+        maximum_retry_attempts=declared.maximum_retry_attempts,
+        maximum_age_seconds=declared.maximum_event_age_seconds,
         dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
-        group_id=target.message_group_id,
+        group_id=declared.message_group_id,
     )
 
 
@@ -329,27 +329,19 @@ def notification_rules(pipeline: Pipeline) -> Iterator[NotificationRule]:
 def schedule_settings(pipeline: Pipeline) -> Iterator[ScheduleSettings]:
     """Every schedule of the pipeline."""
     for schedule in pipeline.of(Schedule):
-        to, dead_letters = schedule.to, _followed(pipeline, schedule.dead_letter_queue)
-        kind = _target_kind(to)
         yield ScheduleSettings(
             name=name_of(schedule),
             arn=arn_of(schedule),
             times=read_timetable(
                 schedule.expression, timezone=schedule.timezone, start=schedule.start, end=schedule.end
             ),
-            kind=kind,
-            target=name_of(to) if kind in ("queue", "function") else arn_of(to),
-            target_arn=arn_of(to),
+            to=_address(pipeline, schedule),
             input=None if schedule.input is None else json.dumps(schedule.input, ensure_ascii=False),
             flexible_window_seconds=60.0 * schedule.flexible_window_minutes,
-            maximum_retry_attempts=schedule.maximum_retry_attempts,
-            maximum_age_seconds=schedule.maximum_event_age_seconds,
-            dead_letter_queue=None if dead_letters is None else name_of(dead_letters),
-            group_id=schedule.message_group_id,
         )
 
 
-def _target_kind(to: Resource) -> Literal["queue", "function", "state machine", "topic"]:
+def _target_kind(to: Resource) -> TargetKind:
     match to:
         case Queue():
             return "queue"
@@ -357,6 +349,8 @@ def _target_kind(to: Resource) -> Literal["queue", "function", "state machine", 
             return "function"
         case StateMachine():
             return "state machine"
+        case EventBus():
+            return "event bus"
         case _:
             return "topic"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.pipelines.event_patterns import compile_pattern
+from penstock.runtime.delivery.addresses import Address
 from penstock.runtime.delivery.deliveries import Deliveries
 from penstock.runtime.delivery.faults import Fault, Faults
 from penstock.runtime.delivery.targets import Targets
@@ -168,7 +169,7 @@ def _publish(scenario: Mapping[str, Json], world: World, deliveries: Deliveries,
 
 
 def _put(scenario: Mapping[str, Json], world: World, deliveries: Deliveries, letters: str | None) -> None:
-    target = RuleTarget(kind="function", name="consumer", dead_letter_queue=letters)
+    target = Address(kind="function", name="consumer", dead_letter_queue=letters)
     if scenario["setup"]["source"]["kind"] == "eventbridge-bus-v2":
         # "By default 5 attempts or 300 seconds": the first one and four more.
         target = replace(target, maximum_retry_attempts=4, maximum_age_seconds=300)
@@ -183,7 +184,7 @@ def _put(scenario: Mapping[str, Json], world: World, deliveries: Deliveries, let
         bus="default",
         arn="arn:aws:events:us-east-1:123456789012:rule/rule",
         pattern=compile_pattern({"source": ["scenario"]}),
-        targets=(target,),
+        targets=(RuleTarget(target),),
     )
     buses = Buses(frozenset(), [rule], world.scheduler, world.journal, world.ids, deliveries)
     for one in scenario["inputs"]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.pipelines.event_patterns import compile_pattern
+from penstock.runtime.delivery.addresses import Address
 from penstock.runtime.events.buses import DEFAULT_BUS, Buses, RuleSettings, RuleTarget
 from penstock.runtime.functions.functions import MAXIMUM_THROTTLE_DELAY_SECONDS
 from penstock.runtime.functions.settings import Destination, FunctionSettings
@@ -63,7 +64,7 @@ class AsyncScenario:
                     bus=DEFAULT_BUS,
                     arn="arn:aws:events:us-east-1:123456789012:rule/all",
                     pattern=compile_pattern({"source": ["lambda"]}),
-                    targets=(RuleTarget(kind="queue", name="events"),),
+                    targets=(RuleTarget(Address(kind="queue", name="events")),),
                 )
             ],
             self.world.scheduler,

@@ -15,6 +15,9 @@ matched, whole, part, constant, lines, seen_by_default, templated = (
 )
 texts = Queue("delivery-texts")
 rule_letters, function_letters = Queue("delivery-rule-letters"), Queue("delivery-function-letters")
+second_bus, third_bus = EventBus("delivery-second-bus"), EventBus("delivery-third-bus")
+on_second, on_third = Queue("delivery-on-second-bus"), Queue("delivery-on-third-bus")
+hop_letters = Queue("delivery-hop-letters")
 
 shared = (
     EventRule(
@@ -62,6 +65,14 @@ shared = (
 pipeline = family(
     "eventbridge",
     *shared,
+    EventRule("delivery-onwards", bus=bus, pattern={"source": ["onwards"]}, to=(second_bus,)),
+    EventRule(
+        "delivery-onwards-again",
+        bus=second_bus,
+        pattern={"source": ["onwards"]},
+        to=(on_second, RuleTarget(third_bus, dead_letter_queue=hop_letters)),
+    ),
+    EventRule("delivery-at-the-end", bus=third_bus, pattern={"source": ["onwards"]}, to=(on_third,)),
     EventRule(
         "delivery-to-function",
         bus=bus,

@@ -282,6 +282,19 @@ def test_a_notification_names_an_event() -> None:
     assert [problem.rule for problem in found] == ["PL401"]
 
 
+def test_an_event_bus_as_a_target() -> None:
+    """It gets the event as it is, from another bus; what the target of a rule may have besides, it has."""
+    orders, copies = EventBus("orders"), EventBus("copies")
+
+    def forwarding(to: EventBus | RuleTarget) -> EventRule:
+        return EventRule("r", bus=orders, pattern={"source": ["a"]}, to=(to,))
+
+    assert [one.rule for one in refused([forwarding(orders)])] == ["PL702"]
+    for changed in ({"input": 0}, {"input_path": "$.detail"}, {"input_template": '"late"'}):
+        assert [one.rule for one in refused([forwarding(RuleTarget(copies, **changed))])] == ["PL706"]
+    Pipeline("sound", parts=[forwarding(RuleTarget(copies, dead_letter_queue=Queue("dead")))])
+
+
 def test_a_point_in_time_is_given() -> None:
     """AT_TIMESTAMP alone says nothing."""
     found = refused([streamed(starting_position="AT_TIMESTAMP")])

@@ -11,7 +11,16 @@ from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.input_transformers import rule_input
 from penstock.pipelines.pattern_limits import check_length, check_policy
-from penstock.pipelines.resources import EventRule, Function, Named, Part, Queue, Subscription, Topic
+from penstock.pipelines.resources import (
+    EventBus,
+    EventRule,
+    Function,
+    Named,
+    Part,
+    Queue,
+    Subscription,
+    Topic,
+)
 from penstock.pipelines.scheduler import Schedule
 from penstock.pipelines.schedules import read_schedule, read_timetable
 
@@ -69,6 +78,12 @@ def _targets(graph: Graph) -> Iterator[Finding]:
                     part=rule,
                     fix="name a standard topic: EventBridge publishes to no other",
                 )
+            if isinstance(to, EventBus) and to == rule.bus:
+                yield Finding(
+                    what=f'the rule "{rule.name}" sends the events of "{to.name}" to "{to.name}" again',
+                    part=rule,
+                    fix="name another event bus",
+                )
 
 
 def _target_settings(graph: Graph) -> Iterator[Finding]:
@@ -83,6 +98,14 @@ def _target_settings(graph: Graph) -> Iterator[Finding]:
                     part=rule,
                     within=within,
                     fix=error.fix or "write a path or a template",
+                )
+            changed = (target.input, target.input_path, target.input_template)
+            if isinstance(target.to, EventBus) and any(one is not None for one in changed):
+                yield Finding(
+                    what=f'the event bus "{target.to.name}" is given something else than the event',
+                    part=rule,
+                    within=within,
+                    fix="leave input, input_path and input_template out: a bus gets the event as it is",
                 )
             if not 0 <= target.maximum_retry_attempts <= 185:
                 yield Finding(

@@ -184,7 +184,7 @@ def add_bus(planning: Planning, bus: EventBus) -> None:
 
 
 def add_rule(planning: Planning, rule: EventRule) -> None:
-    """A rule and its targets; a state machine is started with a role of the rule's own."""
+    """A rule and its targets; state machines and other buses are given events with a role of the rule's own."""
     allowed = role_statements(rule, planning.graph, planning.stage, planning.seen)
     starter = role(planning, rule, "events.amazonaws.com", allowed) if allowed else ""
     targets: list[object] = []
@@ -192,7 +192,7 @@ def add_rule(planning: Planning, rule: EventRule) -> None:
         refuse_credentials_in(rule, {"input": one.input, "input_template": one.input_template})
         arn = {"Ref": logical_id(one.to)} if isinstance(one.to, Topic) else attribute(logical_id(one.to))
         target: dict[str, object] = {"Id": f"target-{number}", "Arn": arn}
-        if isinstance(one.to, StateMachine):
+        if isinstance(one.to, StateMachine | EventBus):
             target["RoleArn"] = attribute(starter)
         if one.message_group_id is not None:
             target["SqsParameters"] = {"MessageGroupId": one.message_group_id}

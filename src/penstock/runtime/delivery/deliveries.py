@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from penstock.runtime.delivery.targets import THROTTLED, Targets, is_worth_trying_again
+from penstock.runtime.delivery.targets import HOPPED, THROTTLED, Targets, is_worth_trying_again
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
@@ -33,8 +33,6 @@ from penstock.runtime.queues.messages import MAXIMUM_ATTRIBUTES
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 
-RULE_RETRIES: Final = 185
-RULE_AGE_SECONDS: Final = 86_400.0
 LONGEST_RULE_DELAY_SECONDS: Final = 480.0
 
 SUBSCRIPTION_RETRIES: Final = 100_015
@@ -197,6 +195,8 @@ def _error_code(code: str) -> str:
     """A service's error in EventBridge's own words, of which its guide gives a sample."""
     if code in THROTTLED:
         return "THROTTLING"
+    if code == HOPPED:
+        return code
     known = {"AccessDeniedException": "NO_PERMISSIONS", "ServiceUnavailable": "CONNECTION_FAILURE"}
     return known.get(code, "ERROR_FROM_TARGET")
 

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from penstock.errors import TargetError
+from penstock.pipelines.iam.needs import Need
+from penstock.pipelines.iam.service_needs import bus_arn
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.delivery.faults import Faults
 from penstock.runtime.functions.functions import Functions
@@ -29,6 +32,16 @@ THROTTLED: Final = frozenset(
 )
 
 
+HOPPED: Final = "THIRD_ACCOUNT_HOP_DETECTED"
+"""EventBridge's code for an event that would come to a third bus."""
+
+
+class TakesEvents(Protocol):
+    """What takes an event from another event bus: `Buses`."""
+
+    def forward(self, bus: str, event: Mapping[str, object]) -> object: ...
+
+
 class StartsExecutions(Protocol):
     """What starts a state machine: `StepFunctions`."""
 
@@ -40,8 +53,8 @@ class Targets:
     """The targets of one run.
 
     Attributes:
-        topics: the composition root sets it, since topics hand things over in their turn.
-        guard: judges by a rule's role whether it may start a machine.
+        topics, buses: the composition root sets them, since they hand things over in their turn.
+        guard: judges by a rule's role whether it may start a machine or put events on a bus.
     """
 
     queues: Queues
@@ -49,6 +62,7 @@ class Targets:
     executions: StartsExecutions
     faults: Faults
     topics: PublishesTexts | None = None
+    buses: TakesEvents | None = None
     guard: Guard = EVERYTHING_ALLOWED
 
     def hand_over(self, parcel: Parcel) -> None:
@@ -73,7 +87,9 @@ class Targets:
             case "function":
                 self.functions.queue_event(parcel.name, json_of(parcel.body).encode(), source=parcel.sender)
             case "state machine":
-                self._check(parcel)
+                self._check(
+                    parcel, "stepfunctions", "StartExecution", Need("states:StartExecution", parcel.name)
+                )
                 self.executions.start_execution(parcel.name, None, json.loads(json_of(parcel.body)))
             case "topic":
                 if self.topics is None:
@@ -82,14 +98,36 @@ class Targets:
                         fix="set Targets.topics",
                     )
                 self.topics.publish_text(parcel.name, parcel.body)
+            case "event bus":
+                self._forward(parcel)
             case _:
                 raise TargetError(f'nothing can be delivered to a "{parcel.kind}"', fix="name another target")
 
-    def _check(self, parcel: Parcel) -> None:
-        """Rules and schedules start a machine with a role of their own; a rule's other targets have policies."""
+    def _forward(self, parcel: Parcel) -> None:
+        """Give an event to another bus, as it is.
+
+        "EventBridge can't route events received from a sender event bus to a third event bus" (EventBridge,
+        "Sending events between event buses in the same account and Region").
+        """
+        event = json.loads(parcel.body)
+        if parcel.forwarded:
+            raise ServiceError(
+                HOPPED,
+                f"Event ingestion rejected for event {event['id']} because an event can be sent to an event bus "
+                "target only once. This event was previously delivered to an event bus target.",
+            )
+        if self.buses is None:
+            raise TargetError(
+                f'"{parcel.sender}" sends to the event bus "{parcel.name}", and there are no buses here',
+                fix="set Targets.buses",
+            )
+        self._check(parcel, "events", "PutEvents", Need("events:PutEvents", bus_arn(parcel.name)))
+        self.buses.forward(parcel.name, event)
+
+    def _check(self, parcel: Parcel, service: str, operation: str, need: Need) -> None:
+        """Rules and schedules do this with a role of their own; a rule's other targets have policies."""
         if parcel.sender.startswith(("rule/", "schedule/")):
-            need = ("states:StartExecution", parcel.name)
-            refused = self.guard.refusal(parcel.sender, "stepfunctions", "StartExecution", need)
+            refused = self.guard.refusal(parcel.sender, service, operation, need)
             if refused is not None:
                 raise refused
 

@@ -9,6 +9,8 @@ Sources: EventBridge, "Event bus concepts", "Events", "Rules", "Creating a rule 
    does not take is a matter of `delivery`.
 3. A rule with a schedule gives its own targets a scheduled event whenever it is due. Schedules do not keep a run
    from being idle. When a run goes on after it was cut off, times that passed meanwhile are not made up for.
+4. Another bus gets the event as it is, with its id, and looks at it by its own rules; none of these can send it to a
+   third bus (EventBridge, "Sending events between event buses in the same account and Region").
 """
 
 from __future__ import annotations
@@ -16,15 +18,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from penstock.pipelines.event_patterns import Pattern
 from penstock.pipelines.input_transformers import RuleInput
 from penstock.pipelines.schedules import Schedule
-from penstock.runtime.delivery.deliveries import RULE_AGE_SECONDS, RULE_RETRIES, Deliveries
+from penstock.runtime.delivery.addresses import Address, Sender, addressed
+from penstock.runtime.delivery.deliveries import Deliveries
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
-from penstock.runtime.journal_events import Event, EventPut, Parcel, Terms
+from penstock.runtime.journal_events import Event, EventPut
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 from penstock.runtime.timestamps import milliseconds_text, seconds_text
@@ -34,24 +36,16 @@ SCHEDULED = "Scheduled Event"
 SCHEDULER_SOURCE = "aws.events"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RuleTarget:
-    """One target of a rule, by name (a state machine and a topic by their ARNs).
+    """One target of a rule.
 
     Attributes:
         input: what it is given instead of the event.
-        dead_letter_queue: by name.
-        group_id: of messages for a FIFO queue.
     """
 
-    kind: Literal["queue", "function", "state machine", "topic"]
-    name: str
-    arn: str = ""
+    to: Address
     input: RuleInput | None = None
-    maximum_retry_attempts: int = RULE_RETRIES
-    maximum_age_seconds: float = RULE_AGE_SECONDS
-    dead_letter_queue: str | None = None
-    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +112,8 @@ class Buses:
         """Fold an event of the journal: when a schedule was last due."""
         if (
             isinstance(event, EventPut)
-            and event.source == SCHEDULER_SOURCE
-            and event.detail_type == SCHEDULED
+            and (event.source, event.detail_type, event.bus) == (SCHEDULER_SOURCE, SCHEDULED, DEFAULT_BUS)
+            and not event.forwarded
         ):
             for name in event.rules:
                 self._last_due[name] = event.at
@@ -144,12 +138,26 @@ class Buses:
         Raises:
             ServiceError: `ResourceNotFoundException`, there is no such bus.
         """
-        rules = self._by_bus.get(event.bus)
-        if rules is None:
-            raise ServiceError("ResourceNotFoundException", f"Event bus {event.bus} does not exist.")
+        rules = self._rules_of(event.bus)
         made = self._made(event)
-        matching = [rule for rule in rules if rule.pattern is not None and rule.pattern.matches(made)]
-        return self._hand_over(made, matching, bus=event.bus)
+        return self._hand_over(made, _matching(rules, made), bus=event.bus)
+
+    def forward(self, bus: str, event: Mapping[str, object]) -> str:
+        """Take an event that a rule of another bus sends here.
+
+        Returns:
+            The event's id.
+
+        Raises:
+            ServiceError: `ResourceNotFoundException`, there is no such bus.
+        """
+        return self._hand_over(event, _matching(self._rules_of(bus), event), bus=bus, forwarded=True)
+
+    def _rules_of(self, bus: str) -> Sequence[RuleSettings]:
+        rules = self._by_bus.get(bus)
+        if rules is None:
+            raise ServiceError("ResourceNotFoundException", f"Event bus {bus} does not exist.")
+        return rules
 
     def put_record(self, bus: str, record: Mapping[str, object], *, succeeded: bool) -> str:
         """Put the record of a function's asynchronous invocation, as Lambda does for a destination.
@@ -182,7 +190,14 @@ class Buses:
             "detail": dict(event.detail),
         }
 
-    def _hand_over(self, event: dict[str, object], rules: Sequence[RuleSettings], *, bus: str) -> str:
+    def _hand_over(
+        self,
+        event: Mapping[str, object],
+        rules: Sequence[RuleSettings],
+        *,
+        bus: str,
+        forwarded: bool = False,
+    ) -> str:
         identifier = str(event["id"])
         self.journal.append(
             EventPut(
@@ -192,35 +207,22 @@ class Buses:
                 source=str(event["source"]),
                 detail_type=str(event["detail-type"]),
                 rules=tuple(rule.name for rule in rules),
+                forwarded=forwarded,
             )
         )
         for rule in rules:
+            sender = Sender(service="events", name=f"rule/{rule.name}", arn=rule.arn)
             for target in rule.targets:
-                self._deliver(target, event, rule)
+                body = self._body(target, event, rule)
+                self.deliveries.deliver(*addressed(body, target.to, sender, forwarded=forwarded))
         return identifier
 
-    def _deliver(self, target: RuleTarget, event: dict[str, object], rule: RuleSettings) -> None:
+    def _body(self, target: RuleTarget, event: Mapping[str, object], rule: RuleSettings) -> str:
         if target.input is None:
-            body = json.dumps(event, ensure_ascii=False)
-        else:
-            ingested_at = milliseconds_text(self.scheduler.now())
-            body = target.input.made_of(
-                event, rule_arn=rule.arn, rule_name=rule.name, ingested_at=ingested_at
-            )
-        self.deliveries.deliver(
-            Parcel(
-                kind=target.kind,
-                name=target.name,
-                body=body,
-                sender=f"rule/{rule.name}",
-                group_id=target.group_id,
-            ),
-            Terms(
-                service="events",
-                source_arn=rule.arn,
-                target_arn=target.arn,
-                maximum_retry_attempts=target.maximum_retry_attempts,
-                maximum_age_seconds=target.maximum_age_seconds,
-                dead_letter_queue=target.dead_letter_queue,
-            ),
-        )
+            return json.dumps(event, ensure_ascii=False)
+        ingested_at = milliseconds_text(self.scheduler.now())
+        return target.input.made_of(event, rule_arn=rule.arn, rule_name=rule.name, ingested_at=ingested_at)
+
+
+def _matching(rules: Sequence[RuleSettings], event: Mapping[str, object]) -> list[RuleSettings]:
+    return [rule for rule in rules if rule.pattern is not None and rule.pattern.matches(event)]

@@ -14,13 +14,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from penstock.pipelines.schedules import Schedule
-from penstock.runtime.delivery.deliveries import RULE_AGE_SECONDS, RULE_RETRIES, Deliveries
+from penstock.runtime.delivery.addresses import Address, Sender, addressed
+from penstock.runtime.delivery.deliveries import Deliveries
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
-from penstock.runtime.journal_events import Event, Parcel, ScheduleInvoked, Terms
+from penstock.runtime.journal_events import Event, ScheduleInvoked
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.timestamps import seconds_text
 
@@ -29,25 +30,18 @@ SOURCE: Final = "aws.scheduler"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSettings:
-    """A schedule and its target, by name (a state machine and a topic by their ARNs).
+    """A schedule and its target.
 
     Attributes:
         input: the text that the target gets; None: a scheduled event.
-        dead_letter_queue: by name.
     """
 
     name: str
     arn: str
     times: Schedule
-    kind: Literal["queue", "function", "state machine", "topic"]
-    target: str
-    target_arn: str
+    to: Address
     input: str | None = None
     flexible_window_seconds: float = 0.0
-    maximum_retry_attempts: int = RULE_RETRIES
-    maximum_age_seconds: float = RULE_AGE_SECONDS
-    dead_letter_queue: str | None = None
-    group_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -96,7 +90,7 @@ class Schedules:
     def _invoke(self, one: ScheduleSettings, due: float) -> None:
         execution = self.ids.uuid()
         invoked = ScheduleInvoked(
-            at=self.scheduler.now(), schedule=one.name, due=due, execution=execution, target=one.target
+            at=self.scheduler.now(), schedule=one.name, due=due, execution=execution, target=one.to.name
         )
         self.journal.append(invoked)
         self.apply(invoked)
@@ -110,24 +104,9 @@ class Schedules:
         text = _event(one, execution, due_text) if one.input is None else one.input
         for name, value in known.items():
             text = text.replace(f"<aws.scheduler.{name}>", value)
-        self.deliveries.deliver(
-            Parcel(
-                kind=one.kind,
-                name=one.target,
-                body=text,
-                sender=f"schedule/{one.name}",
-                group_id=one.group_id,
-            ),
-            Terms(
-                service="scheduler",
-                source_arn=one.arn,
-                target_arn=one.target_arn,
-                maximum_retry_attempts=one.maximum_retry_attempts,
-                maximum_age_seconds=one.maximum_age_seconds,
-                dead_letter_queue=one.dead_letter_queue,
-                described={"EXECUTION_ID": execution, "SCHEDULED_TIME": due_text},
-            ),
-        )
+        sender = Sender(service="scheduler", name=f"schedule/{one.name}", arn=one.arn)
+        described = {"EXECUTION_ID": execution, "SCHEDULED_TIME": due_text}
+        self.deliveries.deliver(*addressed(text, one.to, sender, described=described))
 
 
 def _event(one: ScheduleSettings, execution: str, due: str) -> str:

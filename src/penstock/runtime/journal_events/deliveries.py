@@ -9,13 +9,18 @@ from penstock.runtime.journal_events.queues import Attribute
 
 
 class EventPut(JournalEvent, frozen=True, kw_only=True, tag=True):
-    """An event was put on a bus, and given to the targets of these rules."""
+    """An event was put on a bus, and given to the targets of these rules.
+
+    Attributes:
+        forwarded: by a rule of another bus, where it has the same id.
+    """
 
     bus: str
     event_id: str
     source: str
     detail_type: str
     rules: tuple[str, ...] = ()
+    forwarded: bool = False
 
 
 class MessagePublished(JournalEvent, frozen=True, kw_only=True, tag=True):
@@ -33,10 +38,11 @@ class MessagePublished(JournalEvent, frozen=True, kw_only=True, tag=True):
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is handed over to a target: `kind` is `queue`, `function`, `state machine` or `topic`.
+    """What is handed over to a target: `kind` is `queue`, `function`, `state machine`, `topic` or `event bus`.
 
     Attributes:
-        name: of a queue or a function its name, of the others the ARN.
+        name: of a state machine and a topic the ARN, of the others the name.
+        forwarded: the body is an event that came from another event bus.
     """
 
     kind: str
@@ -46,6 +52,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: dict[str, Attribute] = {}
     group_id: str | None = None
     deduplication_id: str | None = None
+    forwarded: bool = False
 
 
 class ScheduleInvoked(JournalEvent, frozen=True, kw_only=True, tag=True):

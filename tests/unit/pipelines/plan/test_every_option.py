@@ -226,7 +226,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
     RuleTarget: (
         {"to": QUEUE},
         {
-            "to": {"to": TOPIC},
+            "to": ({"to": TOPIC}, {"to": BUS}),
             "input": {"input": {"a": 1}},
             "input_path": {"input_path": "$.detail"},
             "input_paths": (
