@@ -45,6 +45,22 @@ def denials(shown: Shown) -> list[dict[str, object]]:
     ]
 
 
+def function_failures(shown: Shown) -> list[dict[str, object]]:
+    """What failed, by function, and the file that has what the function said of it."""
+    return [
+        {
+            "function": name,
+            "invocations": [
+                {"error": error, "message": failures.messages[error], "count": count}
+                for error, count in failures.invocations.most_common()
+            ],
+            "records": failures.records,
+            "log": str(shown.run.folder.logs / f"{name}.log"),
+        }
+        for name, failures in shown.summary.functions.items()
+    ]
+
+
 def report_files(shown: Shown, report: Report) -> list[Path]:
     """Write the report's pictures, and its table as CSV, beside the results.
 
@@ -100,11 +116,17 @@ def show_json(shown: Shown) -> None:
         "records": summary.records_fed,
         "windows": summary.windows_closed,
         "discarded": summary.discarded,
+        "given_up": {
+            "events": summary.given_up,
+            "lost": summary.lost,
+            "destinations": dict(summary.destinations),
+        },
         "chunks": {"done": summary.chunks_done, "failed": summary.chunks_failed},
         "retries": summary.retries,
         "invocations": summary.invocations,
         "executions": dict(summary.executions),
         "failures": [asdict(failure) for failure in summary.failures],
+        "function_failures": function_failures(shown),
         "denied": denials(shown),
         "dead_letters": dead_letters_of(shown),
         "dead_letter_records": {name: records_in(shown, name) for name in dead_letters_of(shown)},

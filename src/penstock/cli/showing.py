@@ -18,6 +18,8 @@ from penstock.runtime.readers.cost import PRICES_AS_OF, REGION
 
 REPORT_ROWS = 12
 LETTERS_SHOWN = 5
+ERRORS_SHOWN = 3
+ERROR_CHARACTERS = 300
 
 
 def show_summary(shown: Shown) -> None:
@@ -34,6 +36,7 @@ def show_summary(shown: Shown) -> None:
     for failure in summary.failures:
         console.print(Text(f"\nexecution {failure.execution} {failure.status}: {failure.error}", style="red"))
         console.print(Text(_cause(failure.cause)))
+    _show_function_failures(console, shown)
     for one in denials(shown):
         times = f" ({one['count']} times)" if one["count"] != 1 else ""
         console.print(
@@ -49,14 +52,33 @@ def show_summary(shown: Shown) -> None:
             console.print(Text(f"  {path}"))
 
 
+def _show_function_failures(console: Console, shown: Shown) -> None:
+    """Each function that failed: its errors, the commonest first, and its log."""
+    for name, failures in shown.summary.functions.items():
+        console.print()
+        for error, count in failures.invocations.most_common(ERRORS_SHOWN):
+            message = printable(failures.messages[error][:ERROR_CHARACTERS])
+            times = "1 invocation" if count == 1 else f"{count:,} invocations"
+            console.print(Text(f"{name} failed in {times}: {error}: {message}", style="red"))
+        if len(failures.invocations) > ERRORS_SHOWN:
+            console.print(f"{name} failed with {len(failures.invocations) - ERRORS_SHOWN} other errors, too")
+        if failures.records:
+            times = "1 record" if failures.records == 1 else f"{failures.records:,} records"
+            console.print(Text(f"{name} named {times} as failed, counted with each delivery", style="red"))
+        console.print(Text(f"  why: {_relative(shown.run.folder.logs / f'{name}.log')}"))
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def _facts(shown: Shown) -> list[tuple[str, str]]:
     summary, cost = shown.summary, shown.summary.cost
     rate = summary.input_bytes / summary.seconds / 1e6 if summary.seconds else 0.0
     failed = f", {summary.chunks_failed} failed" if summary.chunks_failed else ""
     if summary.records_fed or shown.pipeline.feed is not None:
-        given_up = f", {summary.discarded:,} given up" if summary.discarded else ""
         taken = [
-            ("records", f"{summary.records_fed:,}{given_up}"),
+            ("records", f"{summary.records_fed:,}"),
             ("windows", f"{summary.windows_closed:,}"),
             ("virtual time", f"{summary.seconds / 86_400:,.2f} days"),
         ]
@@ -68,12 +90,24 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
         ]
     return [
         *taken,
+        *_given_up(shown),
         ("retries", str(summary.retries)),
         ("dead letters", _dead_letters(shown)),
         ("invocations", f"{summary.invocations} on {summary.workers} workers"),
         ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}"),
         ("state folder", str(shown.run.folder.path)),
     ]
+
+
+def _given_up(shown: Shown) -> list[tuple[str, str]]:
+    """What was given up of streams and of asynchronous invocations, and where it is told of."""
+    summary = shown.summary
+    counted = ((summary.discarded, "record"), (summary.given_up, "event"))
+    what = [f"{count:,} {word}{'s' if count > 1 else ''}" for count, word in counted if count]
+    lost = summary.discarded - summary.told_of + summary.lost
+    where = [f"{count:,} to {name}" for name, count in summary.destinations.items()]
+    where += [f"{lost:,} to nowhere"] if lost else []
+    return [("given up", f"{', '.join(what)} ({'; '.join(where)})")] if what else []
 
 
 def _show_report(console: Console, report: Report, files: Sequence[Path]) -> None:

@@ -83,7 +83,7 @@ def test_the_summary_stands_alone(project: Path) -> None:
     assert result.exit_code == 1, result.output
     assert json.loads(result.stdout)["invocations"] == 2
     assert "importing" in result.stderr  # what a module says when it is imported
-    for said in ("printed", "structured", "plain", "no good", "refusing"):
+    for said in ("printed", "structured", "plain", "Traceback", "refusing"):
         assert said not in result.output
 
 
@@ -103,6 +103,43 @@ def test_each_function_has_its_file(project: Path) -> None:
     refused = (logs / "refuse.log").read_text()
     assert refused.startswith("refusing\n[ERROR]\t")
     assert "ValueError: nor that" in refused
+
+
+def test_the_summary_says_what_failed_and_where_to_look(project: Path) -> None:
+    """Each function's errors and its log; what was given up, and that nobody is told of it."""
+    result = penstock("run", "talking", "--input", "a.txt", "--clock", "virtual")
+    assert result.exit_code == 1
+    told = " ".join(result.stdout.split())
+    assert "given up 1 event (1 to nowhere)" in told
+    assert (
+        "hear failed in 1 invocation: ValueError: no good why: .penstock/talking/run-0001/logs/hear.log"
+        in told
+    )
+    assert (
+        "refuse named 1 record as failed, counted with each delivery why: .penstock/talking/run-0001/logs/refuse.log"
+        in told
+    )
+    document = json.loads(
+        penstock("run", "talking", "--input", "a.txt", "--clock", "virtual", "--json").stdout
+    )
+    assert document["given_up"] == {"events": 1, "lost": 1, "destinations": {}}
+    hear, refuse = document["function_failures"]
+    assert hear["invocations"] == [{"error": "ValueError", "message": "no good", "count": 1}]
+    assert (refuse["function"], refuse["invocations"], refuse["records"]) == ("refuse", [], 1)
+    assert Path(hear["log"]).is_file()
+
+
+def test_what_a_destination_is_told_of_is_not_lost(project: Path) -> None:
+    """The run has done all that its declaration says, as with records of streams that are told of."""
+    declaration = project / "pipelines" / "talking.py"
+    text = declaration.read_text().replace(
+        "maximum_retry_attempts=0", 'maximum_retry_attempts=0, on_failure=Queue("unheard")'
+    )
+    declaration.write_text(text)
+    result = penstock("run", "talking", "--input", "a.txt", "--clock", "virtual")
+    assert result.exit_code == 0, result.output
+    assert "given up 1 event (1 to unheard)" in " ".join(result.stdout.split())
+    assert "hear failed in 1 invocation: ValueError: no good" in result.stdout
 
 
 def test_letters_that_go_back_are_worked_on_as_quietly(project: Path) -> None:

@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from penstock.runtime.journal_events import (
+    BatchDelivered,
+    BatchSettled,
     CallMade,
+    DestinationFailed,
     Event,
     ExecutionFinished,
     FeedAdvanced,
@@ -39,6 +42,21 @@ class Failure:
 
 
 @dataclass(slots=True, kw_only=True)
+class FunctionFailures:
+    """What one function did not do.
+
+    Attributes:
+        invocations: that failed, by the type of their error.
+        messages: the last error's text of each type.
+        records: that its answers named as failed, each as often as it was delivered.
+    """
+
+    invocations: Counter[str] = field(default_factory=Counter)
+    messages: dict[str, str] = field(default_factory=dict)
+    records: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
 class Summary:
     """A run so far.
 
@@ -47,6 +65,9 @@ class Summary:
         input_bytes: what the program that runs the pipeline put there.
         retries: states that a retrier had tried again, and invocations that ran again.
         discarded: stream records that were given up; `told_of` of them went to an on-failure destination.
+        given_up: events of asynchronous invocations that failed; `lost` of them are told of nowhere.
+        destinations: where records and events went that were given up, and how many.
+        functions: what failed, by function.
         waiting: messages that lie in each queue.
         redriven: messages that their queue's redrive policy moved to a dead-letter queue.
         denied: what roles did not allow, by caller, action and ARN, and how often.
@@ -71,10 +92,14 @@ class Summary:
     discarded: int = 0
     told_of: int = 0
     given_up: int = 0
+    lost: int = 0
+    destinations: Counter[str] = field(default_factory=Counter)
+    functions: dict[str, FunctionFailures] = field(default_factory=dict)
     denied: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     resumptions: int = 0
     seconds: float = 0.0
     cost: Cost = field(default_factory=Cost)
+    _batches: dict[str, str] = field(default_factory=dict)
     _since: float = 0.0
     _last: float = 0.0
 
@@ -98,8 +123,17 @@ class Summary:
                 self.invocations += 1
                 self.cold_starts += event.cold_start
                 self.retries += event.attempt > 1
-            case InvocationSettled(condition=condition):
-                self.given_up += condition != "Success"
+                self._end_invocation(event)
+            case InvocationSettled(condition=condition) if condition != "Success":
+                self._give_up(event.destination, 1)
+                self.given_up += 1
+                self.lost += event.destination is None
+            case DestinationFailed():
+                self.lost += 1
+            case BatchDelivered():
+                self._batches[event.request_id] = event.function
+            case BatchSettled():
+                self._end_batch(event)
             case ExecutionFinished():
                 self._end_execution(event)
             case MessageSent(queue=queue):
@@ -119,8 +153,27 @@ class Summary:
             case RecordsDiscarded(count=count):
                 self.discarded += count
                 self.told_of += count if event.destination is not None else 0
+                self._give_up(event.destination, count)
             case _:
                 return
+
+    def _give_up(self, destination: str | None, count: int) -> None:
+        if destination is not None:
+            self.destinations[destination] += count
+
+    def _failures_of(self, function: str) -> FunctionFailures:
+        return self.functions.setdefault(function, FunctionFailures())
+
+    def _end_invocation(self, event: InvocationFinished) -> None:
+        if event.error is not None:
+            failures = self._failures_of(event.function)
+            failures.invocations[event.error] += 1
+            failures.messages[event.error] = event.error_message or ""
+
+    def _end_batch(self, event: BatchSettled) -> None:
+        function = self._batches.pop(event.request_id, None)
+        if function is not None and event.failed and event.error is None:
+            self._failures_of(function).records += event.failed
 
     def _keep_time(self, event: Event) -> None:
         if isinstance(event, RunStarted | RunResumed):
@@ -144,7 +197,7 @@ class Summary:
     @property
     def succeeded(self) -> bool:
         """No execution failed, nothing was given up without being told of, and no role lacked anything."""
-        return not (self.failures or self.given_up or self.discarded > self.told_of or self.denied)
+        return not (self.failures or self.lost or self.discarded > self.told_of or self.denied)
 
     def dead_letters(self, queues: Collection[str]) -> dict[str, int]:
         """How many messages lie in each of these queues; those without any are left out."""
