@@ -11,9 +11,15 @@ import pytest
 
 from penstock.cli import dead_letters as commands
 from penstock.errors import UsageError
-from penstock.handlers import Undecodable, on_kinesis_record, on_sqs_message
+from penstock.handlers import (
+    DynamoDBChange,
+    Undecodable,
+    on_dynamodb_change,
+    on_kinesis_record,
+    on_sqs_message,
+)
 from penstock.handlers.events import parse_event
-from penstock.pipelines import Function, Pipeline, Queue, QueueMapping, Stream, StreamMapping
+from penstock.pipelines import Bucket, Function, Pipeline, Queue, QueueMapping, Stream, StreamMapping, Table
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import FromStream, letters_in
 from penstock.runtime.dead_letters.pulling import as_test
@@ -35,6 +41,11 @@ def settle(order: dict[str, int]) -> None:
 @on_kinesis_record(undecodable=Undecodable.FAIL)
 def count(click: dict[str, int]) -> None:
     SEEN.append(click["page"])
+
+
+@on_dynamodb_change
+def fail_change(change: DynamoDBChange[dict[str, object]]) -> None:
+    raise ValueError(change.keys)
 
 
 failed = Queue("failed.fifo", fifo=True, content_based_deduplication=True)
@@ -217,3 +228,72 @@ def test_a_pulled_record_is_an_event_of_kinesis(run: Embedded) -> None:
 
 def _event_in(test: str) -> object:
     return json.loads(test.partition('r"""')[2].partition('"""')[0])
+
+
+# --- Buckets ----------------------------------------------------------------------------------------------
+
+kept = Bucket("kept-clicks")
+into_bucket = Pipeline(
+    "kept",
+    parts=(
+        StreamMapping(
+            clicks, Function("count", count), batch_size=10, maximum_retry_attempts=0, on_failure=kept
+        ),
+    ),
+)
+
+
+def test_what_a_bucket_keeps_is_listed_shown_and_goes_back(tmp_path: Path) -> None:
+    """With its records, also when the stream has none of them any longer; then the object is deleted."""
+    SEEN.clear()
+    said: list[str] = []
+    with Embedded(into_bucket, new_run("kept", base=tmp_path), clock=VirtualClock()) as run:
+        here = commands.Opened(into_bucket, run.client, run.scheduler.run_for)
+        kinesis: Any = run.client("kinesis")
+        for data in (b'{"page": "first"}', b"\xff\x00"):
+            kinesis.put_record(StreamName="clicks", PartitionKey="k", Data=data)
+        run.run_until_idle()
+        run.scheduler.run_for(48 * 3600)
+        s3: Any = run.client("s3")
+        s3.put_object(Bucket="kept-clicks", Key="aws/lambda/not-lambdas-own", Body=b"[]")
+        assert here.buckets() == ["kept-clicks"]
+        commands.show_in(here, "kept-clicks", None, said.append, records=True)
+        assert "from stream clicks, shardId-000000000000, 2 records: RetryAttemptsExhausted" in said[0]
+        assert said[1:] == ['  {"page": "first"}', "  base64:/wA="]
+        with here.letters("kept-clicks") as (letter,):
+            name, text = as_test(letter, into_bucket, run.client)
+        assert name.startswith("test_dead_letter_")
+        assert "kinesis" in text
+        request = commands.RedriveRequest(
+            queue="kept-clicks", where=None, dry_run=False, rate=None, edit=lambda text: '{"page": 3}'
+        )
+        assert commands.redrive_in(here, request, said.append) == commands.Redriven(sent=1)
+        run.run_until_idle()
+        assert [one["Key"] for one in s3.list_objects_v2(Bucket="kept-clicks")["Contents"]] == [
+            "aws/lambda/not-lambdas-own"
+        ]
+    assert SEEN == [3, 3]
+
+
+def test_a_change_of_a_table_that_a_bucket_keeps_is_shown(tmp_path: Path) -> None:
+    """It cannot go back: a table's stream cannot be written."""
+
+    table = Table("pages", partition_key="page", stream_view_type="NEW_IMAGE")
+    function = Function("fail-change", fail_change)
+    mapping = StreamMapping(table, function, maximum_retry_attempts=0, on_failure=kept)
+    changes = Pipeline("changes", parts=(mapping,))
+    said: list[str] = []
+    with Embedded(changes, new_run("changes", base=tmp_path), clock=VirtualClock()) as run:
+        here = commands.Opened(changes, run.client, run.scheduler.run_for)
+        dynamodb: Any = run.client("dynamodb")
+        dynamodb.put_item(TableName="pages", Item={"page": {"S": "home"}})
+        run.run_until_idle()
+        commands.show_in(here, "kept-clicks", None, said.append, records=True)
+        assert '"NewImage": {"page": {"S": "home"}}' in said[1]
+        with here.letters("kept-clicks") as (letter,):
+            assert '"home"' in as_test(letter, changes, run.client)[1]
+        request = commands.RedriveRequest(
+            queue="kept-clicks", where=None, dry_run=False, rate=None, edit=None
+        )
+        assert commands.redrive_in(here, request, said.append) == commands.Redriven(refused=1)
+    assert "a table's stream cannot be written" in said[-1]

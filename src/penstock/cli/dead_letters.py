@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,9 +20,10 @@ from penstock.pipelines.load import find_project, load_pipeline
 from penstock.pipelines.resolve import EMBEDDED, Target
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import VirtualClock
+from penstock.runtime.dead_letters.kept_objects import count_kept, kept_records, letters_kept_in
 from penstock.runtime.dead_letters.letters import FromStream, Letter, letters_in, queue_url
 from penstock.runtime.dead_letters.pulling import as_test
-from penstock.runtime.dead_letters.queues import dead_letter_queues
+from penstock.runtime.dead_letters.queues import dead_letter_queues, failure_buckets
 from penstock.runtime.dead_letters.records import records_of, shown_record, text_of
 from penstock.runtime.dead_letters.redrive import Edit, Parcel, edited, parcel_of, send
 from penstock.runtime.embedded import Embedded
@@ -42,6 +43,17 @@ class Opened:
     client_of: Callable[[str], Any]
     go_on: Callable[[float], None]
     target: Target = EMBEDDED
+    bucket_suffix: str = ""
+
+    def buckets(self) -> list[str]:
+        """Where stream mappings keep what failed."""
+        return failure_buckets(self.pipeline, self.target, self.bucket_suffix)
+
+    def letters(self, queue: str) -> AbstractContextManager[list[Letter]]:
+        """The letters in a queue, or in a bucket."""
+        if queue in self.buckets():
+            return letters_kept_in(self.client_of("s3"), queue)
+        return letters_in(self.client_of("sqs"), queue)
 
 
 @contextmanager
@@ -79,24 +91,34 @@ def _opened_here(pipeline: Pipeline, place: Place) -> Iterator[Opened]:
 @contextmanager
 def _opened_there(pipeline: Pipeline, there: There) -> Iterator[Opened]:
     from penstock.pipelines.deploy import connect  # a run on this machine does not pay for it
+    from penstock.pipelines.deploy.deploying import Request
     from penstock.pipelines.deploy.errors import calling
+    from penstock.pipelines.deploy.stacks import find_stack
 
     checked_stage(there.stage)
     destination = connect(there.endpoint_url, there.region)
     target = Target(account_id=destination.account_id, region=destination.region, stage=there.stage)
     client_of = cast("Callable[[str], Any]", destination.client)
     with calling(destination.shown, local=destination.local):
-        yield Opened(pipeline, client_of, time.sleep, target)
+        stack = (
+            find_stack(destination, Request(pipeline=pipeline, stage=there.stage).stack)
+            if failure_buckets(pipeline)
+            else None
+        )
+        suffix = "" if stack is None else stack.parameters.get("BucketNameSuffix", "")
+        yield Opened(pipeline, client_of, time.sleep, target, suffix)
 
 
 def list_letters(place: Place, say: Say) -> None:
-    """Print how many letters lie in each queue that nothing consumes."""
+    """Print how many letters lie in each queue that nothing consumes, and in each bucket for what failed."""
     with opened(place) as here:
         sqs = here.client_of("sqs")
         for queue in dead_letter_queues(here.pipeline, here.target):
             url = queue_url(sqs, queue, fix=_NOT_DEPLOYED)
             found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
             say(f"{found['Attributes']['ApproximateNumberOfMessages']:>6}  {queue}")
+        for bucket in here.buckets():
+            say(f"{count_kept(here.client_of('s3'), bucket):>6}  {bucket}")
 
 
 def show_letters(place: Place, queue: str, where: str | None, say: Say, *, records: bool) -> None:
@@ -107,7 +129,7 @@ def show_letters(place: Place, queue: str, where: str | None, say: Say, *, recor
 
 def show_in(here: Opened, queue: str, where: str | None, say: Say, *, records: bool) -> None:
     """Print the letters of a queue; see `show_letters`."""
-    with letters_in(here.client_of("sqs"), queue) as letters:
+    with here.letters(queue) as letters:
         found = chosen(letters, where)
         for letter in found:
             say(
@@ -116,7 +138,7 @@ def show_in(here: Opened, queue: str, where: str | None, say: Say, *, records: b
                 )
             )
             if records and isinstance(letter.origin, FromStream):
-                told = _records(letter.origin, here)
+                told = _records(letter, letter.origin, here)
             else:
                 told = [letter.body]
             for line in (line for text in told for line in _lines(text)):
@@ -138,10 +160,12 @@ def _tell_of_more(here: Opened, queue: str, seen: int, say: Say) -> None:
         say(f"and {more} more behind them, which the queue gives when those of their group are gone")
 
 
-def _records(origin: FromStream, here: Opened) -> list[str]:
+def _records(letter: Letter, origin: FromStream, here: Opened) -> list[str]:
     """The records as text; or why they cannot be shown, so that the letters behind this one can."""
     try:
-        found = [shown_record(record) for record in records_of(origin, here.client_of)]
+        kept = kept_records(letter)
+        records = records_of(origin, here.client_of) if kept is None else kept
+        found = [shown_record(record) for record in records]
     except UsageError as error:
         return [error.what]
     if len(found) > origin.count:
@@ -186,7 +210,7 @@ def redrive_in(here: Opened, request: RedriveRequest, say: Say) -> Redriven:
     """Send letters back where they came from; see `redrive_letters`."""
     done, seen = Redriven(), set[str]()
     while True:
-        with letters_in(here.client_of("sqs"), request.queue) as letters:
+        with here.letters(request.queue) as letters:
             new = [letter for letter in letters if letter.message_id not in seen]
             seen |= {letter.message_id for letter in new}
             for letter in chosen(new, request.where):
@@ -234,7 +258,7 @@ def pull_letter(place: Place, queue: str, message_id: str, folder: Path) -> Path
     Raises:
         UsageError: there is no such letter, or it cannot be made a test of.
     """
-    with opened(place) as here, letters_in(here.client_of("sqs"), queue) as letters:
+    with opened(place) as here, here.letters(queue) as letters:
         found = [letter for letter in letters if letter.message_id.startswith(message_id)]
         if len(found) != 1:
             raise UsageError(

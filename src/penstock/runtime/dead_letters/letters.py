@@ -78,6 +78,7 @@ class Letter:
         typed: the same as SQS has them, with their types.
         system: its system attributes: SentTimestamp, ApproximateReceiveCount, ...
         origin: None if nothing says where it came from.
+        key: of the object that it is, where `queue` is a bucket.
     """
 
     queue: str
@@ -88,6 +89,7 @@ class Letter:
     system: Mapping[str, str]
     origin: Origin | None
     typed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    key: str | None = None
 
     def fields(self) -> dict[str, object]:
         """What `--where` looks at: the body (decoded if it is JSON), the attributes, the reason."""
@@ -203,9 +205,14 @@ def _attribute(value: Mapping[str, Any]) -> str:
     return str(value.get("StringValue", "")) if binary is None else base64.b64encode(binary).decode()
 
 
+def origin_of(body: str) -> Origin | None:
+    """Where a letter came from, as far as its body says."""
+    return _origin(body, {}, {})
+
+
 def told_of_records(body: str) -> str | None:
     """Where the records stood that a body tells of, and why they are given up; None if it is another letter."""
-    origin = _origin(body, {}, {})
+    origin = origin_of(body)
     if not isinstance(origin, FromStream):
         return None
     letter = Letter(

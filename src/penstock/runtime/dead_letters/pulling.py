@@ -13,6 +13,7 @@ from typing import Any
 from penstock.errors import UsageError
 from penstock.pipelines import Function, Pipeline, QueueMapping, StreamMapping
 from penstock.pipelines.resolve import EMBEDDED, Target, arn_of, handler_setting, name_of
+from penstock.runtime.dead_letters.kept_objects import kept_records
 from penstock.runtime.dead_letters.letters import ClientOf, FromInvocation, FromQueue, FromStream, Letter
 from penstock.runtime.dead_letters.records import records_of
 from penstock.runtime.timestamps import seconds_text
@@ -78,7 +79,8 @@ def _delivery(
         case FromStream() as origin:
             for stream in pipeline.of(StreamMapping):
                 if _is_of(origin.arn, arn_of(stream.stream, target)):
-                    found = records_of(origin, client_of)
+                    kept = kept_records(letter)
+                    found = records_of(origin, client_of) if kept is None else kept
                     event: dict[str, Any] = {
                         "Records": [_record(one, origin, target.region) for one in found]
                     }

@@ -1,8 +1,17 @@
-"""Which queues of a pipeline are for dead letters."""
+"""Which queues and buckets of a pipeline are for dead letters."""
 
 from __future__ import annotations
 
-from penstock.pipelines import EventRule, Pipe, Pipeline, Queue, QueueMapping, Subscription
+from penstock.pipelines import (
+    Bucket,
+    EventRule,
+    Pipe,
+    Pipeline,
+    Queue,
+    QueueMapping,
+    StreamMapping,
+    Subscription,
+)
 from penstock.pipelines.resolve import EMBEDDED, Target, name_of
 from penstock.pipelines.scheduler import Schedule
 
@@ -18,3 +27,17 @@ def dead_letter_queues(pipeline: Pipeline, target: Target = EMBEDDED) -> list[st
     if results is not None and results.announced_in is not None:
         consumed.add(name_of(results.announced_in, target))
     return [name for queue in pipeline.of(Queue) if (name := name_of(queue, target)) not in consumed]
+
+
+def failure_buckets(pipeline: Pipeline, target: Target = EMBEDDED, suffix: str = "") -> list[str]:
+    """The buckets that stream mappings keep what failed in.
+
+    Args:
+        suffix: ends the names of the stack's buckets.
+    """
+    kept = [
+        pipeline.graph.follow(one.on_failure)
+        for one in pipeline.of(StreamMapping)
+        if one.on_failure is not None
+    ]
+    return list(dict.fromkeys(f"{name_of(one, target)}{suffix}" for one in kept if isinstance(one, Bucket)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from penstock.errors import UsageError
+from penstock.runtime.dead_letters.kept_objects import kept_records
 from penstock.runtime.dead_letters.letters import (
     ClientOf,
     FromInvocation,
@@ -68,7 +69,8 @@ def parcel_of(letter: Letter, client_of: ClientOf) -> Parcel:
         case FromInvocation(payload=payload) as origin:
             return Parcel(letter=letter, origin=origin, pieces=(json.dumps(payload).encode(),))
         case FromStream(is_kinesis=True) as origin:
-            records = records_of(origin, client_of)
+            kept = kept_records(letter)
+            records = records_of(origin, client_of) if kept is None else kept
             return Parcel(
                 letter=letter,
                 origin=origin,
@@ -125,8 +127,9 @@ def send(parcel: Parcel, client_of: ClientOf) -> None:
         UsageError: a stream has no room for all of its records; the letter is still there.
     """
     letter, sqs = parcel.letter, client_of("sqs")
-    url = queue_url(sqs, letter.queue)
-    hold(sqs, url, letter)
+    url = "" if letter.key is not None else queue_url(sqs, letter.queue)
+    if letter.key is None:
+        hold(sqs, url, letter)
     match parcel.origin:
         case FromQueue(arn=arn):
             _to_queue(letter, arn, sqs, parcel.pieces[0].decode())
@@ -134,7 +137,10 @@ def send(parcel: Parcel, client_of: ClientOf) -> None:
             client_of("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=parcel.pieces[0])
         case FromStream(arn=arn):
             _to_stream(parcel, arn, client_of("kinesis"))
-    sqs.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt_handle)
+    if letter.key is None:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=letter.receipt_handle)
+    else:
+        client_of("s3").delete_object(Bucket=letter.queue, Key=letter.key)
 
 
 def _to_queue(letter: Letter, arn: str, sqs: Any, body: str) -> None:
