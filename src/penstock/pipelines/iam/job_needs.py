@@ -3,88 +3,20 @@
 Source: Step Functions, "IAM policies for integrated services", the pages of AWS Batch, Amazon Bedrock, AWS CodeBuild,
 AWS Glue DataBrew, Amazon ECS, Amazon EMR, AWS Glue, Amazon SageMaker AI, Amazon API Gateway, "Call HTTPS APIs".
 
-A query of Athena's is not among them: what it reads and writes stands in its text.
+Others are in `cluster_jobs` (EKS, EMR on EKS, EMR Serverless, MediaConvert) and `query_needs` (Athena).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from penstock.pipelines.iam.calls import needs_of
+from penstock.pipelines.iam.cluster_jobs import CLUSTER_JOBS, conversion_needs
+from penstock.pipelines.iam.jobs import OPEN, Job, named, ruled
 from penstock.pipelines.iam.needs import ANY, Need, Parameters, arn
-from penstock.pipelines.resolve import EMBEDDED
-
-OPEN: Final = "*"
-
-Resource = Callable[[Parameters], str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """An action of an optimized integration.
-
-    Attributes:
-        actions: what the call itself takes.
-        on: the ARN that they are on.
-        waiting: what `.sync` takes besides, on the same ARN.
-        waiting_on: what `.sync` takes besides, each with its ARN.
-        rule: the rule by which Step Functions learns of the end.
-        roles: where a role stands which the job gets, `Outer.Inner`.
-        always: what the call takes on `*`.
-    """
-
-    actions: tuple[str, ...]
-    on: Resource
-    waiting: tuple[str, ...] = ()
-    waiting_on: tuple[tuple[str, str], ...] = ()
-    rule: str | None = None
-    roles: tuple[str, ...] = ()
-    always: tuple[str, ...] = ()
-
-    def needs(self, given: Parameters, *, waits: bool) -> Iterator[Need]:
-        """What it needs with these arguments."""
-        resource = self.on(given)
-        for action in (*self.actions, *(self.waiting if waits else ())):
-            yield Need(action, resource)
-        for action in self.always:
-            yield Need(action, ANY)
-        for path in self.roles:
-            role = _at(given, path)
-            if role is not None:
-                yield Need("iam:PassRole", _role(role))
-        if waits:
-            for action, where in self.waiting_on:
-                yield Need(action, where)
-            if self.rule is not None:
-                for action in ("events:DescribeRule", "events:PutRule", "events:PutTargets"):
-                    yield Need(action, arn("events", f"rule/{self.rule}"))
-
-
-def _at(given: Parameters, path: str) -> object:
-    """What stands at `Outer.Inner`; None if nothing does."""
-    found: object = given
-    for name in path.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
-
-
-def _role(name: object) -> str:
-    text = str(name)
-    return text if text.startswith("arn:") else f"arn:aws:iam::{EMBEDDED.account_id}:role/{text}"
-
-
-def _named(service: str, kind: str, parameter: str, end: str = "") -> Resource:
-    """The ARN of what one parameter names, by name or by ARN."""
-
-    def resource(given: Parameters) -> str:
-        text = str(given.get(parameter) or OPEN)
-        return (
-            text if text.startswith("arn:") else arn(service, f"{kind}/{text}{'' if text == OPEN else end}")
-        )
-
-    return resource
+from penstock.pipelines.iam.query_needs import query_needs
+from penstock.pipelines.iam.statements import Condition
 
 
 def _task_definition(given: Parameters) -> str:
@@ -99,7 +31,7 @@ def _everything(given: Parameters) -> str:
     return ANY
 
 
-_CLUSTER: Final = _named("elasticmapreduce", "cluster", "ClusterId")
+_CLUSTER: Final = named("elasticmapreduce", "cluster", "ClusterId")
 
 
 def _emr(*actions: str, **more: object) -> Job:
@@ -110,15 +42,16 @@ def _sagemaker(kind: str, begin: str, rule: str, *roles: str) -> Job:
     """A job that Step Functions makes with its tags; what is after its name is open, as AWS's own policy has it."""
     return Job(
         actions=(f"sagemaker:Create{kind}",),
-        on=_named("sagemaker", begin, f"{kind}Name", "*"),
+        on=named("sagemaker", begin, f"{kind}Name", "*"),
         waiting=(f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}"),
         rule=f"StepFunctionsGetEventsForSageMaker{rule}JobsRule",
         roles=roles,
+        passed_to=("sagemaker.amazonaws.com",),
         always=("sagemaker:ListTags",),
     )
 
 
-_PROJECT: Final = _named("codebuild", "project", "ProjectName")
+_PROJECT: Final = named("codebuild", "project", "ProjectName")
 
 JOBS: Final[Mapping[tuple[str, str], Job]] = {
     ("codebuild", "startBuild"): Job(
@@ -131,13 +64,14 @@ JOBS: Final[Mapping[tuple[str, str], Job]] = {
     ("codebuild", "batchDeleteBuilds"): Job(actions=("codebuild:BatchDeleteBuilds",), on=_PROJECT),
     ("databrew", "startJobRun"): Job(
         actions=("databrew:StartJobRun",),
-        on=_named("databrew", "job", "Name"),
+        on=named("databrew", "job", "Name"),
         waiting=("databrew:ListJobRuns", "databrew:StopJobRun"),
     ),
     ("ecs", "runTask"): Job(
         actions=("ecs:RunTask",),
         on=_task_definition,
         roles=("Overrides.ExecutionRoleArn", "Overrides.TaskRoleArn"),
+        passed_to=("ecs-tasks.amazonaws.com",),
         waiting_on=(("ecs:DescribeTasks", arn("ecs", "task/*")), ("ecs:StopTask", arn("ecs", "task/*"))),
         rule="StepFunctionsGetEventsForECSTaskRule",
     ),
@@ -156,6 +90,12 @@ JOBS: Final[Mapping[tuple[str, str], Job]] = {
         ),
         rule="StepFunctionsGetEventForEMRRunJobFlowRule",
         roles=("ServiceRole", "JobFlowRole", "AutoScalingRole"),
+        # As EMR's own policy has it, "AmazonEMRFullAccessPolicy_v2": elsewhere the names end with another domain.
+        passed_to=(
+            "application-autoscaling.amazonaws.com*",
+            "ec2.amazonaws.com*",
+            "elasticmapreduce.amazonaws.com*",
+        ),
     ),
     ("elasticmapreduce", "modifyInstanceFleetByName"): _emr("ListInstanceFleets", "ModifyInstanceFleet"),
     ("elasticmapreduce", "modifyInstanceGroupByName"): _emr("ListInstanceGroups", "ModifyInstanceGroups"),
@@ -167,7 +107,7 @@ JOBS: Final[Mapping[tuple[str, str], Job]] = {
     ),
     ("glue", "startJobRun"): Job(
         actions=("glue:StartJobRun",),
-        on=_named("glue", "job", "JobName"),
+        on=named("glue", "job", "JobName"),
         waiting=("glue:BatchStopJobRun", "glue:GetJobRun", "glue:GetJobRuns"),
     ),
     ("sagemaker", "createHyperParameterTuningJob"): _sagemaker(
@@ -178,6 +118,7 @@ JOBS: Final[Mapping[tuple[str, str], Job]] = {
     ),
     ("sagemaker", "createTrainingJob"): _sagemaker("TrainingJob", "training-job", "Training", "RoleArn"),
     ("sagemaker", "createTransformJob"): _sagemaker("TransformJob", "transform-job", "Transform"),
+    **CLUSTER_JOBS,
 }
 """By the names of the service and the action in a state's `Resource`."""
 
@@ -189,15 +130,27 @@ def job_needs(
     match service, action:
         case "apigateway", "invoke":
             return (Need("execute-api:Invoke", _api(given)),)
+        case "athena", _:
+            query = query_needs(action, given, waits=waits)
+            return None if query is None else tuple(query)
         case "batch", "submitJob":
             return tuple(_batch(given, waits=waits))
         case "bedrock", "invokeModel" if not waits:
             return needs_of("bedrock-runtime", "InvokeModel", {"modelId": given.get("ModelId", OPEN)})
         case "http", "invoke":
             return tuple(_http(given, machine_arn))
+        case "mediaconvert", "createJob":
+            job = JOBS[service, action]
+            return (*conversion_needs(given), *job.needs(given, waits=waits))
         case _:
-            job = JOBS.get((service, action))
-            return None if job is None else tuple(job.needs(given, waits=waits))
+            found = JOBS.get((service, action))
+            return None if found is None else tuple(found.needs(given, waits=waits))
+
+
+def job_conditions(service: str, action: str, given: Parameters) -> Mapping[str, tuple[Condition, ...]]:
+    """Under which conditions a task's actions are allowed: `iam:PassRole` to the service that runs the job."""
+    job = JOBS.get((service, action))
+    return {} if job is None else job.conditions(given)
 
 
 def _api(given: Parameters) -> str:
@@ -219,8 +172,7 @@ def _batch(given: Parameters, *, waits: bool) -> Iterator[Need]:
     if waits:
         yield Need("batch:DescribeJobs", ANY)
         yield Need("batch:TerminateJob", arn("batch", "job/*"))
-        for action in ("events:DescribeRule", "events:PutRule", "events:PutTargets"):
-            yield Need(action, arn("events", "rule/StepFunctionsGetEventsForBatchJobsRule"))
+        yield from ruled("StepFunctionsGetEventsForBatchJobsRule")
 
 
 def _http(given: Parameters, machine_arn: str) -> Iterator[Need]:

@@ -8,13 +8,14 @@ Source: Step Functions, "IAM policies for integrated services", "IAM policies fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.needs import Need
 from penstock.pipelines.iam.s3_needs import bucket_arn, object_arn
 from penstock.pipelines.iam.seen import templated
-from penstock.pipelines.iam.statements import Statement, arn_text, because, execution_arn_text
-from penstock.pipelines.iam.tasks import OPEN, Definition, definition_of, task_needs
+from penstock.pipelines.iam.statements import Condition, Statement, arn_text, because, execution_arn_text
+from penstock.pipelines.iam.tasks import OPEN, Definition, definition_of, task_conditions, task_needs
 from penstock.pipelines.resolve import document
 from penstock.pipelines.resources import StateMachine
 from penstock.statemachines.nested_states import nested_states
@@ -53,18 +54,38 @@ def _statements(machine: StateMachine, graph: Graph, stage: str) -> Iterator[Sta
         name, state = nested.name, nested.members
         why = f"state {name}, {definition}"
         if state.get("Type") == "Task":
-            needs = task_needs(name, state, told)
-            yield from because(why, _written(needs, graph, stage))
+            needs = tuple(task_needs(name, state, told))
+            yield from because(why, _written(needs, graph, stage, task_conditions(state, told)))
         elif state.get("Type") == "Map":
             yield from because(why, _map(state, told, stage))
 
 
-def _written(needs: Iterable[Need], graph: Graph, stage: str) -> Iterator[Statement]:
+def _written(
+    needs: Iterable[Need],
+    graph: Graph,
+    stage: str,
+    conditions: Mapping[str, tuple[Condition, ...]] = MappingProxyType({}),
+) -> Iterator[Statement]:
     """Needs of the embedded target as statements of a stage, those of one action together."""
     resources: dict[str, dict[str, None]] = {}
     for action, resource in needs:
         resources.setdefault(action, {})[templated(resource, graph, stage)] = None
-    return (Statement((action,), tuple(found)) for action, found in resources.items())
+    return (
+        Statement(
+            (action,),
+            tuple(found),
+            conditions=tuple(_condition(one, graph, stage) for one in conditions.get(action, ())),
+        )
+        for action, found in resources.items()
+    )
+
+
+def _condition(one: Condition, graph: Graph, stage: str) -> Condition:
+    return one._replace(
+        values=tuple(
+            templated(value, graph, stage) if value.startswith("arn:") else value for value in one.values
+        )
+    )
 
 
 def _map(state: Mapping[str, object], told: Definition, stage: str) -> Iterator[Statement]:

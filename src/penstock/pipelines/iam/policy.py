@@ -154,9 +154,10 @@ def _also_seen(
 def _grants(statements: Iterable[Statement]) -> tuple[Grant, ...]:
     found: dict[tuple[str, str], dict[str, None]] = {}
     for statement in statements:
+        why = "; ".join((statement.why, *(f"only if {one}" for one in statement.conditions)))
         for resource in statement.resources:
             for action in statement.actions:
-                found.setdefault((action, resource), {})[statement.why] = None
+                found.setdefault((action, resource), {})[why] = None
     return tuple(Grant(action, resource, tuple(why)) for (action, resource), why in found.items())
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
+from typing import NamedTuple
 
 from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.resolve import Target, arn_of, name_of
@@ -26,17 +27,34 @@ from penstock.pipelines.resources import (
 )
 
 
+class Condition(NamedTuple):
+    """What a request must be like for a statement to hold (IAM, "IAM JSON policy elements: Condition").
+
+    Attributes:
+        values: one of them, as `Fn::Sub` takes them.
+    """
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.key} is {' or '.join(self.values)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Actions that are allowed on resources (ARNs as `Fn::Sub` takes them).
 
     Attributes:
         why: where it follows from. It is no part of the value.
+        conditions: all of them.
     """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     why: str = field(default="", compare=False)
+    conditions: tuple[Condition, ...] = ()
 
 
 def because(why: str, statements: Iterable[Statement]) -> Iterator[Statement]:
@@ -174,8 +192,11 @@ def _(resource: Topic, stage: str, *, read: bool, write: bool, prefix: str = "")
 
 
 def merged(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-    """One statement for each set of resources, in the order of their first mention, actions sorted."""
-    found: dict[tuple[str, ...], set[str]] = {}
+    """One statement for each set of resources and conditions, in the order of their first mention, actions sorted."""
+    found: dict[tuple[tuple[str, ...], tuple[Condition, ...]], set[str]] = {}
     for statement in statements:
-        found.setdefault(statement.resources, set()).update(statement.actions)
-    return tuple(Statement(tuple(sorted(actions)), resources) for resources, actions in found.items())
+        found.setdefault((statement.resources, statement.conditions), set()).update(statement.actions)
+    return tuple(
+        Statement(tuple(sorted(actions)), resources, conditions=conditions)
+        for (resources, conditions), actions in found.items()
+    )

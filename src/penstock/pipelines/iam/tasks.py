@@ -17,9 +17,10 @@ from typing import Final
 from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.calls import has_table, knows_no_resource, needs_of
-from penstock.pipelines.iam.job_needs import JOBS, job_needs
+from penstock.pipelines.iam.job_needs import JOBS, job_conditions, job_needs
 from penstock.pipelines.iam.matching import expression
 from penstock.pipelines.iam.needs import Need, arn
+from penstock.pipelines.iam.statements import Condition
 from penstock.pipelines.resolve import SUBSTITUTION, arn_of, substitutions
 from penstock.pipelines.resources import (
     Bucket,
@@ -47,7 +48,7 @@ _OPTIMIZED: Final = {
 }
 """The optimized integrations that there are rules for, and botocore's names of their services."""
 
-_FURTHER: Final = ("apigateway", "batch", "bedrock:invokeModel", "http")
+_FURTHER: Final = ("apigateway", "athena", "batch", "bedrock:invokeModel", "http")
 
 _SMALL_INITIALS: Final = frozenset({"logs", "stepfunctions"})
 """Services whose parameters begin with a small letter in botocore, and with a capital one in a state."""
@@ -161,7 +162,11 @@ def task_needs(name: str, state: Mapping[str, object], definition: Definition) -
             machine_arn=arn_of(definition.machine),
         )
         if started is not None:
-            _refuse_open_roles(started, name, definition)
+            conditions = task_conditions(state, definition)
+            roles = [*started, *_roles_of(conditions)]
+            if isinstance(state.get("Arguments"), str) and "iam:PassRole" in conditions:
+                roles.append(Need("iam:PassRole", OPEN))  # an expression for all of them, the role too
+            _refuse_open_roles(roles, name, definition)
             yield from started
             return
     service, operation = _call(integration)
@@ -184,6 +189,23 @@ def task_needs(name: str, state: Mapping[str, object], definition: Definition) -
         yield from known
         if nested and pattern.startswith("sync"):
             yield from _of_waiting(known)
+
+
+def task_conditions(
+    state: Mapping[str, object], definition: Definition
+) -> Mapping[str, tuple[Condition, ...]]:
+    """Under which conditions a Task state's actions are allowed, by action."""
+    resource = definition.filled(str(state.get("Resource", "")))
+    service, _, action = resource.partition(":states:::")[2].partition(".")[0].partition(":")
+    return job_conditions(service, action, definition.arguments(state))
+
+
+def _roles_of(conditions: Mapping[str, tuple[Condition, ...]]) -> Iterator[Need]:
+    """The roles that conditions name, as if they were passed on."""
+    for each in conditions.values():
+        for one in each:
+            if one.key.endswith("RoleArn"):
+                yield from (Need("iam:PassRole", value) for value in one.values)
 
 
 def _refuse_open_roles(needs: Iterable[Need], name: str, definition: Definition) -> None:

@@ -6,13 +6,15 @@ import json
 
 from penstock.handlers.dead_letters import QUEUE_VARIABLE
 from penstock.pipelines.iam import role_statements
-from penstock.pipelines.iam.statements import arn_text
+from penstock.pipelines.iam.statements import Condition, arn_text
 from penstock.pipelines.idempotency import TABLE_VARIABLE, idempotency_table
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.plan.credentials import refuse_credentials, refuse_credentials_in
 from penstock.pipelines.plan.planning import (
     CODE_BUCKET,
+    SAME_ACCOUNT,
     Planning,
+    acting_for,
     attribute,
     code_key_parameter,
     in_capitals,
@@ -226,6 +228,7 @@ def add_machine(planning: Planning, machine: StateMachine) -> None:
         machine,
         "states.amazonaws.com",
         role_statements(machine, planning.graph, planning.stage, planning.seen),
+        on_behalf_of=_for_machine(arn_text(machine, planning.stage)),
     )
     properties: dict[str, object] = {
         "StateMachineName": planning.name(machine),
@@ -249,6 +252,14 @@ def add_machine(planning: Planning, machine: StateMachine) -> None:
         properties["DefinitionSubstitutions"] = texts
     name = planning.add(logical_id(machine), "AWS::StepFunctions::StateMachine", properties)
     planning.outputs[f"{name}Arn"] = {"Value": {"Ref": name}}
+
+
+def _for_machine(arn: str) -> tuple[Condition, ...]:
+    """The machine and what a Map Run makes of it, `stateMachine:NAME/LABEL`.
+
+    Step Functions, "Creating an IAM role for your state machine", "Prevent cross-service confused deputy issue".
+    """
+    return acting_for((arn, f"{arn}/*"), "ArnLike"), SAME_ACCOUNT
 
 
 def _value(planning: Planning, value: Value, *, arns: tuple[type[Resource], ...]) -> object:

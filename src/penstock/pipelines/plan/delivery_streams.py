@@ -1,4 +1,8 @@
-"""Delivery streams: AWS::KinesisFirehose::DeliveryStream and its role."""
+"""Delivery streams: AWS::KinesisFirehose::DeliveryStream and its role.
+
+The role trusts Firehose as its page has it, without conditions (Amazon Data Firehose, "Allow Firehose to assume an
+IAM role").
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ def add_delivery_stream(planning: Planning, stream: DeliveryStream) -> None:
     allowed = role_statements(stream, planning.graph, planning.stage, planning.seen)
     destination: dict[str, object] = {
         "BucketARN": attribute(logical_id(stream.bucket)),
-        "RoleARN": attribute(role(planning, stream, "firehose.amazonaws.com", allowed)),
+        "RoleARN": attribute(role(planning, stream, "firehose.amazonaws.com", allowed, on_behalf_of=())),
         "BufferingHints": {"IntervalInSeconds": stream.buffering_seconds, "SizeInMBs": stream.buffering_mb},
     }
     if stream.prefix:

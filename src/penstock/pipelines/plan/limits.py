@@ -76,10 +76,10 @@ def fitted(statements: Sequence[Statement], owner: Resource) -> tuple[Statement,
     """
     if _size(statements) <= MOST_POLICY_CHARACTERS:
         return tuple(statements)
-    together: dict[tuple[str, ...], Statement] = {}
+    together: dict[object, Statement] = {}
     for one in statements:
-        known = together.get(one.actions)
-        together[one.actions] = (
+        known = together.get((one.actions, one.conditions))
+        together[one.actions, one.conditions] = (
             one
             if known is None
             else replace(
@@ -98,7 +98,15 @@ def fitted(statements: Sequence[Statement], owner: Resource) -> tuple[Statement,
 
 def _size(statements: Sequence[Statement]) -> int:
     written = [
-        {"Effect": "Allow", "Action": one.actions, "Resource": [_longest(arn) for arn in one.resources]}
+        {
+            "Effect": "Allow",
+            "Action": one.actions,
+            "Resource": [_longest(arn) for arn in one.resources],
+            "Condition": [
+                {operator: {key: [_longest(value) for value in values]}}
+                for operator, key, values in one.conditions
+            ],
+        }
         for one in statements
     ]
     return len(json.dumps({"Version": "2012-10-17", "Statement": written}, separators=(",", ":")))

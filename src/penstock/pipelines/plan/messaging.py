@@ -1,4 +1,10 @@
-"""Queues with redrive and policies, topics and subscriptions, buses and rules."""
+"""Queues with redrive and policies, topics and subscriptions, buses and rules.
+
+A policy lets a service in for one source only: `aws:SourceArn`. A bucket's ARN does not say whose it is, so that S3
+has to act for this account as well, `aws:SourceAccount`. (S3, "Granting permissions to publish event notification
+messages to a destination"; SNS, "Subscribing an Amazon SQS queue to an Amazon SNS topic"; EventBridge, "Using
+resource-based policies".)
+"""
 
 from __future__ import annotations
 
@@ -8,8 +14,18 @@ from typing import Final
 
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.iam.seen import owned
+from penstock.pipelines.iam.statements import Condition, arn_text
 from penstock.pipelines.plan.credentials import refuse_credentials_in
-from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role, sub
+from penstock.pipelines.plan.planning import (
+    SAME_ACCOUNT,
+    Planning,
+    acting_for,
+    attribute,
+    conditions,
+    logical_id,
+    role,
+    sub,
+)
 from penstock.pipelines.resources import (
     Bucket,
     BucketNotification,
@@ -22,6 +38,10 @@ from penstock.pipelines.resources import (
     Subscription,
     Topic,
 )
+
+_ALARMS: Final = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"
+"""The account's alarms. A policy takes the place of a topic's default one, which lets them publish (re:Post, "Why
+didn't I receive an SNS notification for my CloudWatch alarm trigger?")."""
 
 MOST_REDRIVE_SOURCES: Final = 10
 """Queues that a redrive allow policy can name (SQS, "SetQueueAttributes")."""
@@ -78,43 +98,38 @@ def add_queue(planning: Planning, queue: Queue) -> None:
 def _senders(planning: Planning, queue: Queue) -> list[object]:
     """One statement for each bucket, topic and rule that sends to the queue."""
     graph = planning.graph
-    senders: dict[str, tuple[str, object]] = {}
+    senders: dict[str, tuple[str, str]] = {}
     for notification in graph.of(BucketNotification):
         if notification.to == queue:
-            senders[logical_id(notification.bucket)] = ("s3", planning.arn(notification.bucket))
+            senders[logical_id(notification.bucket)] = ("s3", arn_text(notification.bucket, planning.stage))
     for subscription in graph.of(Subscription):
         letters = subscription.dead_letter_queue
         if subscription.to == queue or (letters is not None and graph.follow(letters) == queue):
-            senders[logical_id(subscription.topic)] = ("sns", planning.arn(subscription.topic))
+            senders[logical_id(subscription.topic)] = ("sns", arn_text(subscription.topic, planning.stage))
     for rule in graph.of(EventRule):
         told = [one.dead_letter_queue for one in rule.targets if one.dead_letter_queue is not None]
         if any(one.to == queue for one in rule.targets) or any(graph.follow(one) == queue for one in told):
-            senders[logical_id(rule)] = ("events", planning.arn(rule))
+            senders[logical_id(rule)] = ("events", arn_text(rule, planning.stage))
     return [
         {
             "Effect": "Allow",
             "Principal": {"Service": f"{service}.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": attribute(logical_id(queue)),
-            "Condition": {
-                "ArnEquals": {"aws:SourceArn": source},
-                "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
-            }
-            if service == "s3"
-            else {"ArnEquals": {"aws:SourceArn": source}},
+            **conditions((acting_for(arn), SAME_ACCOUNT) if service == "s3" else (acting_for(arn),)),
         }
-        for service, source in senders.values()
+        for service, arn in senders.values()
     ]
 
 
-def _may_publish(topic: str, service: str, condition: Mapping[str, object]) -> dict[str, object]:
+def _may_publish(topic: str, service: str, *only: Condition) -> dict[str, object]:
     """A statement of a topic's policy."""
     return {
         "Effect": "Allow",
         "Principal": {"Service": f"{service}.amazonaws.com"},
         "Action": "sns:Publish",
         "Resource": {"Ref": topic},
-        "Condition": condition,
+        **conditions(only),
     }
 
 
@@ -128,26 +143,20 @@ def add_topic(planning: Planning, topic: Topic) -> None:
     name = planning.add(logical_id(topic), "AWS::SNS::Topic", properties)
     planning.outputs[f"{name}Arn"] = {"Value": {"Ref": name}}
     rules = [
-        planning.arn(rule)
+        arn_text(rule, planning.stage)
         for rule in planning.graph.of(EventRule)
         if any(one.to == topic for one in rule.targets)
     ]
     buckets = [one.bucket for one in planning.graph.of(BucketNotification) if one.to == topic]
     statements = [
-        *([_may_publish(name, "events", {"ArnEquals": {"aws:SourceArn": rules}})] if rules else []),
+        *([_may_publish(name, "events", acting_for(rules))] if rules else []),
         *(
-            _may_publish(
-                name,
-                "s3",
-                {
-                    "ArnEquals": {"aws:SourceArn": planning.arn(bucket)},
-                    "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
-                },
-            )
+            _may_publish(name, "s3", acting_for(arn_text(bucket, planning.stage)), SAME_ACCOUNT)
             for bucket in dict.fromkeys(buckets)
         ),
     ]
     if statements:
+        statements.append(_may_publish(name, "cloudwatch", acting_for(_ALARMS, "ArnLike"), SAME_ACCOUNT))
         planning.add(
             logical_id(topic, "Policy"),
             "AWS::SNS::TopicPolicy",
@@ -186,7 +195,10 @@ def add_bus(planning: Planning, bus: EventBus) -> None:
 def add_rule(planning: Planning, rule: EventRule) -> None:
     """A rule and its targets; state machines and other buses are given events with a role of the rule's own."""
     allowed = role_statements(rule, planning.graph, planning.stage, planning.seen)
-    starter = role(planning, rule, "events.amazonaws.com", allowed) if allowed else ""
+    starter = ""
+    if allowed:
+        by_rule = (acting_for(arn_text(rule, planning.stage)), SAME_ACCOUNT)
+        starter = role(planning, rule, "events.amazonaws.com", allowed, on_behalf_of=by_rule)
     targets: list[object] = []
     for number, one in enumerate(rule.targets):
         refuse_credentials_in(rule, {"input": one.input, "input_template": one.input_template})

@@ -1,4 +1,4 @@
-"""Pipes: AWS::Pipes::Pipe and its role (CloudFormation, "AWS::Pipes::Pipe")."""
+"""Pipes: AWS::Pipes::Pipe and its role (CloudFormation, "AWS::Pipes::Pipe"; EventBridge, "Permissions for Pipes")."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import datetime as dt
 import json
 
 from penstock.pipelines.iam import role_statements
+from penstock.pipelines.iam.statements import arn_text
 from penstock.pipelines.pipes import Pipe
-from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
+from penstock.pipelines.plan.planning import SAME_ACCOUNT, Planning, acting_for, attribute, logical_id, role
 from penstock.pipelines.resources import (
     EventBus,
     Function,
@@ -25,7 +26,15 @@ def add_pipe(planning: Planning, pipe: Pipe) -> None:
     allowed = role_statements(pipe, planning.graph, planning.stage, planning.seen)
     properties: dict[str, object] = {
         "Name": planning.name(pipe),
-        "RoleArn": attribute(role(planning, pipe, "pipes.amazonaws.com", allowed)),
+        "RoleArn": attribute(
+            role(
+                planning,
+                pipe,
+                "pipes.amazonaws.com",
+                allowed,
+                on_behalf_of=(acting_for(arn_text(pipe, planning.stage)), SAME_ACCOUNT),
+            )
+        ),
         "Source": attribute(logical_id(pipe.source), "StreamArn")
         if isinstance(pipe.source, Table)
         else attribute(logical_id(pipe.source)),

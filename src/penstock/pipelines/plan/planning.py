@@ -7,16 +7,29 @@ the machine that runs it; a bucket and the policy of the queue that it tells).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from penstock.errors import DeclarationError
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.seen import NOTHING_SEEN, Seen
-from penstock.pipelines.iam.statements import Statement, arn_text, target_of
+from penstock.pipelines.iam.statements import Condition, Statement, arn_text, target_of
 from penstock.pipelines.plan.limits import fitted
 from penstock.pipelines.resolve import name_of
 from penstock.pipelines.resources import Bucket, Function, Resource
+
+_PARAMETER: Final = re.compile(r"\$\{[A-Za-z:]+\}")
+"""A text that is nothing but a parameter."""
+
+SAME_ACCOUNT: Final = Condition("StringEquals", "aws:SourceAccount", ("${AWS::AccountId}",))
+"""A service acts for this account, and for no other that knows a name in it (Lambda, "Defining Lambda function
+permissions with an execution role")."""
+
+
+def acting_for(arn: str | Sequence[str], operator: str = "ArnEquals") -> Condition:
+    """A service acts for one of these resources."""
+    return Condition(operator, "aws:SourceArn", (arn,) if isinstance(arn, str) else tuple(arn))
 
 
 @dataclass(slots=True)
@@ -85,6 +98,15 @@ def sub(text: str) -> object:
     return {"Fn::Sub": text} if "${" in text else text
 
 
+def conditions(of: Sequence[Condition]) -> dict[str, object]:
+    """The member `Condition` of a statement; nothing, if there are none."""
+    found: dict[str, dict[str, object]] = {}
+    for operator, key, values in of:
+        written = [{"Ref": value[2:-1]} if _PARAMETER.fullmatch(value) else sub(value) for value in values]
+        found.setdefault(operator, {})[key] = written[0] if len(written) == 1 else written
+    return {"Condition": found} if found else {}
+
+
 def attribute(logical_id: str, name: str = "Arn") -> object:
     """`Fn::GetAtt`."""
     return {"Fn::GetAtt": [logical_id, name]}
@@ -109,8 +131,18 @@ def code_key_parameter(function: Function) -> str:
     return logical_id(function, "CodeKey")
 
 
-def role(planning: Planning, resource: Resource, service: str, statements: tuple[Statement, ...]) -> str:
+def role(
+    planning: Planning,
+    resource: Resource,
+    service: str,
+    statements: tuple[Statement, ...],
+    *,
+    on_behalf_of: Sequence[Condition] = (SAME_ACCOUNT,),
+) -> str:
     """A role of the resource's own; returns its logical id.
+
+    Args:
+        on_behalf_of: whom `service` has to act for (IAM, "The confused deputy problem").
 
     Raises:
         DeclarationError: its policy is longer than IAM takes.
@@ -122,7 +154,12 @@ def role(planning: Planning, resource: Resource, service: str, statements: tuple
             "AssumeRolePolicyDocument": {
                 "Version": "2012-10-17",
                 "Statement": [
-                    {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": service},
+                        "Action": "sts:AssumeRole",
+                        **conditions(on_behalf_of),
+                    }
                 ],
             },
             "Policies": [
@@ -135,6 +172,7 @@ def role(planning: Planning, resource: Resource, service: str, statements: tuple
                                 "Effect": "Allow",
                                 "Action": list(one.actions),
                                 "Resource": [sub(arn) for arn in one.resources],
+                                **conditions(one.conditions),
                             }
                             for one in fitted(statements, resource)
                         ],

@@ -6,7 +6,7 @@ import json
 
 from penstock.pipelines.iam import role_statements
 from penstock.pipelines.plan.credentials import refuse_credentials_in
-from penstock.pipelines.plan.planning import Planning, attribute, logical_id, role
+from penstock.pipelines.plan.planning import SAME_ACCOUNT, Planning, acting_for, attribute, logical_id, role
 from penstock.pipelines.resources import Topic
 from penstock.pipelines.scheduler import Schedule
 
@@ -16,9 +16,16 @@ def add_schedule(planning: Planning, schedule: Schedule) -> None:
     refuse_credentials_in(schedule, {"input": schedule.input})
     allowed = role_statements(schedule, planning.graph, planning.stage, planning.seen)
     name = logical_id(schedule.to)
+    # "Do not scope the aws:SourceArn statement to a specific schedule" (Scheduler, "Confused deputy prevention").
+    group = acting_for(
+        "arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule-group/default"
+    )
+    allowed_to = role(
+        planning, schedule, "scheduler.amazonaws.com", allowed, on_behalf_of=(group, SAME_ACCOUNT)
+    )
     target: dict[str, object] = {
         "Arn": {"Ref": name} if isinstance(schedule.to, Topic) else attribute(name),
-        "RoleArn": attribute(role(planning, schedule, "scheduler.amazonaws.com", allowed)),
+        "RoleArn": attribute(allowed_to),
     }
     if schedule.input is not None:
         target["Input"] = json.dumps(schedule.input, ensure_ascii=False)

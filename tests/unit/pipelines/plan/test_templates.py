@@ -264,10 +264,10 @@ def test_names_that_differ_in_punctuation() -> None:
 
 def test_integration_without_a_rule_is_named() -> None:
     """A task that the role has no rule for is refused by name."""
-    task = {"Type": "Task", "Resource": "arn:aws:states:::athena:startQueryExecution", "End": True}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::athena:createNamedQuery", "End": True}
     machine = StateMachine("etl", {"StartAt": "Go", "States": {"Go": task}})
 
-    with pytest.raises(DeclarationError, match="athena:startQueryExecution"):
+    with pytest.raises(DeclarationError, match="athena:createNamedQuery"):
         plan(Pipeline("etl", parts=(machine,)))
 
 
@@ -451,7 +451,7 @@ def test_a_rules_targets_have_their_inputs_and_their_dead_letters() -> None:
     assert targets[1]["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["DeadLettersQueue", "Arn"]}}
     assert targets[2]["Input"] == '{"constant": 1}'
     assert targets[3]["SqsParameters"] == {"MessageGroupId": "g"}
-    (policy,) = template["Resources"]["NewsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    policy, _ = template["Resources"]["NewsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert policy["Action"] == "sns:Publish"
     sending = json.dumps(template["Resources"]["DeadLettersQueuePolicy"])
     assert "events.amazonaws.com" in sending
