@@ -69,25 +69,34 @@ def _departures() -> Iterator[dict[str, object]]:
 
 
 def records(path: Path) -> Iterator[TimedRecord]:
-    """The lines of a departures file as records; a line that cannot be read comes when the one before it came.
+    """The lines of a departures file as records.
 
-    A time without an offset is UTC. Empty lines are none.
+    A line that cannot be read is put all the same, for the function to say what is wrong with it: it comes when the
+    one before it came, or with the first that can be read. A time without an offset is UTC. Empty lines are none.
     """
-    at = 0.0
+    at = next((moment for _, data in _lines(path) if (moment := _departed(data)[0]) is not None), 0.0)
+    for number, data in _lines(path):
+        moment, key = _departed(data)
+        at = at if moment is None else moment
+        yield TimedRecord(at, key, data, number)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
-        for line in file:
-            data = line.rstrip(b"\r\n")
-            if not data:
-                continue
-            key = "?"
-            try:
-                decoded = json.loads(data)
-                origin, moment = str(decoded["origin"]), datetime.fromisoformat(decoded["at"])
-                at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-                key = origin if 0 < len(origin) <= LONGEST_KEY else key
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-                pass  # it is put all the same: the function says what is wrong with it
-            yield TimedRecord(at, key, data)
+        for number, line in enumerate(file, 1):
+            if data := line.rstrip(b"\r\n"):
+                yield number, data
+
+
+def _departed(data: bytes) -> tuple[float | None, str]:
+    """When a plane left and where; None and a question mark, as far as the line does not say."""
+    try:
+        decoded = json.loads(data)
+        origin, moment = str(decoded["origin"]), datetime.fromisoformat(decoded["at"])
+        at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None, "?"
+    return at, origin if 0 < len(origin) <= LONGEST_KEY else "?"
 
 
 # --- The report -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from penstock.testing.events import packed_logs
 from tests.contracts.conftest import Running
 from tests.contracts.delivery import firehose_here
 from tests.contracts.delivery.asking import notes, seen, states
@@ -27,6 +29,7 @@ ONLY_EMBEDDED = {
     "test_records_are_gathered_into_one_object": APART,
     "test_an_object_is_written_when_enough_has_come": APART,
     "test_a_record_is_delivered_as_it_was_transformed": APART,
+    "test_log_events_are_transformed_one_by_one": APART,
     "test_a_record_that_is_missing_in_the_answer_has_failed": APART,
     "test_a_record_that_failed_is_put_aside_as_it_came": APART,
     "test_a_failed_invocation_is_made_three_times_again": APART,
@@ -91,6 +94,21 @@ def test_a_record_is_delivered_as_it_was_transformed(delivering: Running, page: 
     put(delivering, "transformed", {"n": 1, "as": new}, {"n": 2, "result": "Dropped"}, {"n": 3, "as": new})
     assert list(objects(delivering, "transformed/").values()) == [b"newnew"]
     assert seen(delivering, "transform", count=1) == [[1, 2, 3]]
+
+
+@states(f"{FIREHOSE}/writing-with-cloudwatch-logs.html")
+def test_log_events_are_transformed_one_by_one(delivering: Running, page: str) -> None:
+    """CloudWatch Logs combines several log events into one record, which stays one; control messages are dropped."""
+    control = gzip.compress(b'{"messageType": "CONTROL_MESSAGE", "logEvents": []}')
+    failing = packed_logs("d", "fails")
+    data = (packed_logs("a", "left out", "b", log_group="web"), control, failing, packed_logs("c"))
+    delivering.client("firehose").put_record_batch(
+        DeliveryStreamName="delivery-logs", Records=[{"Data": one} for one in data]
+    )
+    (content,) = objects(delivering, "logs/").values()
+    assert content.decode().splitlines() == ["web a", "web b", "/aws/lambda/handler c"]
+    (found,) = put_aside(delivering, "no-logs/processing-failed/")
+    assert base64.b64decode(found["rawData"]) == failing
 
 
 @states(f"{FIREHOSE}/data-transformation-failure-handling.html")

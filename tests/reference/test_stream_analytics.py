@@ -219,6 +219,16 @@ def test_records_that_cannot_be_read_come_when_the_one_before_came(tmp_path: Pat
     assert [one.data for one in found[1:]] == [b"[1, 2]", b'{"origin": "EWR"}']
 
 
+def test_lines_before_the_first_departure_come_with_it(tmp_path: Path) -> None:
+    """A header, for example: the run does not begin in 1970 because of it."""
+    source = write(tmp_path / "in.jsonl", "at,flight,origin", line(60), "[1, 2]")
+    assert [(one.at, one.line) for one in records(source)] == [
+        (START + 3600, 1),
+        (START + 3600, 2),
+        (START + 3600, 3),
+    ]
+
+
 def test_a_picture_of_nothing_is_a_picture() -> None:
     """No window, no bar."""
     ET.fromstring(picture([]))

@@ -21,7 +21,7 @@ from penstock.runtime import aws_calls
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.entry import Input, check_inputs, check_readable, entry_metadata
-from penstock.runtime.fed_records import fed_records
+from penstock.runtime.fed_records import check_fed_file, fed_records
 from penstock.runtime.journal_events import GivenInputs
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
@@ -81,6 +81,8 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
     if pipeline.entry is not None:
         entry_metadata(pipeline, given.options)
         check_inputs(pipeline, inputs)
+    for one in inputs:
+        check_fed_file(pipeline, one.source)
     clock = _clock(request, pipeline, inputs[0].source if inputs else None)
     policy = _policy(request, pipeline)
     folder = new_run(request.pipeline, base=request.state)

@@ -1,4 +1,4 @@
-"""Log events in what CloudWatch Logs sends: to a function, or in the records of a Kinesis stream.
+"""Log events in what CloudWatch Logs sends: to a function, or in the records of a Kinesis or a delivery stream.
 
 Source: CloudWatch Logs, "Log group-level subscription filters" (gzip'd JSON, Base64 for functions); a
 `CONTROL_MESSAGE` only tries whether the destination can be reached, and holds no log events.
@@ -43,6 +43,8 @@ def events_in(packed: bytes, path: str) -> list[Mapping[str, Any]]:
         raise DecodeError(f"{path}: CloudWatch Logs sends an object with a messageType")
     if told["messageType"] == "CONTROL_MESSAGE":
         return []
+    if told["messageType"] != "DATA_MESSAGE":
+        raise DecodeError(f"{path}.messageType: DATA_MESSAGE or CONTROL_MESSAGE is expected here")
     found = told.get("logEvents")
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise DecodeError(f"{path}.logEvents: a list of objects is missing here")

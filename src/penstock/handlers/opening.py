@@ -60,7 +60,7 @@ def opener(source: Source, annotation: object, *, at: str) -> Open:
     return _OPENERS[source](annotation, at)
 
 
-def _wrapped(annotation: object, wrapper: type) -> tuple[bool, object]:
+def wrapped_in(annotation: object, wrapper: type) -> tuple[bool, object]:
     """Whether an annotation is `wrapper` or `wrapper[T]`, and what T is (`object` if it is not said)."""
     if annotation is wrapper:
         return True, object
@@ -69,7 +69,7 @@ def _wrapped(annotation: object, wrapper: type) -> tuple[bool, object]:
     return False, annotation
 
 
-def _refuse_others(annotation: object, wrapper: type, at: str) -> None:
+def refuse_others(annotation: object, wrapper: type, at: str) -> None:
     """A record of another source can never be what this source sends."""
     others = (S3Upload, SQSMessage, KinesisRecord, DynamoDBChange, SNSMessage, EventBridgeEvent, LogEvent)
     for other in others:
@@ -96,12 +96,12 @@ def _s3(annotation: object, at: str) -> Open:
 def _sqs(annotation: object, at: str) -> Open:
     if annotation is S3Upload:
         return lambda record: list(uploads_in_text(text_of(record, "body")))
-    wrapped, payload = _wrapped(annotation, SQSMessage)
+    wrapped, payload = wrapped_in(annotation, SQSMessage)
     open_body = _enveloped(payload, at)
     if open_body is not None:
         return _in_body(open_body, wrapped=wrapped)
     if not wrapped:
-        _refuse_others(annotation, SQSMessage, at)
+        refuse_others(annotation, SQSMessage, at)
     if wrapped and payload is S3Upload:
         return lambda record: [
             _sqs_message(record, upload) for upload in uploads_in_text(text_of(record, "body"))
@@ -115,9 +115,9 @@ def _sqs(annotation: object, at: str) -> Open:
 
 def _enveloped(annotation: object, at: str) -> Open | None:
     """How a body is opened that is a topic's notification or a bus's event; None if it is another payload."""
-    if _wrapped(annotation, EventBridgeEvent)[0]:
+    if wrapped_in(annotation, EventBridgeEvent)[0]:
         return _event(annotation, at)
-    wrapped, payload = _wrapped(annotation, SNSMessage)
+    wrapped, payload = wrapped_in(annotation, SNSMessage)
     return _notification(payload, at) if wrapped else None
 
 
@@ -165,12 +165,12 @@ def _attribute(name: object, value: object) -> str | bytes:
 
 
 def _kinesis(annotation: object, at: str) -> Open:
-    of_logs, payload = _wrapped(annotation, LogEvent)
+    of_logs, payload = wrapped_in(annotation, LogEvent)
     if of_logs:
         return _logs_in_kinesis(payload, at)
-    wrapped, payload = _wrapped(annotation, KinesisRecord)
+    wrapped, payload = wrapped_in(annotation, KinesisRecord)
     if not wrapped:
-        _refuse_others(annotation, KinesisRecord, at)
+        refuse_others(annotation, KinesisRecord, at)
     check_payload_type(payload, at=at)
     decode_text = text_decoder(payload)
     decode = decode_text if bare(payload) is bytes else lambda data: decode_text(_plain(data))
@@ -241,7 +241,7 @@ def _kinesis_record(record: Record, part: UserRecord, data: object) -> KinesisRe
 
 
 def _dynamodb(annotation: object, at: str) -> Open:
-    wrapped, payload = _wrapped(annotation, DynamoDBChange)
+    wrapped, payload = wrapped_in(annotation, DynamoDBChange)
     if is_raw(annotation):
         return lambda record: [dict(record)]
     if not wrapped:
@@ -276,9 +276,9 @@ def _change(record: Record, decode: Callable[[object], object]) -> DynamoDBChang
 def _sns(annotation: object, at: str) -> Open:
     if annotation is S3Upload:
         return lambda record: list(uploads_in_text(text_of(part_of(record, "Sns"), "Message")))
-    wrapped, payload = _wrapped(annotation, SNSMessage)
+    wrapped, payload = wrapped_in(annotation, SNSMessage)
     if not wrapped:
-        _refuse_others(annotation, SNSMessage, at)
+        refuse_others(annotation, SNSMessage, at)
     if wrapped:
         open_notification = _notification(payload, at)
         return lambda record: open_notification(part_of(record, "Sns"))
@@ -316,9 +316,9 @@ def _sns_attribute(name: object, value: object) -> str | bytes:
 
 
 def _event(annotation: object, at: str) -> Open:
-    wrapped, payload = _wrapped(annotation, EventBridgeEvent)
+    wrapped, payload = wrapped_in(annotation, EventBridgeEvent)
     if not wrapped:
-        _refuse_others(annotation, EventBridgeEvent, at)
+        refuse_others(annotation, EventBridgeEvent, at)
     check_payload_type(payload, at=at)
     decode = value_decoder(payload)
 
@@ -358,9 +358,9 @@ def _bus_event(record: Record, detail: object) -> EventBridgeEvent[object]:
 def _logs(annotation: object, at: str) -> Open:
     from penstock.handlers import log_events
 
-    wrapped, payload = _wrapped(annotation, LogEvent)
+    wrapped, payload = wrapped_in(annotation, LogEvent)
     if not wrapped:
-        _refuse_others(annotation, LogEvent, at)
+        refuse_others(annotation, LogEvent, at)
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
 

@@ -2,17 +2,22 @@
 
 1. Every record is answered by its id, whatever became of it: one that is missing in the answer counts as failed.
 2. Data goes both ways in Base64. A failed record goes back as it came, so that Firehose can keep it.
+3. A subscription of CloudWatch Logs puts several log events into one record: what becomes of them is one record
+   again, in their order. If one of them fails, the record does. A control message, which only tries whether the
+   stream can be reached, is dropped.
 
-Nothing in `penstock.handlers` imports this. Source: Amazon Data Firehose, "Required parameters for data
-transformation" (https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html).
+Nothing in `penstock.handlers` imports this. Sources: Amazon Data Firehose, "Required parameters for data
+transformation" (https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html) and "Send
+CloudWatch Logs to Firehose" (https://docs.aws.amazon.com/firehose/latest/dev/writing-with-cloudwatch-logs.html);
+AWS's blueprint "Process CloudWatch logs sent to Kinesis Firehose".
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from logging import getLogger
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -21,9 +26,9 @@ from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.declared import declared_at, declared_function
 from penstock.handlers.entry_point import EntryPoint
+from penstock.handlers.opening import refuse_others, wrapped_in
 from penstock.handlers.packing import unpacked
 from penstock.handlers.payloads import (
-    DecodeText,
     bare,
     check_payload_type,
     encoded,
@@ -31,6 +36,7 @@ from penstock.handlers.payloads import (
     text_decoder,
     without_notes,
 )
+from penstock.handlers.records import LogEvent
 from penstock.handlers.spec import HandlerSpec, Source
 
 P = ParamSpec("P")
@@ -38,13 +44,16 @@ R = TypeVar("R")
 
 _LOG = getLogger("penstock.handlers")
 
+OpenData: TypeAlias = Callable[[bytes], Sequence[object]]
+"""The payloads in a record's data; raises DecodeError or ValueError if it cannot be read."""
+
 
 class FirehoseHandler(EntryPoint[P, R]):
     """What `on_firehose_record` returns: the function itself for tests, and Lambda's entry for events."""
 
-    def __init__(self, function: Callable[P, R], decode: DecodeText, payload: object) -> None:
+    def __init__(self, function: Callable[P, R], open_data: OpenData, payload: object) -> None:
         super().__init__(function)
-        self._decode = decode
+        self._open = open_data
         self.spec = HandlerSpec(
             source=Source.FIREHOSE,
             payload=payload,
@@ -72,25 +81,25 @@ class FirehoseHandler(EntryPoint[P, R]):
             raise EventError(f"this is no event of Firehose: the record {record_id} has no data")
         function = cast("Callable[[object], object]", self.function)
         try:
-            result = function(self._decode(base64_bytes(data)))
-            written = None if result is None else b64encode(_written(result)).decode()
+            results = [function(payload) for payload in self._open(base64_bytes(data))]
+            written = [_written(result) for result in results if result is not None]
         except Exception as error:  # noqa: BLE001  # whatever is raised fails its record, and only that
             words = error.what if isinstance(error, DecodeError) else f"{type(error).__name__}: {error}"
             _LOG.warning("record %s cannot be transformed: %s", record_id, words)
             return {"recordId": record_id, "result": "ProcessingFailed", "data": data}
-        if written is None:
+        if not written:
             return {"recordId": record_id, "result": "Dropped", "data": data}
-        return {"recordId": record_id, "result": "Ok", "data": written}
+        return {"recordId": record_id, "result": "Ok", "data": b64encode(b"".join(written)).decode()}
 
 
 def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
     """The function is given a record's data, decoded, and returns what becomes of it.
 
     Gzip'd data, as a subscription of CloudWatch Logs writes it to a delivery stream, is unpacked unless the function
-    asks for `bytes`.
+    asks for `bytes`. A function that asks for a `LogEvent[T]` is given such a record's log events, one after another.
 
-    Text and bytes are delivered as they are, anything else as a line of JSON; None drops the record; an exception,
-    or data that the annotation does not fit, fails it.
+    Text and bytes are delivered as they are, anything else as a line of JSON; None drops the record, or of log events
+    this one; an exception, or data that the annotation does not fit, fails the record.
 
     Raises:
         HandlerError: the function does not take one annotated parameter.
@@ -108,12 +117,27 @@ def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
             at=at,
             fix="annotate it with the type of the data; dict takes any JSON object",
         )
-    check_payload_type(hints[name], at=at)
-    decode = text_decoder(hints[name])
-    takes_bytes = bare(hints[name]) is bytes
-    return FirehoseHandler(
-        function, decode if takes_bytes else lambda data: decode(unpacked(data)), hints[name]
-    )
+    return FirehoseHandler(function, _opening(hints[name], at), hints[name])
+
+
+def _opening(annotation: object, at: str) -> OpenData:
+    """How a record's data is opened for this annotation."""
+    of_logs, payload = wrapped_in(annotation, LogEvent)
+    if not of_logs:
+        refuse_others(annotation, LogEvent, at)
+    check_payload_type(payload, at=at)
+    decode = text_decoder(payload)
+    if of_logs:
+        from penstock.handlers import log_events  # for these handlers only
+
+        def opened(data: bytes) -> Sequence[object]:
+            found = log_events.events_in(data, "data")
+            return [log_events.log_event(one, decode(log_events.message_of(one))) for one in found]
+
+        return opened
+    if bare(payload) is bytes:
+        return lambda data: (decode(data),)
+    return lambda data: (decode(unpacked(data)),)
 
 
 def _written(result: object) -> bytes:

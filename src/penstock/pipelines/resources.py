@@ -427,11 +427,16 @@ class Results(Part):
 
 @dataclass(frozen=True, slots=True)
 class TimedRecord:
-    """One record of a feed: when it arrives (epoch seconds, by the data's own calendar), its key and its data."""
+    """One record of a feed: when it arrives (epoch seconds, by the data's own calendar), its key and its data.
+
+    Attributes:
+        line: of the file, from 1, for errors.
+    """
 
     at: float
     partition_key: str
     data: bytes
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,13 @@ pipeline = family(
         transformation_retries=1,
     ),
     DeliveryStream(
+        "delivery-logs",
+        out,
+        prefix="logs/",
+        error_prefix="no-logs/",
+        transformation=function("log-lines", "stream_functions.log_lines"),
+    ),
+    DeliveryStream(
         "delivery-busy",
         out,
         prefix="busy/",

@@ -12,6 +12,8 @@ import sys
 from collections import Counter
 from typing import Any
 
+from penstock.handlers import LogEvent
+from penstock.handlers.transformations import on_firehose_record
 from tests.contracts.delivery.functions import note
 
 _tries: Counter[str] = Counter()
@@ -146,3 +148,11 @@ def opened(record: dict[str, Any]) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+@on_firehose_record
+def log_lines(event: LogEvent[str]) -> str | None:
+    """Log events of a subscription: a line for each, but for those that are to be left out."""
+    if event.message == "fails":
+        raise RuntimeError("it was asked for")
+    return None if event.message == "left out" else f"{event.log_group} {event.message}\n"
