@@ -70,6 +70,22 @@ def copy(event, context):
     except s3.exceptions.ClientError as error:
         return error.response["Error"]["Code"]
 
+def versions(event, context):
+    import boto3
+    from botocore.exceptions import ClientError
+    s3 = boto3.client("s3")
+    first = s3.put_object(Bucket="kept", Key="k", Body=b"1")["VersionId"]
+    second = s3.put_object(Bucket="kept", Key="k", Body=b"2")["VersionId"]
+    marker = s3.delete_object(Bucket="kept", Key="k")["VersionId"]
+    found = [s3.get_object(Bucket="kept", Key="k", VersionId=one)["Body"].read().decode() for one in (first, second)]
+    for version in ({}, {"VersionId": marker}):
+        try:
+            s3.get_object(Bucket="kept", Key="k", **version)
+        except ClientError as error:
+            found.append(error.response["Error"]["Code"])
+            found.append(error.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-delete-marker"])
+    return found
+
 def unknown(event, context):
     import boto3
     boto3.client("translate").list_languages()
@@ -226,6 +242,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     store = S3Store(tmp_path / "s3", now=scheduler.now, commit_port=lambda change: None)
     service = S3Service(store)
     service.create_bucket("files")
+    service.create_bucket("kept", versioned=True)
     calls: list[CallRecord] = []
     router = Router(services={"s3": service}, fallback=MotoBridge(), observers=[calls.append])
     invoker: Invoker
@@ -340,6 +357,14 @@ def test_boto3_is_answered_in_process(bench: Bench) -> None:
         ("PutObject", "", "copy"),
         ("PutObject", "PreconditionFailed", "copy"),
     ]
+
+
+def test_versions_are_read_where_the_function_runs(bench: Bench) -> None:
+    """Older versions, what a delete marker hides, and the marker itself."""
+    outcome = bench.run("versions")
+    assert json.loads(outcome.payload or b"null") == [
+        "1", "2", "NoSuchKey", "true", "MethodNotAllowed", "true"
+    ], outcome.error  # fmt: skip
 
 
 def test_an_event_over_the_limit_is_refused_at_once(bench: Bench) -> None:

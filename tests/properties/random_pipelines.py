@@ -100,7 +100,11 @@ class Drawn:
             dead_letter_queue=self._one(None, self.dead_line),
         )
         self.buckets = [
-            Bucket(f"bucket-{seed}-{number}", event_bridge_enabled=self._one(True, False))
+            Bucket(
+                f"bucket-{seed}-{number}",
+                event_bridge_enabled=self._one(True, False),
+                versioned=self._one(True, False),
+            )
             for number in range(2)
         ]
         self.streams = [

@@ -80,10 +80,13 @@ class Bucket(Resource):
 
     With `event_bridge_enabled` it tells the default event bus of everything that happens to its objects (S3, "Using
     EventBridge"): a rule for `{"source": ["aws.s3"], "detail": {"bucket": {"name": [...]}}}` hears of it.
+
+    With `versioned` it keeps what is overwritten and deleted (S3, "Retaining multiple versions of objects").
     """
 
     _: KW_ONLY
     event_bridge_enabled: bool = False
+    versioned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

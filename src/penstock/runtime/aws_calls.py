@@ -228,11 +228,20 @@ def _hook_into_what_exists() -> None:
 def _refused(error: ServiceError) -> tuple[_Http, dict[str, object]]:
     status = max(error.status, 300)
     details = {"Code": error.code, "Message": error.message}
-    return _Http(status, {}), {"Error": details, "ResponseMetadata": _metadata(error.status), **error.fields}
+    return _Http(status, {}), {
+        "Error": details,
+        "ResponseMetadata": _metadata(error.status, error.headers),
+        **error.fields,
+    }
 
 
-def _metadata(status: int) -> dict[str, object]:
-    return {"RequestId": "penstock", "HTTPStatusCode": status, "HTTPHeaders": {}, "RetryAttempts": 0}
+def _metadata(status: int, headers: Mapping[str, str] | None = None) -> dict[str, object]:
+    return {
+        "RequestId": "penstock",
+        "HTTPStatusCode": status,
+        "HTTPHeaders": dict(headers or {}),
+        "RetryAttempts": 0,
+    }
 
 
 def _wrap_stream(model: OperationModel, answer: dict[str, object]) -> None:

@@ -68,9 +68,11 @@ from penstock.runtime.roles import authority_of
 from penstock.runtime.s3.objects import (
     BucketCreated,
     BucketDeleted,
+    DeleteMarkerCreated,
     ObjectRemoved,
     ObjectWritten,
     StoredObject,
+    VersioningChanged,
 )
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
@@ -383,7 +385,7 @@ class Embedded:
 
     def _make_resources(self) -> None:
         for bucket in self.pipeline.of(Bucket):
-            self.s3.create_bucket(name_of(bucket))
+            self.s3.create_bucket(name_of(bucket), versioned=bucket.versioned)
         for table in self.pipeline.of(Table):
             create_table(self._clients("dynamodb"), table)
         self._table_changes.attach()
@@ -411,7 +413,7 @@ class Embedded:
     def _make_resources_that_are_missing(self) -> None:
         """A run that was cut off in its first moment has not made everything yet."""
         for bucket in self.pipeline.of(Bucket):
-            self.s3.create_bucket(name_of(bucket))
+            self.s3.create_bucket(name_of(bucket), versioned=bucket.versioned)
         made = {
             event.resource
             for event in self.past
@@ -424,7 +426,9 @@ class Embedded:
 
     def _apply(self, event: Event) -> None:
         match event:
-            case BucketCreated() | BucketDeleted() | ObjectWritten() | ObjectRemoved():
+            case BucketCreated() | BucketDeleted() | VersioningChanged():
+                self.s3.store.redo(event)
+            case ObjectWritten() | ObjectRemoved() | DeleteMarkerCreated():
                 self.s3.store.redo(event)
             case BridgedCall():
                 request = HttpRequest(

@@ -19,7 +19,7 @@ from urllib.parse import quote_plus
 from penstock.runtime.events.buses import NewEvent
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.queues.queues import Queues
-from penstock.runtime.s3.store import ObjectNotification
+from penstock.runtime.s3.object_events import ObjectNotification
 from penstock.runtime.timestamps import milliseconds_text
 from penstock.runtime.topics.topics import Published
 
@@ -31,6 +31,7 @@ _REASONS: Final = {
     "ObjectCreated:Copy": "CopyObject",
     "ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
     "ObjectRemoved:Delete": "DeleteObject",
+    "ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
 }
 
 
@@ -131,7 +132,11 @@ def event_record(notification: ObjectNotification, configuration_id: str) -> Map
     """One record as S3 writes it; the key is URL-encoded, with a plus for a space."""
     described: dict[str, object] = {"key": quote_plus(notification.key, safe=_KEY_SAFE)}
     if notification.event_name.startswith("ObjectCreated"):
-        described |= {"size": notification.size_bytes, "eTag": notification.etag}
+        described["size"] = notification.size_bytes
+    if notification.etag:
+        described["eTag"] = notification.etag
+    if notification.version_id is not None:
+        described["versionId"] = notification.version_id
     return {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -159,7 +164,11 @@ def bus_event(notification: ObjectNotification) -> NewEvent:
     created = notification.event_name.startswith("ObjectCreated")
     described: dict[str, object] = {"key": notification.key}
     if created:
-        described |= {"size": notification.size_bytes, "etag": notification.etag}
+        described["size"] = notification.size_bytes
+    if notification.etag:
+        described["etag"] = notification.etag
+    if notification.version_id is not None:
+        described["version-id"] = notification.version_id
     detail: dict[str, object] = {
         "version": "0",
         "bucket": {"name": notification.bucket},
@@ -170,7 +179,8 @@ def bus_event(notification: ObjectNotification) -> NewEvent:
         "reason": _REASONS[notification.event_name],
     }
     if not created:
-        detail["deletion-type"] = "Permanently Deleted"
+        marked = notification.event_name == "ObjectRemoved:DeleteMarkerCreated"
+        detail["deletion-type"] = "Delete Marker Created" if marked else "Permanently Deleted"
     return NewEvent(
         source="aws.s3",
         detail_type="Object Created" if created else "Object Deleted",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import BridgedCall, CallMade
 from penstock.runtime.notifications import Notifications
+from penstock.runtime.s3.object_events import notification_of
 from penstock.runtime.s3.objects import S3Change
-from penstock.runtime.s3.store import notification_of
 from penstock.runtime.services import Call, CallRecord
 
 

@@ -55,16 +55,24 @@ class ServiceError(Exception):
         code: AWS's error code, `NoSuchKey`.
         status: the HTTP status, which `ResponseMetadata` shows.
         fields: further members of the modelled exception, for example `CancellationReasons`.
+        headers: what `ResponseMetadata` shows of the response's headers, by their names in small letters.
     """
 
     def __init__(
-        self, code: str, message: str, status: int = 400, *, fields: Mapping[str, object] | None = None
+        self,
+        code: str,
+        message: str,
+        status: int = 400,
+        *,
+        fields: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
         self.fields = dict(fields or {})
+        self.headers = dict(headers or {})
 
 
 class AnswerLater(Exception):

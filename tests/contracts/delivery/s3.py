@@ -14,6 +14,9 @@ news, heard = Topic("delivery-bucket-news"), Queue("delivery-bucket-heard")
 on_bus = Bucket("penstock-delivery-on-bus", event_bridge_enabled=True)
 told = Queue("delivery-bucket-told")
 
+kept = Bucket("penstock-delivery-kept", versioned=True, event_bridge_enabled=True)
+happened, kept_on_bus = Queue("delivery-kept-events"), Queue("delivery-kept-told")
+
 pipeline = family(
     "s3",
     BucketNotification(inbox, to=created, prefix="in/", suffix=".csv"),
@@ -31,4 +34,15 @@ pipeline = family(
         to=(RuleTarget(told),),
     ),
     on_bus,
+    BucketNotification(
+        kept, to=happened, events=("s3:ObjectCreated:*", "s3:ObjectRemoved:*"), prefix="told/"
+    ),
+    EventRule(
+        "delivery-kept",
+        pattern={
+            "source": ["aws.s3"],
+            "detail": {"bucket": {"name": [kept.name]}, "object": {"key": [{"prefix": "bus/"}]}},
+        },
+        to=(RuleTarget(kept_on_bus),),
+    ),
 )

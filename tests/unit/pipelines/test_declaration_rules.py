@@ -192,6 +192,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         Results(bucket, key_prefix="out/"),
     ],
     "PL406": lambda: [Entry(bucket)],
+    "PL407": lambda: [BucketNotification(bucket, to=queue, events=("s3:ObjectRemoved:DeleteMarkerCreated",))],
     "PL501": lambda: [Function("f", "handlers.nowhere.handle")],
     "PL502": lambda: [local_handler()],
     "PL503": lambda: [QueueMapping(queue, Function("f", on_record, timeout_seconds=1))],

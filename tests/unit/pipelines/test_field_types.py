@@ -139,8 +139,8 @@ def test_every_broken_part_is_told_of() -> None:
         "parts[2] is 'x', not a Part",
     ]
     assert len(problems(Queue(1), Queue("q", delay_seconds=0.5), Bucket(2))) == 3  # type: ignore[arg-type]
-    (problem,) = problems(entry=Bucket("abc"))
-    assert problem.what == f"entry is {Bucket('abc')!r}, not an Entry or None"
+    (problem,) = problems(entry=Named("abc"))
+    assert problem.what == f"entry is {Named('abc')!r}, not an Entry or None"
 
 
 def test_what_stands_in_the_wrong_place_is_told_of() -> None:

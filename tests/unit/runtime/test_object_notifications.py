@@ -12,7 +12,7 @@ from penstock.pipelines import Bucket, BucketNotification, Function, Pipeline, Q
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.notifications import NotificationRule
-from penstock.runtime.s3.store import ObjectNotification
+from penstock.runtime.s3.object_events import ObjectNotification
 from penstock.runtime.state_folder import new_run
 
 SEEN: list[S3Upload] = []

@@ -158,8 +158,8 @@ def test_bucket_names_that_aws_refuses(s3: S3Client, name: str) -> None:
 
 def test_what_is_not_understood_is_not_ignored(s3: S3Client) -> None:
     """An operation or a parameter whose meaning would be lost is an error that names it."""
-    with pytest.raises(UnansweredOperationError, match="PutBucketVersioning"):
-        s3.put_bucket_versioning(Bucket="files", VersioningConfiguration={"Status": "Enabled"})
+    with pytest.raises(UnansweredOperationError, match="PutBucketPolicy"):
+        s3.put_bucket_policy(Bucket="files", Policy="{}")
     with pytest.raises(UnansweredOperationError, match="Tagging"):
         s3.put_object(Bucket="files", Key="k", Body=b"", Tagging="a=b")
 

@@ -118,6 +118,18 @@ def _unannounced_entries(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _markers_without_versions(graph: Graph) -> Iterator[Finding]:
+    for notification in graph.of(BucketNotification):
+        unheard = [event for event in notification.events if event.endswith(":DeleteMarkerCreated")]
+        if unheard and not notification.bucket.versioned:
+            yield Finding(
+                what=f'"{notification.bucket.name}" keeps no versions: nothing there is deleted by a marker, '
+                f'and "{unheard[0]}" never comes',
+                part=notification,
+                fix='Bucket(..., versioned=True), or the event "s3:ObjectRemoved:Delete"',
+            )
+
+
 _S3 = "https://docs.aws.amazon.com/AmazonS3/latest/userguide"
 
 RULES = (
@@ -156,5 +168,11 @@ RULES = (
         title="a file that enters the pipeline is announced to somebody",
         source="our own: a run would end with nothing done",
         check=_unannounced_entries,
+    ),
+    Rule(
+        id="PL407",
+        title="a bucket without versions does not tell of delete markers",
+        source=f"{_S3}/DeleteMarker.html",
+        check=_markers_without_versions,
     ),
 )

@@ -97,10 +97,12 @@ def _one(arn: str, *, read: tuple[str, ...] | None, write: tuple[str, ...] | Non
 def _(resource: Bucket, stage: str, *, read: bool, write: bool, prefix: str = "") -> Iterator[Statement]:
     arn = arn_text(resource, stage)
     if read:
-        yield Statement(("s3:ListBucket",), (arn,))
+        yield Statement(
+            ("s3:ListBucket", *(("s3:ListBucketVersions",) if resource.versioned else ())), (arn,)
+        )
     yield from _one(
         f"{arn}/{prefix}*",
-        read=("s3:GetObject",) if read else None,
+        read=("s3:GetObject", *(("s3:GetObjectVersion",) if resource.versioned else ())) if read else None,
         write=("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject") if write else None,
     )
 

@@ -33,6 +33,8 @@ def add_bucket(planning: Planning, bucket: Bucket) -> None:
         },
         "Tags": planning.tags(),
     }
+    if bucket.versioned:
+        properties["VersioningConfiguration"] = {"Status": "Enabled"}
     notifications: dict[str, object] = {}
     if bucket.event_bridge_enabled:
         notifications["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}

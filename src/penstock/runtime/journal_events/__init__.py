@@ -81,7 +81,14 @@ from penstock.runtime.journal_events.streams import (
     StreamModeChanged,
     StreamRecord,
 )
-from penstock.runtime.s3.objects import BucketCreated, BucketDeleted, ObjectRemoved, ObjectWritten
+from penstock.runtime.s3.objects import (
+    BucketCreated,
+    BucketDeleted,
+    DeleteMarkerCreated,
+    ObjectRemoved,
+    ObjectWritten,
+    VersioningChanged,
+)
 
 Event = (
     RunStarted
@@ -91,6 +98,8 @@ Event = (
     | BucketDeleted
     | ObjectWritten
     | ObjectRemoved
+    | DeleteMarkerCreated
+    | VersioningChanged
     | MessageSent
     | MessagesReceived
     | MessagesDeleted
@@ -151,6 +160,7 @@ __all__ = [
     "Checkpointed",
     "ConsumerDeregistered",
     "ConsumerRegistered",
+    "DeleteMarkerCreated",
     "DeliveryDelayed",
     "DeliverySettled",
     "DeliveryStreamPut",
@@ -198,5 +208,6 @@ __all__ = [
     "StreamModeChanged",
     "StreamRecord",
     "Terms",
+    "VersioningChanged",
     "WindowAdvanced",
 ]

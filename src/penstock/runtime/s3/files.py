@@ -3,6 +3,9 @@
 1. The layout, under the store's root:
        buckets/<bucket>/keys/<sha256 of the key>.json   an object's metadata; it names its data file
        buckets/<bucket>/data/<sequencer>                its bytes, never changed once they are complete
+       buckets/<bucket>/versioning                      `Enabled` or `Suspended`, if the bucket ever kept versions
+       buckets/<bucket>/versions/<sha256 of the key>/<version id>.json
+                                                        the metadata of a version that another one follows
        incoming/                                        bytes that are not committed yet
        uploads/<upload id>/                             a multipart upload: upload.json and its parts
 2. A metadata file appears by rename, so a reader in any process sees an old object or a new one, never half.
@@ -24,7 +27,7 @@ import msgspec
 
 from penstock.errors import StateFolderError
 from penstock.runtime.s3.checksums import Checksums
-from penstock.runtime.s3.objects import StagedFile, StoredObject
+from penstock.runtime.s3.objects import StagedFile, StoredObject, Versioning
 from penstock.runtime.services import ServiceError
 from penstock.runtime.state_folder import state_folder_error
 
@@ -67,8 +70,7 @@ class StoreFiles:
         return (self.buckets / bucket).is_dir()
 
     def metadata_path(self, bucket: str, key: str) -> str:
-        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
-        return f"{self.buckets}/{bucket}/keys/{digest}.json"
+        return f"{self.buckets}/{bucket}/keys/{_digest(key)}.json"
 
     def data_path(self, bucket: str, stored: StoredObject) -> str:
         if stored.source_mtime_ns is not None:
@@ -76,9 +78,43 @@ class StoreFiles:
         return f"{self.buckets}/{bucket}/data/{stored.data}"
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
-        """Read an object's metadata; None if there is no such object."""
+        """Read the metadata of an object's newest version; None if there is no such object."""
         content = read_if_there(self.metadata_path(bucket, key))
         return None if content is None else _decode(content)
+
+    def find_version(self, bucket: str, key: str, version_id: str | None) -> StoredObject | None:
+        """Read the metadata of one version of an object, which may be a delete marker.
+
+        Args:
+            version_id: as S3's callers write it (`null` is one); None for the newest version.
+        """
+        found = self.find(bucket, key)
+        if version_id is None or (found is not None and found.shown_version_id == version_id):
+            return found
+        older = read_if_there(self._version_path(bucket, key, version_id))
+        if older is not None:
+            return _decode(older)
+        # What followed it may just have been deleted.
+        found = self.find(bucket, key)
+        return found if found is not None and found.shown_version_id == version_id else None
+
+    def version_path(self, bucket: str, stored: StoredObject) -> str:
+        return self._version_path(bucket, stored.key, stored.shown_version_id)
+
+    def _version_path(self, bucket: str, key: str, version_id: str) -> str:
+        return f"{self.buckets}/{bucket}/versions/{_digest(key)}/{version_id}.json"
+
+    def keeps_versions(self, bucket: str) -> bool:
+        """Whether the bucket keeps versions, or did."""
+        return os.path.exists(f"{self.buckets}/{bucket}/versioning")
+
+    def versioning(self, bucket: str) -> Versioning | None:
+        """How the bucket keeps versions, if it ever did."""
+        content = read_if_there(f"{self.buckets}/{bucket}/versioning")
+        return None if content is None else msgspec.convert(content.decode(), Versioning)
+
+    def write_versioning(self, bucket: str, status: Versioning) -> None:
+        replace_file(f"{self.buckets}/{bucket}/versioning", status.encode())
 
     def open_data(self, bucket: str, stored: StoredObject) -> int:
         """Open an object's bytes; a file that was added in place must still be the one that was added.
@@ -131,12 +167,28 @@ class StoreFiles:
     def write_metadata(self, bucket: str, stored: StoredObject) -> None:
         replace_file(self.metadata_path(bucket, stored.key), _encode(stored))
 
+    def write_version(self, bucket: str, stored: StoredObject) -> None:
+        """Write the metadata of a version that another one follows."""
+        path = self.version_path(bucket, stored)
+        with disk_errors(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        replace_file(path, _encode(stored))
+
+    def older_versions(self, bucket: str) -> Iterator[StoredObject]:
+        """Read the metadata of every version that another one follows, in no order."""
+        for path in (self.buckets / bucket).glob("versions/*/*.json"):
+            yield _decode(path.read_bytes())
+
     def all_objects(self, bucket: str) -> Iterator[StoredObject]:
-        """Read the metadata of every object in a bucket, in no order."""
+        """Read the metadata of every object's newest version in a bucket, in no order."""
         folder = self.buckets / bucket / "keys"
         for name in os.listdir(folder):
             if name.endswith(".json"):
                 yield _decode((folder / name).read_bytes())
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class RangeReader:

@@ -66,7 +66,7 @@ def list_objects_v2(
 ) -> dict[str, object]:
     """Answer `ListObjectsV2` for one bucket."""
     token = parameters.get("ContinuationToken")
-    start_after = _text(parameters, "StartAfter")
+    start_after = given_text(parameters, "StartAfter")
     after = _open_token(token) if isinstance(token, str) else start_after
     page = _page(ordered, parameters, after)
     answer = _common(page, find, parameters)
@@ -88,7 +88,7 @@ def list_objects(
     ordered: Sequence[str], find: Callable[[str], StoredObject], parameters: Mapping[str, object]
 ) -> dict[str, object]:
     """Answer `ListObjects`, the first version, which boto3's resources still use."""
-    marker = _text(parameters, "Marker")
+    marker = given_text(parameters, "Marker")
     page = _page(ordered, parameters, marker)
     answer = _common(page, find, parameters)
     answer["Marker"] = marker
@@ -100,30 +100,42 @@ def list_objects(
 
 
 def _page(ordered: Sequence[str], parameters: Mapping[str, object], after: str) -> Page:
+    return page_of(
+        ordered,
+        prefix=given_text(parameters, "Prefix"),
+        delimiter=given_text(parameters, "Delimiter"),
+        after=after,
+        limit=given_limit(parameters),
+    )
+
+
+def given_limit(parameters: Mapping[str, object]) -> int:
+    """How much a page has at most.
+
+    Raises:
+        ServiceError: `InvalidArgument`.
+    """
     limit = parameters.get("MaxKeys", PAGE_LIMIT)
     if not isinstance(limit, int) or limit < 0:
         raise ServiceError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647")
-    return page_of(
-        ordered,
-        prefix=_text(parameters, "Prefix"),
-        delimiter=_text(parameters, "Delimiter"),
-        after=after,
-        limit=min(limit, PAGE_LIMIT),
-    )
+    return min(limit, PAGE_LIMIT)
+
+
+def shown_as(parameters: Mapping[str, object]) -> Callable[[str], str]:
+    """How keys are written in the answer."""
+    if parameters.get("EncodingType") == "url":
+        return lambda text: quote(text, safe="/*-._~")
+    return lambda text: text
 
 
 def _common(
     page: Page, find: Callable[[str], StoredObject], parameters: Mapping[str, object]
 ) -> dict[str, object]:
-    encoded = parameters.get("EncodingType") == "url"
-
-    def shown(text: str) -> str:
-        return quote(text, safe="/*-._~") if encoded else text
-
+    shown = shown_as(parameters)
     answer: dict[str, object] = {
         "IsTruncated": page.next_after is not None,
         "Name": parameters["Bucket"],
-        "Prefix": shown(_text(parameters, "Prefix")),
+        "Prefix": shown(given_text(parameters, "Prefix")),
         "MaxKeys": parameters.get("MaxKeys", PAGE_LIMIT),
     }
     if page.keys:
@@ -131,8 +143,8 @@ def _common(
     if page.prefixes:
         answer["CommonPrefixes"] = [{"Prefix": shown(prefix)} for prefix in page.prefixes]
     if parameters.get("Delimiter"):
-        answer["Delimiter"] = shown(_text(parameters, "Delimiter"))
-    if encoded:
+        answer["Delimiter"] = shown(given_text(parameters, "Delimiter"))
+    if parameters.get("EncodingType") == "url":
         answer["EncodingType"] = "url"
     return answer
 
@@ -163,6 +175,7 @@ def _behind(ordered: Sequence[str], common: str, position: int) -> int:
     return max(position + 1, bisect_left(ordered, common + _LAST, position))
 
 
-def _text(parameters: Mapping[str, object], name: str) -> str:
+def given_text(parameters: Mapping[str, object], name: str) -> str:
+    """A parameter that is text; empty if it is not given."""
     value = parameters.get(name)
     return value if isinstance(value, str) else ""

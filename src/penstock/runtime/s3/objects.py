@@ -7,11 +7,18 @@ apply it again; applying one twice is harmless, because the higher sequencer win
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 BINARY: Final = "binary/octet-stream"
+EMPTY_ETAG: Final = "d41d8cd98f00b204e9800998ecf8427e"
+"""The MD5 of nothing, which S3's events give a delete marker."""
+
+NULL_VERSION: Final = "null"
+
+Versioning = Literal["Enabled", "Suspended"]
+"""How a bucket keeps versions that ever did (S3, `PutBucketVersioning`)."""
 
 
 class StoredObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,6 +33,8 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             given.
         parts: the size of each part, if it was uploaded in parts.
         source_mtime_ns: of a file that was added in place; a later change to it is refused.
+        version_id: None is the version that S3 calls `null`: of a bucket that kept no versions when it was written.
+        delete_marker: it hides the versions before it, and has no bytes.
     """
 
     key: str
@@ -40,6 +49,12 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     checksums: dict[str, str] = {}
     parts: tuple[int, ...] = ()
     source_mtime_ns: int | None = None
+    version_id: str | None = None
+    delete_marker: bool = False
+
+    @property
+    def shown_version_id(self) -> str:
+        return self.version_id or NULL_VERSION
 
     @property
     def modified_at(self) -> dt.datetime:
@@ -79,6 +94,14 @@ class BucketDeleted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at: float
 
 
+class VersioningChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From now on a bucket keeps the versions of its objects, or no longer."""
+
+    bucket: str
+    status: Versioning
+    at: float
+
+
 class ObjectWritten(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """An object was written whole.
 
@@ -96,7 +119,11 @@ class ObjectWritten(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ObjectRemoved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """An object was deleted. `sequencer` is the deletion's own."""
+    """A version of an object was deleted for good. `sequencer` is the deletion's own.
+
+    Attributes:
+        version_id: None is the version that S3 calls `null`: the only one where no versions are kept.
+    """
 
     bucket: str
     key: str
@@ -104,6 +131,19 @@ class ObjectRemoved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     event_name: str
     at: float
     caller: str | None = None
+    version_id: str | None = None
 
 
-S3Change = BucketCreated | BucketDeleted | ObjectWritten | ObjectRemoved
+class DeleteMarkerCreated(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """An object of a bucket that keeps versions was deleted: a marker hides them."""
+
+    bucket: str
+    marker: StoredObject
+    event_name: str
+    at: float
+    caller: str | None = None
+
+
+S3Change = (
+    BucketCreated | BucketDeleted | VersioningChanged | ObjectWritten | ObjectRemoved | DeleteMarkerCreated
+)

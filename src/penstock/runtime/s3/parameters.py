@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from penstock.runtime.services import ServiceError, unanswered
+from penstock.runtime.services import unanswered
 
 _ALWAYS: Final = frozenset(
     {
@@ -36,6 +36,7 @@ _DESCRIPTION: Final = frozenset(
 )
 _READ: Final = frozenset(
     {
+        "VersionId",
         "IfMatch",
         "IfModifiedSince",
         "IfNoneMatch",
@@ -67,15 +68,17 @@ _UNDERSTOOD: Final[Mapping[str, frozenset[str]]] = {
     "CopyObject": _COPY_SOURCE | _DESCRIPTION | _CONDITIONS | {"MetadataDirective"},
     "CreateBucket": frozenset({"CreateBucketConfiguration", "ObjectOwnership"}),
     "CreateMultipartUpload": _DESCRIPTION,
-    "DeleteObject": frozenset({"IfMatch"}),
+    "DeleteObject": frozenset({"IfMatch", "VersionId"}),
     "DeleteObjects": frozenset({"Delete"}),
     "GetObject": _READ,
     "HeadObject": _READ,
     "ListBuckets": frozenset({"Prefix", "MaxBuckets", "BucketRegion", "ContinuationToken"}),
     "ListMultipartUploads": frozenset({"EncodingType", "MaxUploads", "Prefix"}),
+    "ListObjectVersions": _LIST | {"KeyMarker", "VersionIdMarker"},
     "ListObjects": _LIST | {"Marker"},
     "ListObjectsV2": _LIST | {"ContinuationToken", "FetchOwner", "StartAfter"},
     "ListParts": frozenset({"MaxParts", "PartNumberMarker", "UploadId"}),
+    "PutBucketVersioning": frozenset({"ContentMD5", "VersioningConfiguration"}),
     "PutObject": _CHECKSUMS | _CONDITIONS | _DESCRIPTION | {"Body", "ContentLength"},
     "UploadPart": _CHECKSUMS | {"Body", "ContentLength", "PartNumber", "UploadId"},
     "UploadPartCopy": _COPY_SOURCE | {"CopySourceRange", "PartNumber", "UploadId"},
@@ -87,18 +90,8 @@ def check_parameters(operation: str, parameters: Mapping[str, object]) -> None:
 
     Raises:
         UnansweredOperationError: a parameter that is not understood.
-        ServiceError: `NoSuchVersion` for a version id; objects here have no versions.
     """
-    for name, value in parameters.items():
+    for name in parameters:
         if name in _ALWAYS or name in _UNDERSTOOD.get(operation, ()):
             continue
-        if name == "VersionId":
-            if value == "null":
-                continue
-            raise ServiceError(
-                "NoSuchVersion",
-                "The specified version does not exist: objects of the embedded target have no versions.",
-                404,
-                fields={"Key": str(parameters.get("Key")), "VersionId": str(value)},
-            )
         raise unanswered("s3", operation, because=f"its parameter {name} is not understood")

@@ -23,9 +23,11 @@ from penstock.runtime.s3.files import (
 )
 from penstock.runtime.s3.objects import StoredObject
 from penstock.runtime.s3.ranges import ByteRange, read_range
+from penstock.runtime.s3.versions import asked_version, hidden, no_such_version
 from penstock.runtime.services import ServiceError
 
-Find = Callable[[str, str], StoredObject | None]
+Find = Callable[[str, str, str | None], StoredObject | None]
+"""Finds a version of an object, by its bucket, its key and its id; the newest one, if that is None."""
 
 _RESPONSE_OVERRIDES: Final = {
     "ResponseCacheControl": "CacheControl",
@@ -34,7 +36,13 @@ _RESPONSE_OVERRIDES: Final = {
     "ResponseContentLanguage": "ContentLanguage",
     "ResponseContentType": "ContentType",
 }
-_BODILESS: Final = {404: "Not Found", 412: "Precondition Failed", 416: "Requested Range Not Satisfiable"}
+_BODILESS: Final = {
+    400: "Bad Request",
+    405: "Method Not Allowed",
+    404: "Not Found",
+    412: "Precondition Failed",
+    416: "Requested Range Not Satisfiable",
+}
 _TRIES: Final = 10
 
 
@@ -42,13 +50,14 @@ def get_object(files: StoreFiles, find: Find, parameters: Mapping[str, object]) 
     """Answer `GetObject`; `Body` is a file-like reader of exactly the bytes asked for.
 
     Raises:
-        ServiceError: `NoSuchBucket`, `NoSuchKey`, `InvalidRange`, `PreconditionFailed`, `304`.
+        ServiceError: `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` (a delete marker by its id),
+            `InvalidArgument`, `InvalidRange`, `PreconditionFailed`, `304`.
     """
-    bucket, key = str(parameters["Bucket"]), str(parameters["Key"])
+    bucket = str(parameters["Bucket"])
     for _ in range(_TRIES):
-        stored = _existing(files, find, bucket, key)
+        stored = _existing(files, find, bucket, parameters)
         check_read(stored, parameters)
-        answer, part = _described(stored, parameters)
+        answer, part = _described(files, bucket, stored, parameters)
         try:
             descriptor = files.open_data(bucket, stored)
         except FileNotFoundError:
@@ -68,11 +77,11 @@ def head_object(files: StoreFiles, find: Find, parameters: Mapping[str, object])
         ServiceError: with the status as its code (`404`), which is what botocore makes of an answer without
             a body.
     """
-    bucket, key = str(parameters["Bucket"]), str(parameters["Key"])
+    bucket = str(parameters["Bucket"])
     try:
-        stored = _existing(files, find, bucket, key)
+        stored = _existing(files, find, bucket, parameters)
         check_read(stored, parameters)
-        answer, _ = _described(stored, parameters)
+        answer, _ = _described(files, bucket, stored, parameters)
     except ServiceError as error:
         raise without_body(error) from None
     return answer
@@ -80,17 +89,26 @@ def head_object(files: StoreFiles, find: Find, parameters: Mapping[str, object])
 
 def without_body(error: ServiceError) -> ServiceError:
     """What botocore makes of an error whose answer has no body: the status is its code."""
-    return ServiceError(str(error.status), _BODILESS.get(error.status, error.message), error.status)
+    return ServiceError(
+        str(error.status), _BODILESS.get(error.status, error.message), error.status, headers=error.headers
+    )
 
 
-def _existing(files: StoreFiles, find: Find, bucket: str, key: str) -> StoredObject:
-    stored = find(bucket, key)
-    if stored is not None:
-        return stored
-    raise no_such_key(key) if files.bucket_exists(bucket) else no_such_bucket(bucket)
+def _existing(files: StoreFiles, find: Find, bucket: str, parameters: Mapping[str, object]) -> StoredObject:
+    key, version_id = str(parameters["Key"]), asked_version(parameters)
+    stored = find(bucket, key, version_id)
+    if stored is None:
+        if not files.bucket_exists(bucket):
+            raise no_such_bucket(bucket)
+        raise no_such_key(key) if version_id is None else no_such_version(key, version_id)
+    if stored.delete_marker:
+        raise hidden(stored, by_id=version_id is not None)
+    return stored
 
 
-def _described(stored: StoredObject, parameters: Mapping[str, object]) -> tuple[dict[str, object], ByteRange]:
+def _described(
+    files: StoreFiles, bucket: str, stored: StoredObject, parameters: Mapping[str, object]
+) -> tuple[dict[str, object], ByteRange]:
     asked = parameters.get("Range")
     part = read_range(asked if isinstance(asked, str) else None, stored.size_bytes)
     number = parameters.get("PartNumber")
@@ -106,6 +124,8 @@ def _described(stored: StoredObject, parameters: Mapping[str, object]) -> tuple[
         "Metadata": dict(stored.metadata),
         **stored.headers,
     }
+    if stored.version_id is not None or files.keeps_versions(bucket):
+        answer["VersionId"] = stored.shown_version_id
     if part is not None:
         answer["ContentRange"] = f"bytes {part.start}-{part.stop - 1}/{stored.size_bytes}"
     if isinstance(number, int) and stored.parts:

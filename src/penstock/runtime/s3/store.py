@@ -12,60 +12,24 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from bisect import bisect_left, insort
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from penstock.runtime.s3.buckets import BucketState
 from penstock.runtime.s3.files import StoreFiles, disk_errors, no_such_bucket
 from penstock.runtime.s3.objects import (
+    NULL_VERSION,
     BucketCreated,
     BucketDeleted,
+    DeleteMarkerCreated,
     ObjectRemoved,
     ObjectWritten,
     S3Change,
     StoredObject,
+    VersioningChanged,
 )
 
 CommitPort = Callable[[S3Change], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectNotification:
-    """The content of one S3 event record.
-
-    Attributes:
-        event_name: without the `s3:` that a notification's configuration has: `ObjectCreated:Put`.
-        etag: without quotation marks; empty for a removal, as `size_bytes` is 0.
-        sequencer: hexadecimal; a later write of the same key has a greater one.
-    """
-
-    bucket: str
-    key: str
-    event_name: str
-    size_bytes: int
-    etag: str
-    sequencer: str
-    at: float
-
-
-@dataclass(slots=True)
-class _Bucket:
-    created_at: float
-    objects: dict[str, StoredObject] = field(default_factory=dict)
-    ordered: list[str] = field(default_factory=list)
-
-    def put(self, stored: StoredObject) -> None:
-        if stored.key not in self.objects:
-            if self.ordered and stored.key > self.ordered[-1]:
-                self.ordered.append(stored.key)
-            else:
-                insort(self.ordered, stored.key)
-        self.objects[stored.key] = stored
-
-    def remove(self, key: str) -> None:
-        if self.objects.pop(key, None) is not None:
-            del self.ordered[bisect_left(self.ordered, key)]
 
 
 class S3Store:
@@ -85,7 +49,7 @@ class S3Store:
         self.lock = threading.RLock()
         self.now = now
         self._commit_port = commit_port
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[str, BucketState] = {}
         self._sequencer = 0
         self.files.make_folders()
         self._load()
@@ -95,8 +59,18 @@ class S3Store:
         return sorted(self._buckets)
 
     def find(self, bucket: str, key: str) -> StoredObject | None:
+        """What a read finds; None if there is no such object, or it is hidden by a delete marker."""
         found = self._buckets.get(bucket)
         return None if found is None else found.objects.get(key)
+
+    def find_version(self, bucket: str, key: str, version_id: str | None) -> StoredObject | None:
+        """One version of an object, which may be a delete marker; see `StoreFiles.find_version`."""
+        found = self._buckets.get(bucket)
+        if found is None:
+            return None
+        if version_id is None:
+            return found.newest(key)
+        return found.version(key, None if version_id == NULL_VERSION else version_id)
 
     def has_bucket(self, bucket: str) -> bool:
         return bucket in self._buckets
@@ -108,7 +82,7 @@ class S3Store:
         """The bucket's keys in order; do not change the list."""
         return self.bucket(bucket).ordered
 
-    def bucket(self, name: str) -> _Bucket:
+    def bucket(self, name: str) -> BucketState:
         found = self._buckets.get(name)
         if found is None:
             raise no_such_bucket(name)
@@ -129,20 +103,34 @@ class S3Store:
         self._apply(change)
 
     def redo(self, change: S3Change) -> None:
-        """Apply a journaled change again, if the files do not show it yet."""
+        """Apply a journaled change again, if the files do not show it yet.
+
+        What was undone by a later change may come back for a while: the later change is redone as well.
+        """
         with self.lock:
-            if isinstance(change, (ObjectWritten, ObjectRemoved)):
-                sequencer = change.object.sequencer if isinstance(change, ObjectWritten) else change.sequencer
-                key = change.object.key if isinstance(change, ObjectWritten) else change.key
-                self._sequencer = max(self._sequencer, sequencer)
-                found = self.find(change.bucket, key)
-                if not self.has_bucket(change.bucket) or (found is not None and found.sequencer >= sequencer):
+            match change:
+                case ObjectWritten(object=stored) | DeleteMarkerCreated(marker=stored):
+                    if not self._is_new(change.bucket, stored.key, stored.version_id, stored.sequencer):
+                        return
+                    if isinstance(change, ObjectWritten) and not self._bytes_exist(change):
+                        return
+                case ObjectRemoved():
+                    if not self._is_new(change.bucket, change.key, change.version_id, change.sequencer):
+                        return
+                case BucketDeleted() if self._holds(change.bucket):
                     return
-                if isinstance(change, ObjectWritten) and not self._bytes_exist(change):
+                case VersioningChanged() if not self.has_bucket(change.bucket):
                     return
-            elif isinstance(change, BucketDeleted) and self._has_objects(change.bucket):
-                return
             self._apply(change)
+
+    def _is_new(self, bucket: str, key: str, version_id: str | None, sequencer: int) -> bool:
+        """Whether nothing that is newer is known of this version."""
+        self._sequencer = max(self._sequencer, sequencer)
+        state = self._buckets.get(bucket)
+        if state is None:
+            return False
+        found = state.version(key, version_id)
+        return found is None or found.sequencer < sequencer
 
     def sweep(self) -> int:
         """Delete files that nothing refers to; call it after every `redo`.
@@ -156,16 +144,25 @@ class S3Store:
         orphans = list(self.files.incoming.glob("*"))
         for name, bucket in self._buckets.items():
             folder = self.files.buckets / name
-            kept = {stored.data for stored in bucket.objects.values()}
+            older = [stored for versions in bucket.history.values() for stored in versions]
+            kept = {stored.data for stored in (*bucket.objects.values(), *older)}
             orphans += [path for path in (folder / "data").glob("*") if path.name not in kept]
+            there = {
+                self.files.version_path(name, stored)
+                for versions in bucket.history.values()
+                for stored in versions[:-1]
+            }
+            orphans += [path for path in folder.glob("versions/*/*") if str(path) not in there]
             orphans += folder.glob("keys/*.new")
         for path in orphans:
             path.unlink(missing_ok=True)
         return len(orphans)
 
-    def _has_objects(self, bucket: str) -> bool:
+    def _holds(self, bucket: str) -> bool:
+        """Whether there is something in the bucket, also bytes of a write that is still to be redone."""
         found = self._buckets.get(bucket)
-        return found is not None and bool(found.objects)
+        data = self.files.buckets / bucket / "data"
+        return found is not None and (not found.empty or any(data.iterdir()))
 
     def _bytes_exist(self, change: ObjectWritten) -> bool:
         staged = change.staged is not None and (self.files.incoming / change.staged).exists()
@@ -177,24 +174,28 @@ class S3Store:
                 with disk_errors(self.files.buckets / name):
                     for folder in ("keys", "data"):
                         (self.files.buckets / name / folder).mkdir(parents=True, exist_ok=True)
-                self._buckets.setdefault(name, _Bucket(created_at=change.at)).created_at = change.at
+                    (self.files.buckets / name / "versioning").unlink(missing_ok=True)
+                bucket = self._buckets.setdefault(name, BucketState(created_at=change.at))
+                bucket.created_at, bucket.versioning = change.at, None
             case BucketDeleted(bucket=name):
                 shutil.rmtree(self.files.buckets / name, ignore_errors=True)
                 self._buckets.pop(name, None)
-            case ObjectWritten():
-                self._put(change)
-            case ObjectRemoved(bucket=name, key=key):
-                found = self._buckets[name]
-                stored = found.objects.get(key)
-                found.remove(key)
-                with disk_errors(self.files.buckets / name):
-                    Path(self.files.metadata_path(name, key)).unlink(missing_ok=True)
-                    if stored is not None:
-                        self._drop_data(name, stored)
+            case VersioningChanged(bucket=name):
+                self.files.write_versioning(name, change.status)
+                self._buckets[name].versioning = change.status
+            case ObjectWritten(object=stored):
+                self._place(change)
+                if self._buckets[change.bucket].replaces_all(stored):
+                    self._put(change.bucket, stored)
+                else:
+                    self._add(change.bucket, stored)
+            case DeleteMarkerCreated():
+                self._add(change.bucket, change.marker)
+            case ObjectRemoved():
+                self._remove(change)
 
-    def _put(self, change: ObjectWritten) -> None:
-        bucket = self._buckets[change.bucket]
-        replaced = bucket.objects.get(change.object.key)
+    def _place(self, change: ObjectWritten) -> None:
+        """Move the bytes to where they stay."""
         if change.staged is not None:
             staged = self.files.incoming / change.staged
             with disk_errors(staged):
@@ -203,49 +204,88 @@ class S3Store:
                 except FileNotFoundError:
                     if not os.path.exists(self.files.data_path(change.bucket, change.object)):
                         raise
-        self.files.write_metadata(change.bucket, change.object)
-        bucket.put(change.object)
-        if replaced is not None and replaced.data != change.object.data:
-            with disk_errors(self.files.buckets / change.bucket):
-                self._drop_data(change.bucket, replaced)
+
+    def _put(self, name: str, stored: StoredObject) -> None:
+        """Write an object that has no other version."""
+        bucket = self._buckets[name]
+        replaced = bucket.objects.get(stored.key)
+        self.files.write_metadata(name, stored)
+        bucket.put(stored)
+        if replaced is not None and replaced.data != stored.data:
+            with disk_errors(self.files.buckets / name):
+                self._drop_data(name, replaced)
+
+    def _add(self, name: str, stored: StoredObject) -> None:
+        """Write a version beside others; it replaces the one of its id."""
+        others = [
+            one for one in self._buckets[name].versions(stored.key) if one.version_id != stored.version_id
+        ]
+        self._keep(name, stored.key, sorted((*others, stored), key=lambda one: one.sequencer))
+
+    def _remove(self, change: ObjectRemoved) -> None:
+        name, key = change.bucket, change.key
+        bucket = self._buckets[name]
+        if key in bucket.history:
+            self._keep(
+                name, key, [one for one in bucket.versions(key) if one.version_id != change.version_id]
+            )
+            return
+        stored = bucket.objects.get(key)
+        if stored is not None and stored.version_id != change.version_id:
+            return
+        bucket.remove(key)
+        with disk_errors(self.files.buckets / name):
+            Path(self.files.metadata_path(name, key)).unlink(missing_ok=True)
+            if stored is not None:
+                self._drop_data(name, stored)
+
+    def _keep(self, name: str, key: str, versions: list[StoredObject]) -> None:
+        """Have these be a key's versions, the oldest first.
+
+        A version is in the files before the one that hides it is: a reader in another process finds it at every
+        moment, and so does a resumed run.
+        """
+        bucket = self._buckets[name]
+        before: Sequence[StoredObject] = tuple(bucket.versions(key))
+        known = {one.sequencer for one in before[:-1]}
+        for one in versions[:-1]:
+            if one.sequencer not in known:
+                self.files.write_version(name, one)
+        with disk_errors(self.files.buckets / name):
+            if not versions:
+                Path(self.files.metadata_path(name, key)).unlink(missing_ok=True)
+            elif not before or before[-1] != versions[-1]:
+                self.files.write_metadata(name, versions[-1])
+            bucket.keep(key, versions)
+            older = {one.version_id for one in versions[:-1]}
+            for one in before[:-1]:
+                if one.version_id not in older:
+                    Path(self.files.version_path(name, one)).unlink(missing_ok=True)
+            data = {one.data for one in versions}
+            for one in before:
+                if one.data not in data:
+                    self._drop_data(name, one)
 
     def _drop_data(self, bucket: str, stored: StoredObject) -> None:
-        if stored.source_mtime_ns is None:
+        if stored.source_mtime_ns is None and not stored.delete_marker:
             Path(self.files.data_path(bucket, stored)).unlink(missing_ok=True)
 
     def _load(self) -> None:
         with disk_errors(self.files.buckets):
             for folder in sorted(self.files.buckets.iterdir()):
-                bucket = _Bucket(created_at=folder.stat().st_mtime)
+                bucket = BucketState(created_at=folder.stat().st_mtime)
+                bucket.versioning = self.files.versioning(folder.name)
                 for stored in self.files.all_objects(folder.name):
-                    bucket.objects[stored.key] = stored
+                    bucket.keep(stored.key, [stored])
                     self._sequencer = max(self._sequencer, stored.sequencer)
-                bucket.ordered = sorted(bucket.objects)
+                for stored in self.files.older_versions(folder.name):
+                    self._take_in(bucket, stored)
                 self._buckets[folder.name] = bucket
 
-
-def notification_of(change: S3Change) -> ObjectNotification | None:
-    """The S3 event that a change causes; None for a change to a bucket."""
-    match change:
-        case ObjectWritten(bucket=bucket, object=stored):
-            return ObjectNotification(
-                bucket=bucket,
-                key=stored.key,
-                event_name=change.event_name,
-                size_bytes=stored.size_bytes,
-                etag=stored.etag,
-                sequencer=f"{stored.sequencer:016X}",
-                at=change.at,
-            )
-        case ObjectRemoved(bucket=bucket, key=key):
-            return ObjectNotification(
-                bucket=bucket,
-                key=key,
-                event_name=change.event_name,
-                size_bytes=0,
-                etag="",
-                sequencer=f"{change.sequencer:016X}",
-                at=change.at,
-            )
-        case _:
-            return None
+    def _take_in(self, bucket: BucketState, stored: StoredObject) -> None:
+        """A file of `versions`; a kill may have left one that is no longer true beside what replaces it."""
+        self._sequencer = max(self._sequencer, stored.sequencer)
+        found = bucket.version(stored.key, stored.version_id)
+        if found is None or found.sequencer < stored.sequencer:
+            others = [one for one in bucket.versions(stored.key) if one is not found]
+            bucket.keep(stored.key, sorted((*others, stored), key=lambda one: one.sequencer))

@@ -31,7 +31,7 @@ from penstock.runtime.s3.files import BinaryReader, StoreFiles
 from penstock.runtime.s3.objects import StagedFile
 from penstock.runtime.s3.parameters import check_parameters
 from penstock.runtime.s3.reader import Find, get_object, head_object
-from penstock.runtime.s3.service import as_body
+from penstock.runtime.s3.writing import as_body
 from penstock.runtime.services import (
     AccessDeniedError,
     Call,
@@ -129,8 +129,8 @@ class Connection:
         match reply:
             case Answered(answer=answer):
                 return answer
-            case Refused(code=code, message=message, status=status, fields=fields):
-                raise ServiceError(code, message, status, fields=fields)
+            case Refused(code=code, message=message, status=status, fields=fields, headers=headers):
+                raise ServiceError(code, message, status, fields=fields, headers=headers)
             case Run():
                 raise RuntimeError("an invocation came where an answer was due")
             case Unanswered(what=what, at=at, fix=fix):
@@ -169,7 +169,8 @@ class Connection:
 
     def _read(self, call: Call, read: LocalRead) -> dict[str, object]:
         parameters = call.parameters
-        need = ("s3:GetObject", f"arn:aws:s3:::{parameters.get('Bucket')}/{parameters.get('Key')}")
+        action = "s3:GetObjectVersion" if "VersionId" in parameters else "s3:GetObject"
+        need = (action, f"arn:aws:s3:::{parameters.get('Bucket')}/{parameters.get('Key')}")
         try:
             self._judge(call.operation, need)
             check_parameters(call.operation, parameters)
@@ -190,7 +191,7 @@ class Connection:
     def _found(self, read: LocalRead, call: Call, need: Need) -> dict[str, object]:
         try:
             with self._telling_of_the_disk():
-                return read(self._files, self._files.find, call.parameters)
+                return read(self._files, self._files.find_version, call.parameters)
         except ServiceError as error:
             if self._authority is not None and error.code in ("NoSuchKey", "404"):
                 self._authority.check_absence(self._function, call.operation, (need,))

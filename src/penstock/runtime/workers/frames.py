@@ -43,6 +43,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     message: str
     status: int
     fields: dict[str, object]
+    headers: dict[str, str] = {}
 
 
 class Unanswered(msgspec.Struct, frozen=True, tag=True):

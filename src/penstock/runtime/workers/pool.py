@@ -312,7 +312,9 @@ class PoolInvoker:
         try:
             answer = self._router.answer(call)
         except ServiceError as error:
-            self._reply(environment, Refused(error.code, error.message, error.status, error.fields))
+            self._reply(
+                environment, Refused(error.code, error.message, error.status, error.fields, error.headers)
+            )
         except UnansweredOperationError as error:
             self._reply(environment, Unanswered(error.what, error.at, error.fix))
         except AnswerLater as promise:
@@ -324,7 +326,9 @@ class PoolInvoker:
         try:
             self._reply(environment, Answered(promise.result()))
         except ServiceError as error:
-            self._reply(environment, Refused(error.code, error.message, error.status, error.fields))
+            self._reply(
+                environment, Refused(error.code, error.message, error.status, error.fields, error.headers)
+            )
 
     def _reply(self, environment: _Environment, reply: Answered | Refused | Unanswered) -> None:
         self._before_answer()

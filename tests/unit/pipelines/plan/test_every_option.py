@@ -131,7 +131,11 @@ AT = {"starting_position": "AT_TIMESTAMP", "starting_timestamp": 1.0}
 OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
     Bucket: (
         {"name": "tried-bucket"},
-        {"name": {"name": "other-bucket"}, "event_bridge_enabled": {"event_bridge_enabled": True}},
+        {
+            "name": {"name": "other-bucket"},
+            "event_bridge_enabled": {"event_bridge_enabled": True},
+            "versioned": {"versioned": True},
+        },
     ),
     Queue: (
         {"name": "tried"},

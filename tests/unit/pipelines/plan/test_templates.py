@@ -37,6 +37,7 @@ from penstock.pipelines import (
     Table,
     Topic,
     reads,
+    uses,
     writes,
 )
 from penstock.pipelines.plan import plan, written
@@ -377,6 +378,18 @@ def test_a_pattern_names_what_is_deployed() -> None:
     assert written_out["resources"][0]["Fn::Sub"].endswith(":s3:::dev-some-uploads${BucketNameSuffix}")
     assert (written_out["resources"][1], written_out["source"]) == (theirs, pattern["source"])
     assert faults(written(plan(pipeline, stage="dev"), "json")) == []
+
+
+def test_a_bucket_that_keeps_versions() -> None:
+    """Its configuration says so, and who reads it may list and read its versions; nobody may delete them for good."""
+    kept = Bucket("kept-files", versioned=True)
+    work = Function("work", "json.dumps", calls=(uses(kept, "in/"),))
+    made = resources(Pipeline("kept", parts=(work,)))
+    assert made["KeptFilesBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    allowed = json.dumps(made["WorkFunctionRole"])
+    assert "s3:GetObjectVersion" in allowed
+    assert "s3:ListBucketVersions" in allowed
+    assert "s3:DeleteObjectVersion" not in allowed
 
 
 @pytest.mark.parametrize("variable", ["DB_PASSWORD", "STRIPE_API_KEY", "apikey", "AUTH_TOKEN"])
