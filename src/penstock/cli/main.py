@@ -11,6 +11,7 @@ import gc
 import io
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -131,23 +132,27 @@ def run(
     as_json: bool,
 ) -> None:
     """Run PIPELINE on this machine: no Docker, no account, no network."""
-    from penstock.cli.running import RunRequest, run_pipeline
+    from penstock.runtime.workers.starting import zygote_ahead
 
-    request = RunRequest(
-        pipeline=pipeline,
-        inputs=inputs,
-        options=dict(pair(option, "--option") for option in options),
-        copy=copy,
-        workers=workers,
-        resume=resume,
-        virtual=clock == "virtual",
-        seed=seed,
-        state=state,
-        output=output,
-        as_json=as_json,
-        enforce_iam=enforce_iam,
-    )
-    ctx.exit(run_pipeline(request))
+    with zygote_ahead() if clock == "real" else nullcontext() as zygote:
+        from penstock.cli.running import RunRequest, run_pipeline
+
+        request = RunRequest(
+            pipeline=pipeline,
+            inputs=inputs,
+            options=dict(pair(option, "--option") for option in options),
+            copy=copy,
+            workers=workers,
+            resume=resume,
+            virtual=clock == "virtual",
+            seed=seed,
+            state=state,
+            output=output,
+            as_json=as_json,
+            enforce_iam=enforce_iam,
+            zygote=zygote,
+        )
+        ctx.exit(run_pipeline(request))
 
 
 @main.command()

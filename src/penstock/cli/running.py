@@ -28,6 +28,7 @@ from penstock.runtime.runs import find_object
 from penstock.runtime.state_folder import DEFAULT_BASE, last_run, new_run
 from penstock.runtime.streams.feeding import midnight
 from penstock.runtime.workers.inline_output import divided_output
+from penstock.runtime.workers.starting import Zygote
 
 DEFAULT_OUTPUT = Path("results")
 INTERRUPTED = 130
@@ -36,7 +37,7 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What `penstock run` was asked for."""
+    """What `penstock run` was asked for; `zygote` was started ahead of it."""
 
     pipeline: str
     inputs: tuple[str, ...]
@@ -50,6 +51,7 @@ class RunRequest:
     output: Path
     as_json: bool
     enforce_iam: bool = False
+    zygote: Zygote | None = None
 
 
 def run_pipeline(request: RunRequest) -> int:
@@ -95,6 +97,7 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
         given=given,
         policy=policy,
         logs_apart=True,
+        zygote=_needed(request, clock),
     )
     return run, inputs
 
@@ -121,6 +124,7 @@ def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple
         seed=request.seed,
         policy=policy,
         logs_apart=True,
+        zygote=_needed(request, clock),
     )
     given = run.given
     try:
@@ -139,6 +143,14 @@ def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple
         run.close()
         raise
     return run, inputs
+
+
+def _needed(request: RunRequest, clock: Clock) -> Zygote | None:
+    """What was started ahead; a simulation, which is known to be one by now, does without workers."""
+    if request.zygote is not None and isinstance(clock, VirtualClock):
+        request.zygote.kill()
+        return None
+    return request.zygote
 
 
 def _policy(request: RunRequest, pipeline: Pipeline) -> Policy | None:

@@ -90,6 +90,7 @@ from penstock.runtime.topics.service import SnsService
 from penstock.runtime.topics.topics import Topics
 from penstock.runtime.workers.inline import InlineInvoker
 from penstock.runtime.workers.pool import PoolInvoker
+from penstock.runtime.workers.starting import Zygote
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -115,6 +116,7 @@ class Embedded:
             allowed. A resumed run that was enforced is so again, by the pipeline's own policy if none is given.
         logs_apart: under the virtual clock, too, what functions print and log goes to `logs/<function>.log`, as it
             always does under the real one; otherwise to this process's output, which pytest shows with a test.
+        zygote: was started ahead of the run, so that its workers are there sooner; a real run uses it.
 
     Raises:
         DeclarationError: the pipeline's own policy is needed, and cannot be made.
@@ -132,12 +134,14 @@ class Embedded:
         given: GivenInputs | None = None,
         policy: Policy | None = None,
         logs_apart: bool = False,
+        zygote: Zygote | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.folder = folder
         self.clock = clock or RealClock()
         self.workers = workers or os.cpu_count() or 1
         self._logs_apart = logs_apart
+        self._zygote = zygote
         self.past = tuple(read_journal(folder.journal)) if folder.journal.exists() else ()
         started = next((event for event in self.past if isinstance(event, RunStarted)), None)
         self.seed = seed if started is None else started.seed
@@ -331,6 +335,7 @@ class Embedded:
             resumed_at=len(self.past),
             before_answer=self.journal.flush,
             principals=None if self.authority is None else self.authority.principals,
+            ahead=self._zygote,
         )
 
     # --- Living -------------------------------------------------------------------------------------------

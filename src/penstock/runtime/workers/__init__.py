@@ -7,5 +7,6 @@ frames        what the processes tell each other
 environment   one execution environment: a forked process for one function
 logs          what a function says
 zygote        the process that environments are forked from
+starting      starting it
 pool          the invoker for the real clock
 """

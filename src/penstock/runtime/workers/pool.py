@@ -12,10 +12,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -56,6 +53,7 @@ from penstock.runtime.workers.frames import (
     send,
     send_with_descriptor,
 )
+from penstock.runtime.workers.starting import Zygote, start_zygote
 
 INIT_SECONDS: Final = 10.0
 """How long an environment may take to import its handler, on top of the timeout (Lambda, "Init phase")."""
@@ -92,8 +90,7 @@ class _Environment:
 class _State:
     """What changes while the pool works."""
 
-    zygote: subprocess.Popen[bytes] | None = None
-    control: socket.socket | None = None
+    zygote: Zygote | None = None
     environments: dict[int, _Environment] = field(default_factory=dict)
     idle: dict[str, list[_Environment]] = field(default_factory=dict)
     waiting: deque[tuple[Invocation, Done]] = field(default_factory=deque)
@@ -114,6 +111,7 @@ class PoolInvoker:
             those of the processes before.
         before_answer: called before an answer leaves for an environment: the journal's flush.
         principals: the functions' roles, if they are enforced: environments judge their own reads by them.
+        ahead: a zygote that was started already; it is used if it fits.
     """
 
     def __init__(
@@ -128,8 +126,10 @@ class PoolInvoker:
         resumed_at: int = 0,
         before_answer: Callable[[], None] = lambda: None,
         principals: Mapping[str, Principal] | None = None,
+        ahead: Zygote | None = None,
     ) -> None:
         self._principals = principals
+        self._ahead = ahead
         self._scheduler = scheduler
         self._router = router
         self._project = project.absolute()
@@ -150,7 +150,7 @@ class PoolInvoker:
 
     def warm_up(self) -> None:
         """Start the process that environments are forked from, so that it is ready when it is needed."""
-        if self._state.control is None:
+        if self._state.zygote is None:
             self._start_zygote()
 
     def close(self) -> None:
@@ -159,11 +159,9 @@ class PoolInvoker:
         for environment in state.environments.values():
             self._unwatch(environment)
             environment.connection.close()
-        if state.control is not None:
-            self._scheduler.unwatch(state.control.fileno())
-            state.control.close()
         if state.zygote is not None:
-            state.zygote.wait()
+            self._scheduler.unwatch(state.zygote.control.fileno())
+            state.zygote.end()
         self._state = _State()
 
     # --- Starting -----------------------------------------------------------------------------------------
@@ -201,14 +199,14 @@ class PoolInvoker:
         )
 
     def _time_out(self, environment: _Environment, running: _Running) -> None:
-        if environment.running is running and self._state.control is not None:
+        if environment.running is running and self._state.zygote is not None:
             running.timed_out = True
-            send(self._state.control, Kill(environment.number))
+            send(self._state.zygote.control, Kill(environment.number))
 
     def _fork(self, invocation: Invocation) -> _Environment:
         state = self._state
         self._make_room()
-        control = state.control or self._start_zygote()
+        control = self._start_zygote() if state.zygote is None else state.zygote.control
         ours, theirs = socket.socketpair()
         state.forked += 1
         order = Fork(
@@ -250,24 +248,14 @@ class PoolInvoker:
         self._state.environments.pop(environment.number, None)
 
     def _start_zygote(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
-        variables = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
-            # The zygote has one thread, so that its forks are safe; macOS would stop them all the same.
-            "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
-        }
-        self._state.zygote = subprocess.Popen(
-            [sys.executable, "-m", "penstock.runtime.workers.zygote", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=variables,
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        self._state.control = ours
-        frames = Frames(ours)
-        self._scheduler.watch(ours.fileno(), lambda: self._hear_zygote(frames))
-        return ours
+        zygote, self._ahead = self._ahead, None
+        if zygote is not None and not zygote.fits(self._project):
+            zygote.kill()
+            zygote = None
+        self._state.zygote = zygote = zygote or start_zygote()
+        frames = Frames(zygote.control)
+        self._scheduler.watch(zygote.control.fileno(), lambda: self._hear_zygote(frames))
+        return zygote.control
 
     # --- Hearing ------------------------------------------------------------------------------------------
 

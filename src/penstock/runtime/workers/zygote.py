@@ -29,6 +29,7 @@ def main() -> None:
     """Serve the main process until it is gone."""
     with aws_calls.surroundings():
         _serve(socket.socket(fileno=int(sys.argv[1])))
+    os._exit(0)  # the main process waits, and this interpreter has nothing to clear away
 
 
 def _serve(control: socket.socket) -> None:
