@@ -16,12 +16,11 @@ Kinesis Data Streams processing", and the same pages for DynamoDB streams.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from penstock.runtime.invocation import THROTTLED, InvocationOutcome, Payload
+from penstock.runtime.invocation import THROTTLED, InvocationOutcome
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import (
     BatchBisected,
@@ -32,20 +31,12 @@ from penstock.runtime.journal_events import (
     StreamRecord,
     WindowAdvanced,
 )
+from penstock.runtime.mappings.forming import NOTHING_COMES, event_of, form
 from penstock.runtime.mappings.lanes import Batch, Lane, halves, lane_of
 from penstock.runtime.mappings.ports import RunsBatches
-from penstock.runtime.mappings.responses import failed_identifiers
+from penstock.runtime.mappings.responses import first_failure, state_of
 from penstock.runtime.mappings.stream_failures import Condition, FailureDestination, GivenUp
-from penstock.runtime.mappings.stream_records import (
-    PAYLOAD_LIMIT_BYTES,
-    STATE_LIMIT_BYTES,
-    Window,
-    count_that_fits,
-    event_payload,
-    event_record,
-    kinesis_event,
-    most_bytes,
-)
+from penstock.runtime.mappings.stream_records import STATE_LIMIT_BYTES, Window, event_record, most_bytes
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.streams.shards import Shard
@@ -183,8 +174,13 @@ class ShardReader:
     def _pump(self, lane: Lane) -> None:
         """Give the function the lane's next batch, if it is time."""
         while not (lane.busy or lane.retry):
-            if not lane.batches and not self._form(lane):
-                return
+            if not lane.batches:
+                now = self._ports.scheduler.now()
+                due = form(lane, self.settings, now=now, at_end=self._is_at_end)
+                if due is not None:
+                    if due != NOTHING_COMES:
+                        self._wake_at(lane, due)
+                    return
             batch = lane.batches[0]
             self._discard_old(lane, batch)
             if batch.records or batch.final:
@@ -192,59 +188,6 @@ class ShardReader:
             else:
                 lane.batches.popleft()
                 self._fill()
-
-    def _form(self, lane: Lane) -> bool:
-        """Make the lane's next batch; False if it has to wait for one."""
-        settings, now = self.settings, self._ports.scheduler.now()
-        if not lane.waiting:
-            return self._may_end_window(lane)
-        if settings.windowed:
-            if lane.window is not None and lane.waiting[0].arrived_at >= lane.window.end:
-                lane.batches.append(Batch((), final=True))
-                return True
-            if lane.window is None:
-                lane.window = settings.window_of(lane.waiting[0].arrived_at)
-        count, is_full = self._next_count(lane)
-        due = lane.since + settings.batching_window_seconds
-        if lane.window is not None:
-            due = min(due, lane.window.end)
-        if not is_full and now < due:
-            self._wake_at(lane, due)
-            return False
-        if lane.wake is not None:
-            lane.wake.cancel()
-            lane.wake = None
-        lane.batches.append(Batch(lane.waiting[:count]))
-        del lane.waiting[:count]
-        lane.since = now
-        if lane.waiting_bytes:
-            lane.waiting_bytes = sum(map(most_bytes, lane.waiting))
-        return True
-
-    def _next_count(self, lane: Lane) -> tuple[int, bool]:
-        """How many records the next batch may have, and whether no more could be added to it."""
-        waiting, limit = lane.waiting, self.settings.batch_size
-        count = min(limit, len(waiting))
-        is_full = count == limit or self._is_at_end
-        if lane.waiting_bytes > self._room_bytes(lane):
-            fitting = count_that_fits(waiting[:count], self._room_bytes(lane))
-            is_full, count = is_full or fitting < count, fitting
-        if lane.window is not None:
-            end = lane.window.end
-            within = next((index for index in range(count) if waiting[index].arrived_at >= end), count)
-            is_full, count = is_full or within < count, within
-        return count, is_full
-
-    def _may_end_window(self, lane: Lane) -> bool:
-        """A window ends with its time, or with its shard: those that follow the shard begin windows of their own."""
-        window = lane.window
-        if window is None:
-            return False
-        if self._ports.scheduler.now() < window.end and not self._is_at_end:
-            self._wake_at(lane, window.end)
-            return False
-        lane.batches.append(Batch((), final=True))
-        return True
 
     def _wake_at(self, lane: Lane, when: float) -> None:
         if lane.wake is not None:
@@ -258,31 +201,9 @@ class ShardReader:
 
         lane.wake = self._ports.scheduler.call_at(when, woken)
 
-    def _payload(self, lane: Lane, batch: Batch) -> Payload:
-        """The invocation's event; what does not fit into it waits for the next batch."""
-        stream, shard, window = self._stream, self.shard.id, lane.window
-        if window is None and stream.kind == "kinesis":
-            event = kinesis_event(batch.records, stream, shard)
-            if event is not None:
-                return event
-        payload = event_payload(
-            batch.records, stream, shard, window=window, final=batch.final, early=batch.early
-        )
-        if len(payload) <= PAYLOAD_LIMIT_BYTES or len(batch.records) < 2:
-            return payload
-        count = count_that_fits(batch.records, self._room_bytes(lane))
-        lane.batches.insert(1, Batch(batch.records[count:]))
-        batch.records = batch.records[:count]
-        return event_payload(batch.records, stream, shard, window=window)
-
-    @staticmethod
-    def _room_bytes(lane: Lane) -> int:
-        """What an invocation's JSON has left for records."""
-        return PAYLOAD_LIMIT_BYTES - (0 if lane.window is None else len(lane.window.state.encode()))
-
     def _deliver(self, lane: Lane, batch: Batch) -> None:
         settings, ports = self.settings, self._ports
-        payload = self._payload(lane, batch)
+        payload = event_of(lane, batch, self._stream, self.shard.id)
         lane.busy = True
         batch.invocations += 1
         batch.request_id = ports.functions.run(
@@ -311,7 +232,12 @@ class ShardReader:
 
     def _settle(self, lane: Lane, batch: Batch, outcome: InvocationOutcome) -> None:
         lane.busy = False
-        failed = self._failed_from(lane, batch, outcome)
+        failed = first_failure(
+            outcome,
+            batch.records,
+            windowed=lane.window is not None,
+            reported=self.settings.report_batch_item_failures,
+        )
         self._ports.journal.append(
             BatchSettled(
                 at=self._ports.scheduler.now(),
@@ -334,24 +260,6 @@ class ShardReader:
             self._keep_state(lane, batch, outcome)
         self._advance()
         self.look()
-
-    def _failed_from(self, lane: Lane, batch: Batch, outcome: InvocationOutcome) -> int | None:
-        """The index of the first record that failed; None if none did."""
-        if outcome.error is not None:
-            return 0
-        if lane.window is not None and _state_of(outcome.payload) is None:
-            return 0
-        if not self.settings.report_batch_item_failures or outcome.payload in _ALL_SUCCEEDED:
-            return None
-        numbers = [record.sequence_number for record in batch.records]
-        failed = failed_identifiers(outcome.payload, frozenset(numbers))
-        if failed is None:
-            return 0
-        return (
-            next((index for index, number in enumerate(numbers) if number in failed), None)
-            if failed
-            else None
-        )
 
     def _failed(self, lane: Lane, batch: Batch, outcome: InvocationOutcome) -> None:
         settings = self.settings
@@ -472,7 +380,7 @@ class ShardReader:
             again = Window(start=window.start, end=window.end) if batch.early else None
             self._set_window(lane, again)
             return
-        state = _state_of(outcome.payload) or "{}"
+        state = state_of(outcome.payload) or "{}"
         self._set_window(lane, Window(start=window.start, end=window.end, state=state))
         if len(state.encode()) > STATE_LIMIT_BYTES:
             lane.batches.appendleft(Batch((), final=True, early=True))
@@ -489,20 +397,3 @@ class ShardReader:
                 state=None if window is None else window.state,
             )
         )
-
-
-_ALL_SUCCEEDED: Final = (b"null", b"{}", b'{"batchItemFailures": []}')
-"""What most answers are, known without being read."""
-
-
-def _state_of(payload: bytes | None) -> str | None:
-    """The `state` of a function's answer, as JSON text; None if it has none, or one that no event could hold."""
-    try:
-        answer = json.loads(payload or b"null")
-    except ValueError:
-        return None
-    state = answer.get("state") if isinstance(answer, dict) else None
-    if state is None:
-        return None
-    text = json.dumps(state, separators=(",", ":"), ensure_ascii=False)
-    return text if len(text.encode()) <= PAYLOAD_LIMIT_BYTES else None
