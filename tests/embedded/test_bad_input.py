@@ -309,7 +309,7 @@ def test_a_handler_that_misbehaves(name: str, error: str, words: str, tmp_path: 
     function = Function("bad", f"handlers.bad.{name}", timeout_seconds=1)
     made = Pipeline("bad", parts=(function,), root=tmp_path)
     with Embedded(made, new_run("bad", base=tmp_path), clock=RealClock(), workers=1) as run:
-        answer = run.client("lambda").invoke(FunctionName="bad", Payload=b"{}")  # type: ignore[attr-defined]
+        answer = run.client("lambda").invoke(FunctionName="bad", Payload=b"{}")
         assert answer["FunctionError"] == "Unhandled"
         failure = json.loads(answer["Payload"].read())
     assert failure["errorType"] == error

@@ -78,7 +78,7 @@ def test_an_event_reaches_every_target_of_the_rules_that_it_matches(run: Embedde
         "2026-01-01T00:00:00Z",
     )
     assert [one.detail for one in SEEN] == [{"amount": 500}]
-    executions = run.client("stepfunctions").list_executions(  # type: ignore[attr-defined]
+    executions = run.client("stepfunctions").list_executions(
         stateMachineArn="arn:aws:states:us-east-1:123456789012:stateMachine:steps"
     )["executions"]
     assert [one["status"] for one in executions] == ["SUCCEEDED"]

@@ -373,12 +373,12 @@ def test_a_wait_goes_on_after_a_resumption(tmp_path: Path) -> None:
     definition = one_state(Type="Wait", Seconds=100)
     with running(definition, tmp_path) as run:
         began = run.clock.now()
-        run.client("dynamodb").put_item(TableName="items", Item={"id": {"S": "kept"}})  # type: ignore[attr-defined]
+        run.client("dynamodb").put_item(TableName="items", Item={"id": {"S": "kept"}})
         client(run).start_execution(stateMachineArn=ARN, name="one", input="{}")
         run.scheduler.run_for(30)
     with running(definition, tmp_path, resume=True) as run:
         run.run_until_idle()
         assert run.clock.now() == began + 100
         assert client(run).describe_execution(executionArn=execution("one"))["status"] == "SUCCEEDED"
-        items = run.client("dynamodb").scan(TableName="items")["Items"]  # type: ignore[attr-defined]
+        items = run.client("dynamodb").scan(TableName="items")["Items"]
     assert items == [{"id": {"S": "kept"}}]

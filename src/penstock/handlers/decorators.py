@@ -107,6 +107,85 @@ class _Options(NamedTuple):
     powertools: Powertools | None = None
 
 
+_GIVEN = {
+    Source.S3: """The function is given an `S3Upload`, or a list of them, for each object of an event.
+
+    S3's own notification, also through SNS, SQS or EventBridge. A failure fails the invocation: Lambda invokes it
+    again with the same event, twice at most (S3, "Event message structure"; Lambda, "Process Amazon S3 event
+    notifications").
+    """,
+    Source.SQS: """The function is given a message's body, decoded; an `SQSMessage[T]`; or each `S3Upload` in it.
+
+    Also what a topic or a rule sent to the queue: `SNSMessage[T]`, `EventBridgeEvent[T]`, with `SQSMessage[...]`
+    around them or not. The invocation's answer names the messages that failed; of a FIFO queue also all that follow
+    (Lambda, "Handling errors for an SQS event source").
+    """,
+    Source.KINESIS: """The function is given a record's data, decoded; a `KinesisRecord[T]`; or a list of either.
+
+    Work stops at the first record that fails, which the invocation's answer names (Lambda, "Configuring partial batch
+    response with Kinesis Data Streams and Lambda"). With a `TumblingWindow[State]` as its second parameter the
+    function takes a list and returns the window's state.
+    """,
+    Source.DYNAMODB: """The function is given a `DynamoDBChange[T]`, or a list of them.
+
+    `T` is what the images of items are decoded into. Work stops at the first change that fails, which the
+    invocation's answer names (Lambda, "Configuring partial batch response with DynamoDB and Lambda"). With a
+    `TumblingWindow[State]` as its second parameter the function takes a list and returns the window's state.
+    """,
+    Source.SNS: """The function is given a message of a topic, decoded; an `SNSMessage[T]`; or each `S3Upload` in it.
+
+    A failure fails the invocation: Lambda invokes it again with the same event, twice at most (Lambda, "Invoking
+    Lambda functions with Amazon SNS notifications").
+    """,
+    Source.EVENTBRIDGE: """The function is given an event's detail, decoded; an `EventBridgeEvent[T]`; an `S3Upload`.
+
+    A failure fails the invocation: Lambda invokes it again with the same event, twice at most (EventBridge, "Events
+    in Amazon EventBridge").
+    """,
+    Source.SCHEDULE: """The function is given a scheduled event's detail, decoded; or an `EventBridgeEvent[T]`.
+
+    A failure fails the invocation: Lambda invokes it again with the same event, twice at most (EventBridge, "Creating
+    a rule that runs on a schedule").
+    """,
+    Source.LOGS: """The function is given each log event's message, decoded; a `LogEvent[T]`; or a list of either.
+
+    A failure fails the invocation: Lambda invokes it again with the same event, twice at most (CloudWatch Logs,
+    "Real-time processing of log data with subscriptions").
+    """,
+    Source.TASK: """The function is a Task of a state machine: it is given the task's input, decoded.
+
+    What it returns is the task's output, as JSON, and is held against the annotation of its return. What it raises
+    fails the task: the state may `Retry` or `Catch` the name of the exception's class (Step Functions, "Handling
+    errors in Step Functions workflows").
+    """,
+}
+
+_OF_A_BATCH = """
+    Args:
+        undecodable: what becomes of a record that cannot be decoded (`Undecodable.DEAD_LETTER`).
+        dead_letter_variable: the environment variable that holds the URL of the queue for such records; a
+            pipeline sets the default one.
+        stop_margin_seconds: no further record is begun when less time than this is left (1.0 second).
+        powertools: what of Powertools for Lambda is used, `Powertools(service=...)`.
+"""
+
+_OF_AN_EVENT = """
+    Args:
+        powertools: what of Powertools for Lambda is used, `Powertools(service=...)`.
+"""
+
+_USE = """
+    Bare, or with options. A second parameter called `context` is given Lambda's context. The handler that it makes is
+    called like the function in a test; `handler.invoke(event, context)` is an invocation.
+"""
+
+_RAISES = """
+    Raises:
+        HandlerError: when the module is imported: an annotation that nothing can be decoded into, or of another
+            source; a parameter too many; an option that there is not.
+"""
+
+
 def _decorator(source: Source) -> Any:  # given its type where it is named, below
     known = _Options._fields if source in _PARTIAL else ("powertools",)
 
@@ -129,6 +208,8 @@ def _decorator(source: Source) -> Any:  # given its type where it is named, belo
         return make if function is None else make(function)
 
     decorate.__name__ = decorate.__qualname__ = _NAMES[source]
+    options_told = _OF_A_BATCH if source in _PARTIAL else _OF_AN_EVENT
+    decorate.__doc__ = f"{_GIVEN[source].rstrip()}\n{_USE}{options_told}{_RAISES}"
     return decorate
 
 
@@ -152,31 +233,14 @@ def _checked(options: _Options, decorator: str) -> _Options:
 
 
 on_s3_upload: EventDecorator = _decorator(Source.S3)
-"""The function is given an `S3Upload` (or a list of them) for each object that was written."""
-
 on_sqs_message: BatchDecorator = _decorator(Source.SQS)
-"""The function is given a message's body, decoded; or an `SQSMessage[T]`; or the `S3Upload`s in it."""
-
 on_kinesis_record: BatchDecorator = _decorator(Source.KINESIS)
-"""The function is given a record's data, decoded; or a `KinesisRecord[T]`."""
-
 on_dynamodb_change: BatchDecorator = _decorator(Source.DYNAMODB)
-"""The function is given a `DynamoDBChange[T]`."""
-
 on_sns_message: EventDecorator = _decorator(Source.SNS)
-"""The function is given a notification's message, decoded; or an `SNSMessage[T]`."""
-
 on_event: EventDecorator = _decorator(Source.EVENTBRIDGE)
-"""The function is given an EventBridge event's detail, decoded; or an `EventBridgeEvent[T]`."""
-
 on_schedule: EventDecorator = _decorator(Source.SCHEDULE)
-"""The function is given a scheduled event's detail, decoded; or an `EventBridgeEvent[T]`."""
-
 on_log_event: EventDecorator = _decorator(Source.LOGS)
-"""The function is given a log event's message, decoded; or a `LogEvent[T]`."""
-
 on_task: EventDecorator = _decorator(Source.TASK)
-"""The function is a Task of a state machine: it is given the task's input, and its result is the output."""
 
 
 def _make(source: Source, function: Callable[..., Any], options: _Options) -> Handler[..., Any]:

@@ -139,7 +139,14 @@ class SNSMessage(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class EventBridgeEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One event of a bus; `detail` is decoded."""
+    """One event of a bus; `detail` is decoded (EventBridge, "AWS service event metadata").
+
+    Attributes:
+        source: who sent it: `aws.s3`, or what `PutEvents` said.
+        detail_type: of which kind it is; with `source` it says what `detail` has.
+        time: as EventBridge writes it, `2026-01-01T00:00:00Z`.
+        resources: the ARNs of what it is about; often none.
+    """
 
     detail: T
     id: str

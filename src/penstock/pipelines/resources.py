@@ -91,10 +91,17 @@ class Bucket(Resource):
 
 @dataclass(frozen=True, slots=True)
 class Queue(Resource):
-    """An SQS queue (SQS, "CreateQueue").
+    """An SQS queue (SQS, "CreateQueue"; https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html).
 
-    `dead_letter_queue` and `max_receive_count` are the queue's redrive policy: a message that was
-    received more than `max_receive_count` times goes to the dead-letter queue.
+    Args:
+        visibility_timeout_seconds: how long a message that was received is hidden (0 to 43,200).
+        message_retention_seconds: how long it is kept (60 to 1,209,600: four days by default, fourteen at most).
+        delay_seconds: after which a message can first be received (0 to 900).
+        fifo: first in, first out; the name ends with `.fifo`.
+        content_based_deduplication: of a FIFO queue: messages of one text within five minutes are one.
+        dead_letter_queue: where a message goes that was received more than `max_receive_count` times; None: it is
+            delivered until it is too old. Together they are the redrive policy.
+        max_receive_count: 1 to 1,000.
     """
 
     _: KW_ONLY
@@ -109,7 +116,12 @@ class Queue(Resource):
 
 @dataclass(frozen=True, slots=True)
 class Stream(Resource):
-    """A Kinesis data stream in provisioned mode."""
+    """A Kinesis data stream in provisioned mode (Kinesis, "CreateStream").
+
+    Args:
+        shard_count: shards that it begins with; each has its own order, by partition key.
+        retention_hours: how long a record can be read (24 to 8,760).
+    """
 
     _: KW_ONLY
     shard_count: int = 1
@@ -126,9 +138,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table(Resource):
-    """A DynamoDB table, billed on demand; with `stream_view_type` it has a stream.
+    """A DynamoDB table, billed on demand (DynamoDB, "CreateTable").
 
-    A key may be written as its bare name, which is a string attribute.
+    Args:
+        partition_key: an attribute: its bare name is a text, `Key("n", "N")` a number, `Key("b", "B")` bytes.
+        sort_key: likewise; None: there is one item for each partition key.
+        stream_view_type: what its stream tells of a change, `KEYS_ONLY`, `NEW_IMAGE`, `OLD_IMAGE` or
+            `NEW_AND_OLD_IMAGES`; None: it has no stream.
+        time_to_live_attribute: holds the epoch seconds after which an item is deleted (DynamoDB, "Time to Live").
     """
 
     _: KW_ONLY
@@ -345,7 +362,12 @@ class Subscription(Part):
 
 @dataclass(frozen=True, slots=True)
 class BucketNotification(Part):
-    """S3 tells a queue, a topic or a function of what happens to a bucket's objects (S3, "Event notifications")."""
+    """S3 tells a queue, a topic or a function of what happens to a bucket's objects (S3, "Event notifications").
+
+    Args:
+        events: their names, such as `s3:ObjectCreated:*`, `s3:ObjectRemoved:Delete`.
+        prefix, suffix: of the keys that it tells of; two notifications of one event must not overlap.
+    """
 
     bucket: Bucket
     _: KW_ONLY
@@ -359,7 +381,14 @@ class BucketNotification(Part):
 class QueueMapping(Part):
     """Lambda polls a queue and invokes a function with batches (Lambda, "Using Lambda with Amazon SQS").
 
-    `report_batch_item_failures` is on by default here, since handlers settle each record; AWS's is off.
+    Args:
+        batch_size: messages at most (1 to 10,000; 10 of a FIFO queue); above 10 there has to be a batching window.
+        batching_window_seconds: for how long a batch is gathered (0 to 300; none of a FIFO queue).
+        report_batch_item_failures: whether the function's answer names what failed; otherwise a batch fails as a
+            whole. On by default here, since handlers settle each record; AWS's is off.
+        maximum_concurrency: batches that are with the function at once (2 to 1,000); None: no limit of its own.
+        filter_criteria: event patterns over `body` and the message's other members; a message that matches none of
+            them is deleted (Lambda, "Control which events Lambda sends to your function").
     """
 
     queue: Queue
@@ -376,11 +405,25 @@ class QueueMapping(Part):
 class StreamMapping(Part):
     """Lambda reads a Kinesis stream's or a table stream's shards and invokes a function with batches.
 
-    (Lambda, "Using Lambda with Kinesis", "Using Lambda with DynamoDB".) -1 means without limit.
-    `starting_timestamp` (epoch seconds) belongs to `starting_position="AT_TIMESTAMP"`.
-    `report_batch_item_failures` is on by default here, since handlers settle each record; AWS's is off.
-    `consumer` is the name of a consumer of a Kinesis stream that the mapping reads as, with throughput of its own
-    (Kinesis, "Enhanced fan-out"); it is registered with the mapping.
+    (Lambda, "Using Lambda with Kinesis", "Using Lambda with DynamoDB".)
+
+    Args:
+        batch_size: records at most (1 to 10,000), all of one shard.
+        batching_window_seconds: for how long a batch is gathered (0 to 300).
+        starting_position: where a new mapping begins: at the oldest record, at what comes from now on, or at
+            `starting_timestamp` (epoch seconds).
+        parallelization_factor: batches of one shard at once, each with partition keys of its own (1 to 10).
+        maximum_retry_attempts: of a batch that failed (0 to 10,000); -1: until its records are too old.
+        maximum_record_age_seconds: older ones are given up (60 to 604,800); -1: as long as the stream keeps them.
+        bisect_batch_on_function_error: cut a batch that failed in two; it uses up no attempt.
+        report_batch_item_failures: whether the function's answer names the first record that failed. On by default
+            here, since handlers settle each record; AWS's is off.
+        tumbling_window_seconds: the length of windows with a state (up to 900); None or 0: no windows.
+        on_failure: is told of what was given up: a queue or a topic where it stood, a bucket the records as well;
+            None: it is lost.
+        filter_criteria: event patterns; a record that matches none of them is passed over.
+        consumer: the name of a consumer of a Kinesis stream that the mapping reads as, with throughput of its own
+            (Kinesis, "Enhanced fan-out"); it is registered with the mapping.
     """
 
     stream: Stream | Table

@@ -20,4 +20,4 @@ def create_table(client: Client, table: Table) -> None:
     }
     if table.stream_view_type is not None:
         request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream_view_type}
-    client.create_table(**request)  # type: ignore[attr-defined]  # boto3's methods are made at run time
+    client.create_table(**request)

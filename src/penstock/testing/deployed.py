@@ -24,7 +24,7 @@ from penstock.pipelines.resources import Function, Queue, Resource
 from penstock.testing.localstack import LocalStack
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
+    from penstock.runtime.executions.sdk import Client
 
 
 class DeployPipeline(Protocol):
@@ -47,7 +47,7 @@ class DeployedPipeline:
     localstack: LocalStack
     outputs: Mapping[str, str]
 
-    def client(self, service: str) -> BaseClient:
+    def client(self, service: str) -> Client:
         """A boto3 client."""
         return self.localstack.client(service)
 
@@ -58,7 +58,7 @@ class DeployedPipeline:
     def queue_url(self, queue: Queue) -> str:
         """The URL of a queue of the pipeline there."""
         sqs = self.client("sqs")
-        return str(sqs.get_queue_url(QueueName=self.name(queue))["QueueUrl"])  # type: ignore[attr-defined]
+        return str(sqs.get_queue_url(QueueName=self.name(queue))["QueueUrl"])
 
     def upload_to_entry(
         self, source: Path, *, name: str | None = None, options: Mapping[str, str] | None = None
@@ -77,7 +77,7 @@ class DeployedPipeline:
                 f"there is no option {unknown[0]!r}", fix=f"there is {', '.join(sorted(entry.options))}"
             )
         s3 = self.client("s3")
-        s3.put_object(  # type: ignore[attr-defined]
+        s3.put_object(
             Bucket=self.name(entry.bucket),
             Key=f"{entry.key_prefix}{name or source.name}",
             Body=source.read_bytes(),

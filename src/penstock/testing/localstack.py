@@ -24,7 +24,7 @@ import pytest
 from penstock.errors import LocalStackError, PenstockError
 
 if TYPE_CHECKING:
-    from botocore.client import BaseClient
+    from penstock.runtime.executions.sdk import Client
 
 _LOOK_SECONDS: Final = 0.1
 
@@ -52,11 +52,11 @@ class LocalStack:
             return None
         return "LocalStack's Kinesis needs node and npm, which are not installed"
 
-    def client(self, service: str) -> BaseClient:
+    def client(self, service: str) -> Client:
         """A boto3 client, by localstack-client's session."""
         from localstack_client.session import Session
 
-        client: BaseClient = Session(localstack_host=urlsplit(self.endpoint_url).netloc).client(service)
+        client: Client = Session(localstack_host=urlsplit(self.endpoint_url).netloc).client(service)
         return client
 
 

@@ -13,7 +13,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from penstock.statemachines.service_names import client_name
 from penstock.statemachines.values import JSON, compact
@@ -35,10 +35,15 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|[0-9]+")
 
 
 class Client(Protocol):
-    """The little of a boto3 client that is needed here; its methods are reached by name."""
+    """A boto3 client. Its methods are made when it is made, so that a type checker knows nothing of them.
+
+    Who has boto3-stubs may say which one it is: `cast("SQSClient", run.client("sqs"))`.
+    """
 
     @property
     def meta(self) -> object: ...
+
+    def __getattr__(self, operation: str) -> Any: ...
 
 
 MakeClient = Callable[[str], Client]
