@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from penstock.cli.main import main
+from penstock.cli.serving import failures_told
 from penstock.errors import HandlerError, UsageError
 from penstock.pipelines import Function, HttpApi, Pipeline
 from penstock.pipelines.iam import policy_of
@@ -23,7 +24,7 @@ from penstock.runtime import aws_calls
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.http.front import REQUEST_LIMIT_BYTES, Front
 from penstock.runtime.http.settings import ApiSettings, RouteSettings, api_settings
-from penstock.runtime.journal_events import InvocationStarted
+from penstock.runtime.journal_events import ExecutionFinished, InvocationStarted
 from penstock.runtime.state_folder import new_run
 
 TODO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "todo"
@@ -310,6 +311,21 @@ def test_what_a_role_lacks_is_refused_and_told_of_once(
     assert got == [500, 500, 404]
     assert result.output.count("todo-api may not dynamodb:PutItem on ") == 1
     assert 'fix: add writes(Table "todos") to the calls of function "todo-api"' in result.output
+    assert result.output.count("todo-api failed: ClientError: An error occurred (AccessDeniedException)") == 2
+    assert "logs/todo-api.log" in result.output
+
+
+def test_an_execution_that_fails_behind_an_api_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody else would: who started it has its answer already."""
+    tell = failures_told(Path("logs"))
+    arn = "arn:aws:states:us-east-1:123456789012:execution:count:one"
+    for status in ("SUCCEEDED", "FAILED"):
+        tell(
+            ExecutionFinished(
+                at=0.0, execution=arn, state_machine="count", status=status, error="Busy", cause="too much"
+            )
+        )
+    assert capsys.readouterr().out == "execution count:one FAILED: Busy: too much\n"
 
 
 @pytest.mark.usefixtures("clean_modules")

@@ -44,7 +44,7 @@ def test_a_decorator_says_what_is_given_and_what_it_takes(name: str) -> None:
     for option in OF_A_BATCH:
         assert (f"    {option}: " in text) == (batched or option == "powertools")
     assert any(
-        f"{service}, " in text
+        f"{service}," in text
         for service in ("Lambda", "EventBridge", "Step Functions", "CloudWatch Logs", "S3")
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from penstock.cli.printing import printable
 from penstock.errors import UsageError
 from penstock.pipelines import Pipeline
 from penstock.pipelines.http_api import Authorizer, HttpApi, IamAuthorizer, routes_of
@@ -15,7 +16,7 @@ from penstock.pipelines.iam.advice import advice
 from penstock.pipelines.load import find_project, load_pipeline
 from penstock.runtime import aws_calls
 from penstock.runtime.embedded import IN_PLACE_BYTES, Embedded
-from penstock.runtime.journal_events import CallMade, Event
+from penstock.runtime.journal_events import CallMade, Event, ExecutionFinished, InvocationFinished
 from penstock.runtime.state_folder import new_run
 
 
@@ -66,13 +67,34 @@ def serve_pipeline(
                 click.echo(f"  {key}  ->  {route.function.name}{_guard(route.authorizer)}")
             for place in given:
                 click.echo(f"  {place}")
-            end = run.journal.subscribe(_telling_of_refusals(pipeline))
+            ends = [
+                run.journal.subscribe(_telling_of_refusals(pipeline)),
+                run.journal.subscribe(failures_told(run.folder.logs)),
+            ]
             try:
                 front.serve()
             except KeyboardInterrupt:
                 click.echo("stopped")
             finally:
-                end()
+                for end in ends:
+                    end()
+
+
+def failures_told(logs: Path) -> Callable[[Event], None]:
+    """Says of each invocation and each execution that failed why it did."""
+
+    def tell(event: Event) -> None:
+        match event:
+            case InvocationFinished(error=str(error)):
+                click.echo(printable(f"{event.function} failed: {error}: {event.error_message or ''}"))
+                click.echo(f"  its log: {logs / event.function}.log")
+            case ExecutionFinished(status=status) if status != "SUCCEEDED":
+                name = ":".join(event.execution.split(":")[-2:])
+                click.echo(printable(f"execution {name} {status}: {event.error or ''}: {event.cause or ''}"))
+            case _:
+                return
+
+    return tell
 
 
 def _telling_of_refusals(pipeline: Pipeline) -> Callable[[Event], None]:

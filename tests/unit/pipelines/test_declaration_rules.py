@@ -277,6 +277,17 @@ def test_all_problems_are_found_at_once() -> None:
     assert [problem.rule for problem in found] == ["PL105", "PL201", "PL202"]
 
 
+def test_who_hears_of_a_file_that_enters() -> None:
+    """A rule of the bus does, too; and files of an API's bucket are for those who ask for them."""
+    on_bus = Bucket("a-bucket", event_bridge_enabled=True)
+    rule = EventRule("told", pattern={"source": ["aws.s3"]}, to=(Queue("heard"),))
+    assert Pipeline("told", parts=(rule,), entry=Entry(on_bus)).of(Entry)
+    api = HttpApi("api", {"GET /": Function("f", "json.dumps")})
+    assert Pipeline("asked", parts=(api,), entry=Entry(bucket)).of(Entry)
+    with pytest.raises(DeclarationError, match="1 problem"):
+        Pipeline("told", parts=(rule,), entry=Entry(bucket))
+
+
 def test_a_notification_names_an_event() -> None:
     """S3 refuses one without."""
     found = refused([BucketNotification(bucket, to=queue, events=())])

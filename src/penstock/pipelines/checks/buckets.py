@@ -8,7 +8,8 @@ from itertools import combinations, product
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.checks.triggers import share_prefix, share_suffix, triggering_themselves
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import BucketNotification, Entry, Queue, Results, Topic
+from penstock.pipelines.http_api import HttpApi
+from penstock.pipelines.resources import BucketNotification, Entry, EventRule, Queue, Results, Topic
 
 EVENT_NAMES = frozenset(
     [
@@ -110,11 +111,14 @@ def _ends(graph: Graph) -> Iterator[Finding]:
 def _unannounced_entries(graph: Graph) -> Iterator[Finding]:
     for entry in graph.of(Entry):
         heard = [item for item in graph.of(BucketNotification) if item.bucket == entry.bucket]
-        if not any(entry.key_prefix.startswith(item.prefix) for item in heard):
+        on_the_bus = entry.bucket.event_bridge_enabled and any(one.pattern for one in graph.of(EventRule))
+        served = bool(graph.of(HttpApi))  # `penstock serve --input` lays files there for those who ask
+        if not (on_the_bus or served or any(entry.key_prefix.startswith(item.prefix) for item in heard)):
             yield Finding(
                 what=f'a file that enters at "{entry.bucket.name}/{entry.key_prefix}" is announced to nobody',
                 part=entry,
-                fix="add a BucketNotification whose prefix begins the entry's key_prefix",
+                fix="add a BucketNotification whose prefix begins the entry's key_prefix, or give the bucket "
+                "event_bridge_enabled=True and an EventRule",
             )
 
 
