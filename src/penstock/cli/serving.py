@@ -86,7 +86,8 @@ def failures_told(logs: Path) -> Callable[[Event], None]:
     def tell(event: Event) -> None:
         match event:
             case InvocationFinished(error=str(error)):
-                click.echo(printable(f"{event.function} failed: {error}: {event.error_message or ''}"))
+                message = (event.error_message or "").partition("\n")[0]
+                click.echo(printable(f"{event.function} failed: {error}: {message}"))
                 click.echo(f"  its log: {logs / event.function}.log")
             case ExecutionFinished(status=status) if status != "SUCCEEDED":
                 name = ":".join(event.execution.split(":")[-2:])

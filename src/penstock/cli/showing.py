@@ -57,7 +57,7 @@ def _show_function_failures(console: Console, shown: Shown) -> None:
     for name, failures in shown.summary.functions.items():
         console.print()
         for error, count in failures.invocations.most_common(ERRORS_SHOWN):
-            message = printable(failures.messages[error][:ERROR_CHARACTERS])
+            message = printable(failures.messages[error].partition("\n")[0][:ERROR_CHARACTERS])
             times = "1 invocation" if count == 1 else f"{count:,} invocations"
             console.print(Text(f"{name} failed in {times}: {error}: {message}", style="red"))
         if len(failures.invocations) > ERRORS_SHOWN:

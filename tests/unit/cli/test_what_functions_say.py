@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli.main import main
+from penstock.errors import StateFolderError
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.invocation import Invocation, InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
@@ -184,3 +185,23 @@ def test_a_function_that_waits_for_another_goes_on_in_its_own_file(tmp_path: Pat
     assert "\tid-outer\t" in said["outer"][2]
     assert (sys.stdout, sys.stderr) == streams
     assert logging.getLogger().handlers == handlers
+
+
+def test_a_full_disk_is_no_failure_of_the_function(tmp_path: Path) -> None:
+    """Nothing is raised where it prints; the run is told afterwards."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / "talker.log").symlink_to("/dev/full")
+    scheduler, said, outcomes = Scheduler(VirtualClock()), list[str](), list[InvocationOutcome]()
+
+    def talker(event: object, context: LambdaContext) -> None:
+        print("a line")
+        said.append("went on")
+
+    invoker = InlineInvoker(scheduler, load=lambda setting: talker, logs=tmp_path)
+    invocation = Invocation(request_id="1", function="talker", handler="talker", payload=b"{}")
+    invoker.invoke(invocation, outcomes.append)
+    with pytest.raises(StateFolderError, match="the disk is full"):
+        scheduler.run_until_idle()
+    invoker.close()
+    assert (said, outcomes) == (["went on"], [])

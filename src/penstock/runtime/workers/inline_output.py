@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from penstock.runtime.invocation import FunctionError
+from penstock.runtime.state_folder import state_folder_error
 from penstock.runtime.workers.logs import LambdaHandler, log_failure
 
 
@@ -61,17 +62,45 @@ def outside(stream: TextIO) -> TextIO:
     return stream.own if isinstance(stream, _Divided) else stream
 
 
+class _LogFile:
+    """A function's file. A full disk is no failure of the function: what cannot be written is told of afterwards."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.error: OSError | None = None
+        # Unbuffered: nothing is left that closing it would have to write.
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, text: str) -> int:
+        if self.error is None:
+            try:
+                self._file.write(text.encode("utf-8", "backslashreplace"))
+            except OSError as error:
+                self.error = error
+        return len(text)
+
+    def flush(self) -> None: ...
+
+    def __getattr__(self, name: str) -> Any:  # `fileno`, `close`, `closed`, ...
+        return getattr(self._file, name)
+
+
 class FunctionLogs:
     """The files of a run's functions, `<function>.log`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._open: dict[str, TextIO] = {}
+        self._open: dict[str, _LogFile] = {}
 
     @contextmanager
     def of(self, function: str, request_id: str) -> Iterator[None]:
-        """What is printed and logged inside goes to the function's file."""
-        file, root = self._file(function), logging.getLogger()
+        """What is printed and logged inside goes to the function's file.
+
+        Raises:
+            StateFolderError: the disk is full or the folder cannot be written.
+        """
+        log, root = self._file(function), logging.getLogger()
+        file = cast("TextIO", log)
         with ExitStack() as stack:
             for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
                 if isinstance(stream, _Divided):
@@ -87,10 +116,12 @@ class FunctionLogs:
             stack.callback(handler.go_on, handler.stream, handler.request_id)
             handler.go_on(file, request_id)
             yield
+        if log.error is not None:
+            raise state_folder_error(log.error, log.path)
 
     def failed(self, function: str, error: FunctionError, request_id: str) -> None:
         """Write down why an invocation failed."""
-        log_failure(error, request_id, self._file(function))
+        log_failure(error, request_id, cast("TextIO", self._file(function)))
 
     def close(self) -> None:
         """Close the files."""
@@ -98,10 +129,12 @@ class FunctionLogs:
             file.close()
         self._open.clear()
 
-    def _file(self, function: str) -> TextIO:
+    def _file(self, function: str) -> _LogFile:
         found = self._open.get(function)
         if found is None:
             path = self._folder / f"{function}.log"
-            found = path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace")
-            self._open[function] = found
+            try:
+                found = self._open[function] = _LogFile(path)
+            except OSError as error:
+                raise state_folder_error(error, path) from error
         return found
