@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -24,9 +24,14 @@ from penstock.pipelines import (
 )
 from penstock.pipelines.iam import policy_of
 from penstock.runtime.clock import VirtualClock
+from penstock.runtime.dead_letters.kept_objects import letters_kept_in
+from penstock.runtime.dead_letters.letters import FromInvocation
+from penstock.runtime.dead_letters.queues import failure_buckets
+from penstock.runtime.dead_letters.redrive import redrive
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
 from penstock.runtime.journal_events import DestinationFailed, InvocationFinished, InvocationSettled
+from penstock.runtime.readers.summary import summarize
 from penstock.runtime.s3.objects import ObjectWritten
 from penstock.runtime.state_folder import last_run, new_run
 from penstock.testing.events import bus_event
@@ -208,3 +213,36 @@ def test_a_run_that_is_cut_off_after_a_record_makes_no_second_one(tmp_path: Path
         assert len(run.queues.find("letter").messages) == 1
     finished = [one for one in read_journal(folder.journal) if isinstance(one, InvocationFinished)]
     assert [one.function for one in finished] == ["to-bucket"]
+
+
+def test_a_record_that_a_bucket_keeps_goes_back(tmp_path: Path) -> None:
+    """It is a letter like one in a queue: its event is invoked once more, and the object is deleted."""
+    pipeline = Pipeline("test", parts=PARTS)
+    assert failure_buckets(pipeline) == ["failures"]
+    with Embedded(pipeline, new_run("test", base=tmp_path), clock=VirtualClock()) as run:
+        failing(run)
+        ((before, _),) = objects(run)
+        with letters_kept_in(run.client("s3"), "failures") as (letter,):
+            assert before.endswith(letter.message_id)
+            assert isinstance(letter.origin, FromInvocation)
+            redrive(letter, cast("Any", run.client))
+        assert objects(run) == []
+        run.run_until_idle()
+        ((after, record),) = objects(run)
+    assert after != before
+    assert record["requestPayload"]["detail"] == {"fails": True}
+
+
+def test_the_summary_says_where_failures_went(tmp_path: Path) -> None:
+    """What the destination did not take is lost, and went nowhere."""
+    pipeline = Pipeline("test", parts=PARTS)
+    for kept in (True, False):
+        folder = new_run("test", base=tmp_path)
+        with Embedded(pipeline, folder, clock=VirtualClock()) as run:
+            if not kept:
+                client: Any = run.client("s3")
+                client.delete_bucket(Bucket="failures")
+            failing(run)
+        summary = summarize(read_journal(folder.journal))
+        assert (summary.given_up, summary.lost) == (1, 0 if kept else 1)
+        assert summary.destinations["failures"] == kept

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args, get_origin
 
 from penstock.errors import DecodeError, PenstockError, UsageError
 from penstock.handlers.opening import opener
+from penstock.handlers.records import KinesisRecord
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.pipelines import Feed, Pipeline, StreamMapping, TimedRecord
 from penstock.pipelines.imports import handler_of
@@ -87,16 +88,27 @@ class _Reader:
     open: Callable[[dict[str, object]], object]
 
     @property
-    def called(self) -> str:
+    def payload(self) -> object:
+        """The type of the data itself."""
         payload = self.spec.payload
-        return str(getattr(payload, "__name__", payload))
+        return get_args(payload)[0] if get_origin(payload) is KinesisRecord else payload
+
+    @property
+    def called(self) -> str:
+        return str(getattr(self.payload, "__name__", self.payload))
 
     @property
     def members(self) -> str:
         """The names of the members, in words; empty for a type that has none."""
-        payload = self.spec.payload
-        names = getattr(payload, "__struct_encode_fields__", None) or getattr(payload, "__annotations__", ())
-        return f": JSON objects with {', '.join(names)}" if names else ""
+        for attribute in (
+            "__struct_encode_fields__",
+            "__dataclass_fields__",
+            "model_fields",
+            "__annotations__",
+        ):
+            if names := getattr(self.payload, attribute, None):
+                return f": JSON objects with {', '.join(names)}"
+        return ""
 
     def refuses(self, record: TimedRecord) -> str | None:
         """What is wrong with a record; None if it can be decoded."""
@@ -147,7 +159,7 @@ def _read(feed: Feed, path: Path) -> Iterator[TimedRecord]:
         ) from error
     except Exception as error:
         raise UsageError(
-            f"the input cannot be read behind its record {number}: {type(error).__name__}: {error}",
+            f"record {number + 1} of the input cannot be read: {type(error).__name__}: {error}",
             at=str(path),
             fix=f"name a file that the feed at {feed.declared_at} reads, or mend its reader",
         ) from error

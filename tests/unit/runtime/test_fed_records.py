@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import UsageError
-from penstock.handlers import on_kinesis_record
+from penstock.handlers import KinesisRecord, on_kinesis_record
 from penstock.pipelines import Feed, Function, Pipeline, Stream, StreamMapping, TimedRecord
 from penstock.runtime.fed_records import check_fed_file, fed_records
 
@@ -20,6 +20,10 @@ class Click:
 
 @on_kinesis_record
 def count(clicks: list[Click]) -> None: ...
+
+
+@on_kinesis_record
+def whole(click: KinesisRecord[Click]) -> None: ...
 
 
 @on_kinesis_record
@@ -74,12 +78,13 @@ def test_what_a_stream_takes_is_given_as_it_is() -> None:
     assert list(fed_records(feed_of(*given), Path("x"))) == given
 
 
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("handler", [count, whole])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, handler: object) -> None:
     """None of it is what the function decodes: the error shows the first line, and the type that is meant."""
     source = tmp_path / "in.txt"
     source.write_text("\nhello\n{}\n[1]\n")
     with pytest.raises(UsageError) as refused:
-        check_fed_file(fed(count), source)
+        check_fed_file(fed(handler), source)
     assert refused.value.what.startswith("none of the input's 3 records can be read as Click; the first: ")
     assert refused.value.at == f"{source}:2"
     assert refused.value.fix == "name a file of records of Click: JSON objects with page, user"
@@ -116,7 +121,9 @@ def test_a_reader_that_fails_is_told_of_with_its_file(tmp_path: Path) -> None:
         yield TimedRecord(0.0, "k", b"x")
         raise KeyError("origin")
 
-    with pytest.raises(UsageError, match="behind its record 1: KeyError: 'origin'") as refused:
+    with pytest.raises(
+        UsageError, match="record 2 of the input cannot be read: KeyError: 'origin'"
+    ) as refused:
         list(fed_records(Feed(Stream("clicks"), records=read), Path("in.csv")))
     assert refused.value.at == "in.csv"
     with pytest.raises(UsageError, match="No such file"):

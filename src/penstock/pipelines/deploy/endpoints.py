@@ -4,7 +4,8 @@ Measured on LocalStack 4.14: it reads `ToleratedFailurePercentage` as a float on
 nor `InputType: JSONL` nor EXPRESS children of a Distributed Map. It computes the Parameters of a ResultWriter from
 the Map's results where AWS takes the state's input, and writes no results there, only a manifest; and no failure of
 a child fails its Map. It makes no HTTP APIs and no pipes. Its stream mappings read a shard once at a time; without
-penstock's plugin they know no windows and split no batches.
+penstock's plugin they know no windows and split no batches. Records of failed asynchronous invocations go to no
+bucket, and a rule puts a new event on another bus (both are read in its code).
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def for_localstack(template: Template, *, with_plugin: bool = False) -> tuple[Te
             adapted[name] = {**entry, "Properties": {**properties, "DefinitionString": text}}
         else:
             adapted[name] = entry
-            notes += (f"{name}: {note}" for note in _passed_over(entry, with_plugin=with_plugin))
+            notes += (f"{name}: {note}" for note in _passed_over(entry, resources, with_plugin=with_plugin))
     return {**template, "Resources": adapted}, tuple(notes)
 
 
@@ -105,9 +106,32 @@ def _machine(value: object, name: str, pointer: str, notes: list[str]) -> object
     return changed
 
 
-def _passed_over(entry: Mapping[str, object], *, with_plugin: bool) -> Iterator[str]:
-    """What LocalStack takes of a resource without doing anything with it."""
+def keeps_failures_in_a_bucket(
+    kind: str, properties: Mapping[str, object], resources: Mapping[str, Mapping[str, object]]
+) -> bool:
+    """Whether a resource tells of a function's asynchronous failures in a bucket."""
+    if kind != "AWS::Lambda::EventInvokeConfig":
+        return False
+    config = cast("Mapping[str, Mapping[str, object]]", properties.get("DestinationConfig", {}))
+    return _type_of(config.get("OnFailure", {}).get("Destination"), resources) == "AWS::S3::Bucket"
+
+
+def _type_of(arn: object, resources: Mapping[str, Mapping[str, object]]) -> object:
+    """The type of the resource whose ARN `Fn::GetAtt` gives; None for any other value."""
+    got = arn.get("Fn::GetAtt") if isinstance(arn, Mapping) else None
+    return resources[str(got[0])]["Type"] if isinstance(got, list) else None
+
+
+def _passed_over(
+    entry: Mapping[str, object], resources: Mapping[str, Mapping[str, object]], *, with_plugin: bool
+) -> Iterator[str]:
+    """What LocalStack takes of a resource without doing anything with it, or does otherwise."""
     properties = cast("Mapping[str, object]", entry["Properties"])
+    if keeps_failures_in_a_bucket(str(entry["Type"]), properties, resources):
+        yield "LocalStack sends records of failures to no bucket"
+    targets = cast("list[Mapping[str, object]]", properties.get("Targets", []))
+    if any(_type_of(target.get("Arn"), resources) == "AWS::Events::EventBus" for target in targets):
+        yield "LocalStack puts another event on the other bus, with an id of its own, and so on from bus to bus"
     if entry["Type"] == "AWS::Pipes::Pipe":
         yield "not made, for LocalStack's open edition has no pipes; penstock run has"
     if entry["Type"] == "AWS::ApiGatewayV2::Api":

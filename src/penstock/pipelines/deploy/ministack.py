@@ -3,7 +3,8 @@
 Measured on MiniStack 1.5.33: its mappings of streams know neither windows nor splitting, nor how often a batch is
 tried, nor `batchItemFailures`, and tell nobody of what fails. Its pipes read tables only. Its CloudFormation makes
 standard topics of FIFO topics. A target's dead-letter queue gets nothing, a successful asynchronous invocation has no
-record, and a failed one goes to one place only. A Distributed Map has no `ItemBatcher`, and writes no results.
+record, and a failed one goes to one place only, which is no bucket. A Distributed Map has no `ItemBatcher`, and
+writes no results.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from penstock.errors import TargetError
-from penstock.pipelines.deploy.endpoints import ELSEWHERE, Template
+from penstock.pipelines.deploy.endpoints import ELSEWHERE, Template, keeps_failures_in_a_bucket
 
 
 def for_ministack(template: Template) -> tuple[str, ...]:
@@ -23,12 +24,16 @@ def for_ministack(template: Template) -> tuple[str, ...]:
         TargetError: a state machine would come to something else.
     """
     notes: list[str] = []
-    for name, entry in cast("Mapping[str, Mapping[str, object]]", template["Resources"]).items():
+    resources = cast("Mapping[str, Mapping[str, object]]", template["Resources"])
+    for name, entry in resources.items():
         properties = cast("Mapping[str, object]", entry["Properties"])
         if entry["Type"] == "AWS::StepFunctions::StateMachine":
             notes += _machine(json.loads(str(properties["DefinitionString"])), name, "")
         else:
-            notes += (f"{name}: {note}" for note in _passed_over(str(entry["Type"]), properties))
+            kind = str(entry["Type"])
+            notes += (f"{name}: {note}" for note in _passed_over(kind, properties))
+            if keeps_failures_in_a_bucket(kind, properties, resources):
+                notes.append(f"{name}: MiniStack sends records of failures to no bucket")
     return tuple(notes)
 
 

@@ -1,7 +1,8 @@
-"""Letters that a stream mapping keeps in a bucket: its failure documents, with the records themselves.
+"""Letters that functions and stream mappings keep in a bucket: their failures' records and documents.
 
-Source: Lambda, "Retain discarded batch records for a Kinesis Data Streams event source": an object for each batch
-below `aws/lambda/<mapping>/<shard>/`, with the whole event as its `payload`.
+Sources: Lambda, "Retain discarded batch records for a Kinesis Data Streams event source": an object for each batch
+below `aws/lambda/<mapping>/<shard>/`, with the whole event as its `payload`; "Capturing records of Lambda
+asynchronous invocations": one for each invocation below `aws/lambda/async/<function>/`.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from penstock.pipelines import (
     Bucket,
     EventRule,
+    Function,
     Pipe,
     Pipeline,
     Queue,
@@ -30,14 +31,11 @@ def dead_letter_queues(pipeline: Pipeline, target: Target = EMBEDDED) -> list[st
 
 
 def failure_buckets(pipeline: Pipeline, target: Target = EMBEDDED, suffix: str = "") -> list[str]:
-    """The buckets that stream mappings keep what failed in.
+    """The buckets in which functions and stream mappings keep what failed.
 
     Args:
         suffix: ends the names of the stack's buckets.
     """
-    kept = [
-        pipeline.graph.follow(one.on_failure)
-        for one in pipeline.of(StreamMapping)
-        if one.on_failure is not None
-    ]
+    owners: tuple[Function | StreamMapping, ...] = (*pipeline.of(Function), *pipeline.of(StreamMapping))
+    kept = [pipeline.graph.follow(one.on_failure) for one in owners if one.on_failure is not None]
     return list(dict.fromkeys(f"{name_of(one, target)}{suffix}" for one in kept if isinstance(one, Bucket)))

@@ -100,6 +100,7 @@ class Summary:
     seconds: float = 0.0
     cost: Cost = field(default_factory=Cost)
     _batches: dict[str, str] = field(default_factory=dict)
+    _last_given_up: tuple[str, str | None] = ("", None)
     _since: float = 0.0
     _last: float = 0.0
 
@@ -128,8 +129,11 @@ class Summary:
                 self._give_up(event.destination, 1)
                 self.given_up += 1
                 self.lost += event.destination is None
+                self._last_given_up = (event.request_id, event.destination)
             case DestinationFailed():
                 self.lost += 1
+                if (event.request_id, event.destination) == self._last_given_up:
+                    self.destinations[event.destination] -= 1
             case BatchDelivered():
                 self._batches[event.request_id] = event.function
             case BatchSettled():

@@ -13,6 +13,8 @@ from botocore.stub import Stubber
 from penstock.errors import TargetError
 from penstock.pipelines import (
     Bucket,
+    EventBus,
+    EventRule,
     Function,
     HttpApi,
     Pipe,
@@ -130,6 +132,24 @@ def test_what_localstack_passes_over_is_said() -> None:
         True
     ] * 3
     assert for_localstack(template, with_plugin=True)[1] == notes[2:]
+
+
+def test_what_localstack_does_otherwise_is_said() -> None:
+    """Records in a bucket and events on another bus; nothing is said of queues."""
+    bus, told = EventBus("copies"), Queue("told")
+    work = Function("work", "json.dumps", on_failure=Bucket("all-failures"))
+    parts = (
+        work,
+        Function("rest", "json.dumps", on_failure=told),
+        EventRule("copy", pattern={"source": ["a"]}, to=(told, bus)),
+        EventRule("tell", pattern={"source": ["a"]}, to=(told,)),
+    )
+    notes = for_localstack(plan(Pipeline("test", parts=parts)))[1]
+    assert sorted(notes) == [
+        "CopyEventRule: LocalStack puts another event on the other bus, with an id of its own, and so on from bus "
+        "to bus",
+        "WorkFunctionAsyncConfig: LocalStack sends records of failures to no bucket",
+    ]
 
 
 def test_apis_and_pipes_are_not_made() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from penstock.errors import TargetError
 from penstock.pipelines import (
+    Bucket,
     EventRule,
     Function,
     Part,
@@ -69,8 +70,9 @@ def test_nothing_is_said_of_what_is_the_same() -> None:
             ["dead-letter queue"],
         ),
         (Function("told", "json.dumps", on_success=Queue("successes")), ["of a success"]),
+        (Function("told", "json.dumps", on_failure=Bucket("all-failures")), ["no bucket"]),
     ],
-    ids=["a stream", "windows", "a pipe", "a FIFO topic", "a rule's dead letters", "successes"],
+    ids=["a stream", "windows", "a pipe", "a FIFO topic", "a rule's dead letters", "successes", "failures"],
 )
 def test_what_is_passed_over_is_said(part: Part, words: list[str]) -> None:
     """A line for each, with the resource."""
