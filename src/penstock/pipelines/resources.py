@@ -82,11 +82,15 @@ class Bucket(Resource):
     EventBridge"): a rule for `{"source": ["aws.s3"], "detail": {"bucket": {"name": [...]}}}` hears of it.
 
     With `versioned` it keeps what is overwritten and deleted (S3, "Retaining multiple versions of objects").
+
+    `kms_key_arn` is the ARN of a key of one's own (KMS, "Customer managed keys"), for its objects to be encrypted
+    with; None: S3's. A queue, a stream, a table and a topic may have one as well.
     """
 
     _: KW_ONLY
     event_bridge_enabled: bool = False
     versioned: bool = False
+    kms_key_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class Queue(Resource):
     content_based_deduplication: bool = False
     dead_letter_queue: Queue | Named | None = None
     max_receive_count: int = 3
+    kms_key_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ class Stream(Resource):
     _: KW_ONLY
     shard_count: int = 1
     retention_hours: int = 24
+    kms_key_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +159,7 @@ class Table(Resource):
     sort_key: str | Key | None = None
     stream_view_type: StreamViewType | None = None
     time_to_live_attribute: str | None = None
+    kms_key_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +345,7 @@ class Topic(Resource):
     _: KW_ONLY
     fifo: bool = False
     content_based_deduplication: bool = False
+    kms_key_arn: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,8 +84,8 @@ BROKEN: dict[str, Callable[[], Any]] = {
         Bucket("abc"), to=Queue("q"), events="s3:ObjectCreated:*"
     ),
     "pattern is [], not a dictionary or None": lambda: EventRule("r", pattern=[], to=(Queue("q"),)),  # type: ignore[arg-type]
-    "to[0].to is None, not a Queue or a Function or a StateMachine or a Topic": lambda: EventRule(
-        "r", schedule="rate(1 minute)", to=(RuleTarget(NOTHING),)
+    "to[0].to is None, not a Queue or a Function or a StateMachine or a Topic or an EventBus": lambda: (
+        EventRule("r", schedule="rate(1 minute)", to=(RuleTarget(NOTHING),))
     ),
     "routes['GET /'] is 5, not a Function or a HttpRoute": lambda: HttpApi("api", {"GET /": 5}),  # type: ignore[dict-item]
     "the key 3 of routes is 3, not a text": lambda: HttpApi("api", {3: function()}),  # type: ignore[dict-item]

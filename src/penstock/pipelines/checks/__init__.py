@@ -4,6 +4,7 @@
 
     fields       PL100  types
     names        PL1xx  names, references, numbers
+    keys         PL109  keys that resources are encrypted with
     queues       PL2xx  queues, dead letters, visibility timeouts
     mappings     PL3xx  event source mappings
     buckets      PL4xx  notifications, buckets that would trigger themselves
@@ -26,6 +27,7 @@ from penstock.pipelines.checks import (
     delivery_streams,
     fields,
     functions,
+    keys,
     mappings,
     names,
     pipes,
@@ -41,6 +43,7 @@ __all__ = ["RULES", "Rule", "problems"]
 RULES: tuple[Rule, ...] = (
     *fields.RULES,
     *names.RULES,
+    *keys.RULES,
     *queues.RULES,
     *mappings.RULES,
     *buckets.RULES,

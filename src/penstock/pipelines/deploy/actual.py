@@ -68,6 +68,9 @@ def _bucket(destination: Destination, name: str) -> dict[str, object]:
     except ClientError as error:
         if code_of(error) not in _NOT_CONFIGURED:
             raise
+    status = s3.get_bucket_versioning(Bucket=name).get("Status")
+    if status:
+        found["VersioningConfiguration"] = {"Status": status}
     return found
 
 

@@ -2,6 +2,7 @@
 
 statements   one statement; what reading or writing a resource takes
 functions, machines, rules   what the declaration implies
+keys         what that takes on the keys of resources
 calls        what an AWS call needs, by the tables of s3_needs, table_needs and service_needs
 seen         what runs were seen to call
 policy       both together; what a policy lacks

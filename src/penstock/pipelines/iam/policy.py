@@ -14,6 +14,7 @@ from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.delivery_streams import delivery_stream_statements
 from penstock.pipelines.iam.functions import function_statements
+from penstock.pipelines.iam.keys import key_statements
 from penstock.pipelines.iam.machines import machine_statements
 from penstock.pipelines.iam.matching import Allowed, concrete
 from penstock.pipelines.iam.needs import Need
@@ -106,6 +107,11 @@ def caller_of(resource: HasRole) -> str:
 
 
 def _declared(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, ...]:
+    found = _own(resource, graph, stage)
+    return (*found, *key_statements(found, graph, stage))
+
+
+def _own(resource: HasRole, graph: Graph, stage: str) -> tuple[Statement, ...]:
     match resource:
         case Function():
             return function_statements(resource, graph, stage)
@@ -131,7 +137,8 @@ def role_statements(
     """
     declared = _declared(resource, graph, stage)
     also = _also_seen(resource, declared, graph, stage, seen)
-    return merged((*declared, *(Statement((one.action,), (one.resource,)) for one in also)))
+    more = tuple(Statement((one.action,), (one.resource,)) for one in also)
+    return merged((*declared, *more, *key_statements(more, graph, stage)))
 
 
 def _also_seen(
@@ -178,7 +185,9 @@ def _role(resource: HasRole, graph: Graph, seen: Seen) -> Role:
     declared = _declared(resource, graph, "")
     needs = seen.of(caller_of(resource))
     known = (_with_runs(grant, needs) for grant in _grants(declared))
-    return Role(resource, (*known, *_also_seen(resource, declared, graph, "", seen)))
+    also = _also_seen(resource, declared, graph, "", seen)
+    keys = key_statements((Statement((one.action,), (one.resource,), one.why[0]) for one in also), graph)
+    return Role(resource, (*known, *also, *_grants(keys)))
 
 
 def _with_runs(grant: Grant, needs: Mapping[Need, str]) -> Grant:

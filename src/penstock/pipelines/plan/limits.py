@@ -26,6 +26,7 @@ _LONGEST: Final = (
     ("${AWS::Partition}", "aws-us-gov"),
     ("${AWS::Region}", "ap-southeast-2"),
     ("${AWS::AccountId}", "123456789012"),
+    ("${AWS::URLSuffix}", "amazonaws.com.cn"),
     ("${BucketNameSuffix}", "-123456789012"),
 )
 """What CloudFormation writes for its pseudo parameters, at the longest, and we for ours."""

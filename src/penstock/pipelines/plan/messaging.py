@@ -54,7 +54,11 @@ def add_queue(planning: Planning, queue: Queue) -> None:
         "VisibilityTimeout": queue.visibility_timeout_seconds,
         "MessageRetentionPeriod": queue.message_retention_seconds,
         "DelaySeconds": queue.delay_seconds,
-        "SqsManagedSseEnabled": True,
+        **(
+            {"SqsManagedSseEnabled": True}
+            if queue.kms_key_arn is None
+            else {"KmsMasterKeyId": queue.kms_key_arn}
+        ),
         "Tags": planning.tags(),
     }
     if queue.fifo:
@@ -136,6 +140,8 @@ def _may_publish(topic: str, service: str, *only: Condition) -> dict[str, object
 def add_topic(planning: Planning, topic: Topic) -> None:
     """A topic and its subscriptions."""
     properties: dict[str, object] = {"TopicName": planning.name(topic), "Tags": planning.tags()}
+    if topic.kms_key_arn is not None:
+        properties["KmsMasterKeyId"] = topic.kms_key_arn
     if topic.fifo:
         properties["FifoTopic"] = True
     if topic.content_based_deduplication:

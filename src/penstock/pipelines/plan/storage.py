@@ -20,11 +20,7 @@ def add_bucket(planning: Planning, bucket: Bucket) -> None:
     told = [one for one in planning.graph.of(BucketNotification) if one.bucket == bucket]
     properties: dict[str, object] = {
         "BucketName": planning.name(bucket),
-        "BucketEncryption": {
-            "ServerSideEncryptionConfiguration": [
-                {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-            ]
-        },
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [_encryption(bucket)]},
         "PublicAccessBlockConfiguration": {
             "BlockPublicAcls": True,
             "BlockPublicPolicy": True,
@@ -62,6 +58,14 @@ def add_bucket(planning: Planning, bucket: Bucket) -> None:
     planning.outputs[f"{name}Name"] = {"Value": {"Ref": name}}
 
 
+def _encryption(bucket: Bucket) -> dict[str, object]:
+    """With a key of its own for the whole bucket, KMS is asked less often (S3, "S3 Bucket Keys")."""
+    if bucket.kms_key_arn is None:
+        return {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": bucket.kms_key_arn}
+    return {"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}
+
+
 def _configuration(to: Queue | Topic | Function) -> tuple[str, str, object]:
     """The list that a notification's entry stands in, the member that names its target, and the target's ARN."""
     match to:
@@ -74,7 +78,7 @@ def _configuration(to: Queue | Topic | Function) -> tuple[str, str, object]:
 
 
 def add_stream(planning: Planning, stream: Stream) -> None:
-    """A Kinesis stream in provisioned mode, encrypted with AWS's own key."""
+    """A Kinesis stream in provisioned mode, encrypted with its key or AWS's own."""
     name = planning.add(
         logical_id(stream),
         "AWS::Kinesis::Stream",
@@ -82,7 +86,7 @@ def add_stream(planning: Planning, stream: Stream) -> None:
             "Name": planning.name(stream),
             "ShardCount": stream.shard_count,
             "RetentionPeriodHours": stream.retention_hours,
-            "StreamEncryption": {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
+            "StreamEncryption": {"EncryptionType": "KMS", "KeyId": stream.kms_key_arn or "alias/aws/kinesis"},
             "Tags": planning.tags(),
         },
     )
@@ -103,6 +107,12 @@ def add_table(planning: Planning, table: Table) -> None:
         "SSESpecification": {"SSEEnabled": True},
         "Tags": planning.tags(),
     }
+    if table.kms_key_arn is not None:
+        properties["SSESpecification"] = {
+            "SSEEnabled": True,
+            "SSEType": "KMS",
+            "KMSMasterKeyId": table.kms_key_arn,
+        }
     if table.stream_view_type is not None:
         properties["StreamSpecification"] = {"StreamViewType": table.stream_view_type}
     if table.time_to_live_attribute is not None:

@@ -200,6 +200,7 @@ def test_what_was_as_planned_is_told_as_planned(kept: dict[str, Any]) -> None:
             "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         },
     )
+    kept["s3"].put_bucket_versioning(Bucket=FILES_NAME, VersioningConfiguration={"Status": "Enabled"})
     kept["dynamodb"].update_time_to_live(
         TableName="stock", TimeToLiveSpecification={"Enabled": True, "AttributeName": "until"}
     )
@@ -216,6 +217,7 @@ def test_what_was_as_planned_is_told_as_planned(kept: dict[str, Any]) -> None:
     bucket = resources["FilesBucket"]["Properties"]
     for name in ("BucketName", "BucketEncryption", "PublicAccessBlockConfiguration", "Tags"):
         assert bucket[name] == planned[name]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert resources["StockTable"]["Properties"]["TimeToLiveSpecification"] == {
         "AttributeName": "until",
         "Enabled": True,

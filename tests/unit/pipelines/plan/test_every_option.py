@@ -68,6 +68,7 @@ LINE = Queue("line.fifo", fifo=True, content_based_deduplication=True)
 STREAM, TABLE = Stream("clicks"), Table("items", partition_key="id", stream_view_type="NEW_IMAGE")
 FUNCTION, OTHER_FUNCTION = Function("work", HANDLER), Function("rest", HANDLER)
 MACHINE, BUS, TOPIC = StateMachine("flow", PASS), EventBus("bus"), Topic("news")
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 JWT = JwtAuthorizer("tokens", issuer="https://a.example", audience=("web",))
 ASKED = LambdaAuthorizer("asked", function=FUNCTION)
 
@@ -135,6 +136,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "name": {"name": "other-bucket"},
             "event_bridge_enabled": {"event_bridge_enabled": True},
             "versioned": {"versioned": True},
+            "kms_key_arn": {"kms_key_arn": KEY},
         },
     ),
     Queue: (
@@ -154,6 +156,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
                 {"dead_letter_queue": OTHER_QUEUE},
                 {"dead_letter_queue": OTHER_QUEUE, "max_receive_count": 9},
             ),
+            "kms_key_arn": {"kms_key_arn": KEY},
         },
     ),
     Stream: (
@@ -162,6 +165,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "name": {"name": "other"},
             "shard_count": {"shard_count": 3},
             "retention_hours": {"retention_hours": 48},
+            "kms_key_arn": {"kms_key_arn": KEY},
         },
     ),
     Key: ({"name": "id"}, {"name": {"name": "number"}, "type": {"type": "N"}}),
@@ -173,6 +177,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
             "sort_key": {"sort_key": Key("at", "N")},
             "stream_view_type": {"stream_view_type": "KEYS_ONLY"},
             "time_to_live_attribute": {"time_to_live_attribute": "expires"},
+            "kms_key_arn": {"kms_key_arn": KEY},
         },
     ),
     Access: (
@@ -256,6 +261,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
                 {"name": "tried.fifo", "fifo": True, "content_based_deduplication": True},
                 {"name": "tried.fifo", "fifo": True},
             ),
+            "kms_key_arn": {"kms_key_arn": KEY},
         },
     ),
     Subscription: (
