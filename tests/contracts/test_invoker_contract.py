@@ -18,13 +18,18 @@ from penstock.pipelines.imports import enter_project
 from penstock.runtime.aws_calls import answering, settled
 from penstock.runtime.clock import RealClock, VirtualClock
 from penstock.runtime.invocation import Invocation, InvocationOutcome, Invoker, UnwrittenEvent
+from penstock.runtime.journal import Journal
 from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
 from penstock.runtime.scheduler import Scheduler
-from penstock.runtime.services import CallRecord, Router, ServiceError
+from penstock.runtime.services import CallRecord, Router, Service, ServiceError
+from penstock.runtime.streams.service import KinesisService
+from penstock.runtime.streams.streams import Streams, StreamSettings
 from penstock.runtime.workers.inline import InlineInvoker
 from penstock.runtime.workers.pool import PoolInvoker
+
+CLICKS = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks"
 
 HANDLERS = """
 import os, sys, time
@@ -85,6 +90,23 @@ def versions(event, context):
             found.append(error.response["Error"]["Code"])
             found.append(error.response["ResponseMetadata"]["HTTPHeaders"]["x-amz-delete-marker"])
     return found
+
+def subscribe(event, context):
+    import boto3
+    kinesis = boto3.client("kinesis")
+    arn = kinesis.register_stream_consumer(StreamARN=event, ConsumerName="mine")["Consumer"]["ConsumerARN"]
+    found = kinesis.subscribe_to_shard(
+        ConsumerARN=arn, ShardId="shardId-000000000000", StartingPosition={"Type": "LATEST"}
+    )
+    for word in ("one", "two"):
+        kinesis.put_record(StreamARN=event, PartitionKey="k", Data=word.encode())
+    seen = []
+    with_records = (one["SubscribeToShardEvent"] for one in found["EventStream"])
+    for one in with_records:
+        seen.append([record["Data"].decode() for record in one["Records"]])
+        if len(seen) == 1:
+            kinesis.put_record(StreamARN=event, PartitionKey="k", Data=b"three")
+    return seen
 
 def unknown(event, context):
     import boto3
@@ -244,7 +266,13 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     service.create_bucket("files")
     service.create_bucket("kept", versioned=True)
     calls: list[CallRecord] = []
-    router = Router(services={"s3": service}, fallback=MotoBridge(), observers=[calls.append])
+    streams = Streams(
+        [StreamSettings(name="clicks", arn=CLICKS)],
+        scheduler=scheduler,
+        journal=Journal(tmp_path / "journal"),
+    )
+    services: dict[str, Service] = {"s3": service, "kinesis": KinesisService(streams, scheduler)}
+    router = Router(services=services, fallback=MotoBridge(), observers=[calls.append])
     invoker: Invoker
     if inline:
         enter_project(project)
@@ -365,6 +393,12 @@ def test_versions_are_read_where_the_function_runs(bench: Bench) -> None:
     assert json.loads(outcome.payload or b"null") == [
         "1", "2", "NoSuchKey", "true", "MethodNotAllowed", "true"
     ], outcome.error  # fmt: skip
+
+
+def test_an_event_stream_is_read_where_the_function_runs(bench: Bench) -> None:
+    """What was put since the subscription was made, and while it is read."""
+    outcome = bench.run("subscribe", CLICKS)
+    assert json.loads(outcome.payload or b"null") == [["one", "two"], ["three"]], outcome.error
 
 
 def test_an_event_over_the_limit_is_refused_at_once(bench: Bench) -> None:

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import io
 import os
@@ -19,10 +20,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from penstock.errors import StateFolderError
-from penstock.runtime.services import AnswerLater, Call, HttpRequest, ServiceError
+from penstock.runtime.services import MORE_EVENTS, AnswerLater, Call, HttpRequest, ServiceError
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -206,6 +207,7 @@ def _answer(
             context["error_code_override"] = modelled
         return _refused(error)
     _wrap_stream(model, answer)
+    _wrap_events(model, answer, lambda more: dict(answerer(dataclasses.replace(call, parameters=more))))
     answer["ResponseMetadata"] = _metadata(200)
     return _Http(200, {}), answer
 
@@ -260,6 +262,57 @@ def _wrap_stream(model: OperationModel, answer: dict[str, object]) -> None:
         given = answer.get("ContentLength")
         length, stream = given if isinstance(given, int) else 0, cast("Body", content)
     answer[member] = StreamingBody(stream, length)  # type: ignore[arg-type]  # it reads, and no more is asked
+
+
+def _wrap_events(
+    model: OperationModel, answer: dict[str, object], ask: Callable[[Mapping[str, object]], dict[str, object]]
+) -> None:
+    """Make of a list of events what boto3 returns: something that gives one after the other."""
+    member = None if model.output_shape is None else getattr(model.output_shape, "event_stream_name", None)
+    if member is None or not isinstance(answer.get(member), list):
+        return
+    answer[member] = EventStream(
+        _events({member: answer[member], MORE_EVENTS: answer.pop(MORE_EVENTS, None)}, member, ask, model.name)
+    )
+
+
+class EventStream:
+    """What stands for botocore's `EventStream`: its events are asked for while it is read."""
+
+    def __init__(self, events: Iterator[object]) -> None:
+        self._events = events
+        self._closed = False
+
+    def __iter__(self) -> Iterator[object]:
+        while not self._closed:
+            event = next(self._events, None)
+            if event is None:
+                return
+            yield event
+
+    def close(self) -> None:
+        """Read no further."""
+        self._closed = True
+
+
+def _events(
+    answer: Mapping[str, object],
+    member: str,
+    ask: Callable[[Mapping[str, object]], dict[str, object]],
+    operation: str,
+) -> Iterator[object]:
+    while True:
+        yield from cast("list[object]", answer[member])
+        more = answer.get(MORE_EVENTS)
+        if more is None:
+            return
+        try:
+            answer = ask(cast("Mapping[str, object]", more))
+        except ServiceError as error:
+            from botocore.exceptions import EventStreamError
+
+            details: object = {"Error": {"Code": error.code, "Message": error.message}}
+            raise EventStreamError(cast("Any", details), operation) from error
 
 
 def _request(params: Mapping[str, object]) -> HttpRequest:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from penstock.errors import UnansweredOperationError
 
@@ -126,6 +126,9 @@ class AnswerLater(Exception):
             action(self)
 
 
+MORE_EVENTS: Final = "penstock:more-events"
+"""Of an answer with an event stream: the parameters of the call that gives the events behind those that it has."""
+
 Need = tuple[str, str]
 """An IAM action, and the ARN that it is on."""
 
@@ -145,7 +148,8 @@ class Service(Protocol):
         """Return the parsed response, as boto3 would, without `ResponseMetadata`.
 
         A member that AWS streams (`GetObject.Body`, `Invoke.Payload`) is bytes or a binary file object;
-        the caller's side wraps it in botocore's `StreamingBody`.
+        the caller's side wraps it in botocore's `StreamingBody`. An event stream is a list of events as boto3 gives
+        them; the caller's side asks for further ones while there is a member `MORE_EVENTS`.
 
         Raises:
             ServiceError: AWS would refuse the call.

@@ -64,12 +64,12 @@ class StreamConsumers:
 
     def describe(self, parameters: Parameters) -> Answer:
         """`DescribeStreamConsumer`."""
-        stream, name = self._find(parameters)
+        stream, name = self.find(parameters)
         return {"ConsumerDescription": {**_described(stream, name), "StreamARN": stream.settings.arn}}
 
     def deregister(self, parameters: Parameters) -> Answer:
         """`DeregisterStreamConsumer`."""
-        stream, name = self._find(parameters)
+        stream, name = self.find(parameters)
         if name in stream.settings.consumers:
             raise unanswered(
                 "kinesis", "DeregisterStreamConsumer", because=f"a mapping of the pipeline reads as {name}"
@@ -91,7 +91,7 @@ class StreamConsumers:
         answer: Answer = {"Consumers": [_described(stream, name) for name in names]}
         return answer if after is None else {**answer, "NextToken": after}
 
-    def _find(self, parameters: Parameters) -> tuple[Stream, str]:
+    def find(self, parameters: Parameters) -> tuple[Stream, str]:
         """The consumer that is meant: by its ARN, or by its name and its stream's ARN.
 
         Raises:

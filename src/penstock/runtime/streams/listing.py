@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
+from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import ServiceError
 from penstock.runtime.streams.pages import names_after, page_of
@@ -145,6 +146,26 @@ def described_shard(shard: Shard) -> Answer:
     for name, parent in zip(("ParentShardId", "AdjacentParentShardId"), shard.parents, strict=False):
         described[name] = parent
     return described
+
+
+def described_record(record: StreamRecord) -> Answer:
+    """A record as its readers are given it."""
+    return {
+        "SequenceNumber": record.sequence_number,
+        "ApproximateArrivalTimestamp": dt.datetime.fromtimestamp(record.arrived_at, dt.UTC),
+        "Data": record.data,
+        "PartitionKey": record.partition_key,
+        "EncryptionType": "NONE",
+    }
+
+
+def child_shards(stream: Stream, shard: Shard) -> list[Answer]:
+    """The shards that follow one, as its readers are told of them at its end."""
+    return [
+        {"ShardId": one.id, "ParentShards": list(one.parents), "HashKeyRange": hash_key_range(one)}
+        for one in stream.shards.values()
+        if shard.id in one.parents
+    ]
 
 
 def hash_key_range(shard: Shard) -> Answer:

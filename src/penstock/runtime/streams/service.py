@@ -6,19 +6,20 @@ the pipeline declares: they are not created or deleted here. There is no limit o
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
-from penstock.runtime.journal_events import RetentionChanged, StreamRecord
+from penstock.runtime.journal_events import RetentionChanged
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, ServiceError, unanswered
 from penstock.runtime.streams.consumers import StreamConsumers
 from penstock.runtime.streams.iterators import ShardIterator, iterator_text, read_iterator
-from penstock.runtime.streams.listing import StreamListing, hash_key_range, seconds_of
+from penstock.runtime.streams.listing import StreamListing, child_shards, described_record
+from penstock.runtime.streams.positions import starting_position
 from penstock.runtime.streams.scaling import StreamScaling, check_provisioned
 from penstock.runtime.streams.shards import Shard, within
 from penstock.runtime.streams.streams import NewRecord, Stream, Streams, checked
+from penstock.runtime.streams.subscriptions import StreamSubscriptions
 
 MAXIMUM_RECORDS: Final = 500
 MAXIMUM_REQUEST_BYTES: Final = 10 * 1_048_576
@@ -42,6 +43,7 @@ class KinesisService:
         self._scheduler = scheduler
         self.listing = StreamListing(streams, scheduler)
         self.consumers = StreamConsumers(streams, scheduler)
+        self.subscriptions = StreamSubscriptions(streams, scheduler, self.consumers)
         self.scaling = StreamScaling(streams, scheduler)
 
     def answer(self, call: Call) -> Answer:
@@ -91,17 +93,15 @@ class KinesisService:
         stream = self._stream(parameters)
         shard = _shard(stream, str(parameters["ShardId"]))
         name = stream.settings.name
-        match parameters["ShardIteratorType"]:
-            case "TRIM_HORIZON":
-                position = self.streams.horizon(name, shard.id)
-            case "LATEST":
-                position = shard.end
-            case "AT_TIMESTAMP":
-                position = shard.first_since(self._passed(seconds_of(parameters.get("Timestamp"))))
-            case "AT_SEQUENCE_NUMBER":
-                position = shard.position(_sequence_number(parameters))
-            case _:
-                position = shard.position(_sequence_number(parameters)) + 1
+        position = starting_position(
+            self.streams,
+            stream,
+            shard,
+            str(parameters["ShardIteratorType"]),
+            number=parameters.get("StartingSequenceNumber"),
+            moment=parameters.get("Timestamp"),
+            now=self._scheduler.now(),
+        )
         if position < 0 or position > shard.end:
             raise ServiceError(
                 "InvalidArgumentException",
@@ -109,16 +109,6 @@ class KinesisService:
                 "is invalid: the shard has no such record.",
             )
         return {"ShardIterator": self._iterator(stream, shard, position)}
-
-    def _passed(self, moment: float) -> float:
-        now = self._scheduler.now()
-        if round(moment * 1000) > round(now * 1000):
-            raise ServiceError(
-                "InvalidArgumentException",
-                "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
-                f"timestampInMillis: {moment * 1000:.0f}, currentTimestampInMillis: {now * 1000:.0f}",
-            )
-        return moment
 
     def _get_records(self, parameters: Parameters) -> Answer:
         now = self._scheduler.now()
@@ -131,20 +121,15 @@ class KinesisService:
         position = max(iterator.position, self.streams.horizon(iterator.stream, shard.id))
         records = within(self.streams.read(iterator.stream, shard.id, position, limit), _READ_BYTES)
         after = position + len(records)
-        answer: Answer = {"Records": [_described(record) for record in records], "MillisBehindLatest": 0}
+        answer: Answer = {
+            "Records": [described_record(record) for record in records],
+            "MillisBehindLatest": 0,
+        }
         if after < shard.end:
             behind = self.streams.read(iterator.stream, shard.id, after, 1)[0]
             answer["MillisBehindLatest"] = max(0, int((now - behind.arrived_at) * 1000))
         if shard.closed and after >= shard.end:
-            answer["ChildShards"] = [
-                {
-                    "ShardId": one.id,
-                    "ParentShards": list(one.parents),
-                    "HashKeyRange": hash_key_range(one),
-                }
-                for one in stream.shards.values()
-                if shard.id in one.parents
-            ]
+            answer["ChildShards"] = child_shards(stream, shard)
         else:
             answer["NextShardIterator"] = self._iterator(stream, shard, after)
         return answer
@@ -213,14 +198,6 @@ class KinesisService:
         )
         return {}
 
-    def _subscribe_to_shard(self, parameters: Parameters) -> Answer:
-        raise unanswered(
-            "kinesis",
-            "SubscribeToShard",
-            because="it would hold a connection open while the run's time goes on; read with GetShardIterator and "
-            'GetRecords, or declare StreamMapping(..., consumer="...")',
-        )
-
 
 def _record(parameters: Parameters) -> NewRecord:
     data = parameters["Data"]
@@ -238,17 +215,6 @@ def _hash_key(text: str) -> int:
     return int(text)
 
 
-def _sequence_number(parameters: Parameters) -> str:
-    number = parameters.get("StartingSequenceNumber")
-    if not isinstance(number, str) or not number.isdecimal():
-        raise ServiceError(
-            "InvalidArgumentException",
-            "Must either specify (1) AT_SEQUENCE_NUMBER and StartingSequenceNumber or "
-            "(2) AFTER_SEQUENCE_NUMBER and StartingSequenceNumber",
-        )
-    return number
-
-
 def _shard(stream: Stream, identifier: str) -> Shard:
     shard = stream.shards.get(identifier)
     if shard is None:
@@ -257,16 +223,6 @@ def _shard(stream: Stream, identifier: str) -> Shard:
             f"Shard {identifier} in stream {stream.settings.name} under account 123456789012 does not exist",
         )
     return shard
-
-
-def _described(record: StreamRecord) -> Answer:
-    return {
-        "SequenceNumber": record.sequence_number,
-        "ApproximateArrivalTimestamp": dt.datetime.fromtimestamp(record.arrived_at, dt.UTC),
-        "Data": record.data,
-        "PartitionKey": record.partition_key,
-        "EncryptionType": "NONE",
-    }
 
 
 OPERATIONS: Final[Mapping[str, Callable[[KinesisService, Parameters], Answer]]] = {
@@ -288,6 +244,6 @@ OPERATIONS: Final[Mapping[str, Callable[[KinesisService, Parameters], Answer]]] 
     "DescribeStreamConsumer": lambda self, parameters: self.consumers.describe(parameters),
     "ListStreamConsumers": lambda self, parameters: self.consumers.listed(parameters),
     "DeregisterStreamConsumer": lambda self, parameters: self.consumers.deregister(parameters),
-    "SubscribeToShard": KinesisService._subscribe_to_shard,
+    "SubscribeToShard": lambda self, parameters: self.subscriptions.subscribe(parameters),
 }
 """What is answered, by AWS's operation name."""
