@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
@@ -62,6 +63,24 @@ def test_from_nothing_to_nothing(project: Path) -> None:
     assert gone.exit_code == 0, gone.output
     assert "deleted the stack orders" in gone.output
     assert "there is no stack orders" in penstock("destroy", "orders", "--yes").output
+
+
+def test_nothing_was_kept(project: Path) -> None:
+    """`--import-kept` where nothing is there deploys as always, and says so; what a stack has, it has."""
+    first = penstock("deploy", "orders", "--yes", "--import-kept")
+    assert first.exit_code == 0, first.output
+    assert "nothing was kept that is not the stack's already" in first.output
+    again = penstock("deploy", "orders", "--import-kept")
+    assert (again.exit_code, "nothing to change in orders" in again.output) == (0, True)
+
+
+def test_what_somebody_else_has(project: Path) -> None:
+    """A queue of the name, without the pipeline's tags, is refused with its remedy; nothing is made."""
+    boto3.client("sqs", "eu-central-1").create_queue(QueueName="orders")
+    done = penstock("deploy", "orders", "--yes", "--import-kept")
+    assert done.exit_code == 1
+    assert "not taken over: queue orders (without this pipeline's tags)" in done.output
+    assert "there is no stack orders" in penstock("diff", "orders").output
 
 
 def test_nobody_is_there_to_agree(project: Path) -> None:

@@ -387,6 +387,8 @@ def destroy(
         if stack is not None:
             delete(destination, stack, terminal.tell, terminal.sleep)
             terminal.tell(f"deleted the stack {request.stack}")
+            if kept and not delete_data and not destination.localstack:
+                terminal.tell("what it has kept is taken over by `penstock deploy --import-kept`")
         remove_uploads(destination, request.stack, request.code_bucket)
         if delete_data:
             delete_kept(destination, request.pipeline, request.stage, suffix, terminal.tell)
