@@ -29,28 +29,31 @@ HEAVY = (
 PROGRAM = """
 import json, sys
 from penstock.cli.main import main
-try:
-    main(sys.argv[2:])
-except SystemExit as ended:
-    with open(sys.argv[1], "w") as file:
-        json.dump([ended.code, sorted(sys.modules)], file)
+imported = []
+for arguments in json.loads(sys.argv[2]):
+    try:
+        main(arguments)
+    except SystemExit as ended:
+        imported.append([arguments[0], ended.code, sorted(sys.modules)])
+with open(sys.argv[1], "w") as file:
+    json.dump(imported, file)
 """
 
 
-def imported_by(arguments: list[str], folder: Path) -> set[str]:
-    """Which of the heavy modules a command has imported when it ends; it must end well."""
+def imported_by(commands: list[list[str]], folder: Path) -> dict[str, set[str]]:
+    """Which of the heavy modules are imported when each of some commands ends, one after another in one process."""
     answer = folder / "modules.json"
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(answer), *arguments],
+        [sys.executable, "-c", PROGRAM, str(answer), json.dumps(commands)],
         cwd=PROJECT,
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    code, modules = json.loads(answer.read_text())
-    assert code == 0, done.stderr
-    return set(HEAVY).intersection(modules)
+    ended = json.loads(answer.read_text())
+    assert [(name, code) for name, code, _ in ended] == [(one[0], 0) for one in commands], done.stderr
+    return {name: set(HEAVY).intersection(modules) for name, _, modules in ended}
 
 
 @pytest.fixture
@@ -67,40 +70,35 @@ def test_every_heavy_module_is_one() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(
-    "module", ["running", "dead_letters", "checking", "drawing", "listing", "policies", "planning"]
-)
-def test_a_commands_module_imports_nothing_heavy(module: str) -> None:
+def test_a_commands_module_imports_nothing_heavy() -> None:
     """Not even where the command goes on to need it: its mistakes are told of before."""
-    script = f"import sys, penstock.cli.{module}; print([one for one in {HEAVY} if one in sys.modules])"
+    modules = ("running", "dead_letters", "checking", "drawing", "listing", "policies", "planning")
+    imports = "".join(f"import penstock.cli.{module}\n" for module in modules)
+    script = f"import sys\n{imports}print([one for one in {HEAVY} if one in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
+def test_commands_that_call_nobody_import_nothing_heavy(tmp_path: Path) -> None:
+    """From their first line to their last."""
+    commands = [
         ["check", "file-processing"],
         ["explain", "PL201"],
-        ["graph", "statemachines/process_file.asl.yaml", "--output", "{folder}/drawn.svg"],
-        ["plan", "file-processing", "--output", "{folder}/plan.yaml"],
+        ["graph", "statemachines/process_file.asl.yaml", "--output", str(tmp_path / "drawn.svg")],
+        ["plan", "file-processing", "--output", str(tmp_path / "plan.yaml")],
         ["policy", "file-processing"],
-        ["runs", "--state", "{folder}/state"],
-    ],
-    ids=lambda arguments: arguments[0],
-)
-def test_a_command_that_calls_nobody_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
-    """From its first line to its last."""
-    assert imported_by([one.format(folder=tmp_path) for one in arguments], tmp_path) == set()
+        ["runs", "--state", str(tmp_path / "state")],
+    ]
+    assert imported_by(commands, tmp_path) == {one[0]: set() for one in commands}
 
 
 def test_a_run_with_workers_imports_no_clients_itself(readings: Path, tmp_path: Path) -> None:
     """The functions' clients are made in the workers; the results are copied from the files."""
     options = ["--option", "group_by=kind", "--option", "sum=value", "--workers", "1", "--json"]
     places = ["--state", str(tmp_path / "state"), "--output", str(tmp_path / "results")]
-    imported = imported_by(["run", "file-processing", "--input", str(readings), *options, *places], tmp_path)
-    assert imported == {"botocore"}, "its hooks, through which handlers that are imported here are answered"
+    command = ["run", "file-processing", "--input", str(readings), *options, *places]
+    # Of botocore it has the hooks, through which handlers that are imported here are answered.
+    assert imported_by([command], tmp_path) == {"run": {"botocore"}}
     assert list((tmp_path / "results").rglob("*.csv"))
