@@ -86,6 +86,8 @@ def _opened_here(pipeline: Pipeline, place: Place) -> Iterator[Opened]:
     run = Embedded(pipeline, folder, clock=VirtualClock(0.0), logs_apart=True)
     with run:
         yield Opened(pipeline, run.client, run.scheduler.run_for)
+        if run.was_finished:
+            run.run_until_idle()  # looking at a run that is finished leaves it finished
 
 
 @contextmanager

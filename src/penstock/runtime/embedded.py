@@ -575,6 +575,12 @@ class Embedded:
         self.journal.append(RunFinished(at=self.scheduler.now()))
         self.journal.flush()
 
+    @property
+    def was_finished(self) -> bool:
+        """Whether the run had come to its end when it was opened again."""
+        ends = [event for event in self.past if isinstance(event, RunResumed | RunFinished)]
+        return bool(ends) and isinstance(ends[-1], RunFinished)
+
     def s3_client(self) -> S3Client:
         """A boto3 client for S3 that this run answers."""
         return cast("S3Client", self._clients("s3"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -151,6 +152,31 @@ def test_letters_that_go_back_are_worked_on_as_quietly(project: Path) -> None:
     assert "refusing" not in result.output
     (log,) = project.glob(".penstock/talking/*/logs/refuse.log")
     assert log.read_text().count("refusing\n") == 2
+
+
+def test_a_run_that_was_looked_at_is_finished_as_before(project: Path) -> None:
+    """`dlq` opens it, and works on what goes back."""
+    penstock("run", "talking", "--input", "a.txt", "--clock", "virtual")
+    for command in (["ls", "talking"], ["show", "talking", "lost"], ["redrive", "talking", "lost"]):
+        penstock("dlq", *command)
+        assert " finished " in penstock("runs").stdout
+
+
+def test_a_letter_becomes_a_test_in_a_run_of_its_pipeline(project: Path) -> None:
+    """With the variables and resources of the pipeline, so that it passes when the function is mended."""
+    penstock("run", "talking", "--input", "a.txt", "--clock", "virtual")
+    letter = penstock("dlq", "show", "talking", "lost").stdout[:8]
+    penstock("dlq", "pull", "talking", "lost", letter)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir=.", "tests"]
+    failed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "1 failed" in failed.stdout, failed.stdout
+    assert "batchItemFailures" in failed.stdout
+    handlers = project / "handlers" / "talking.py"
+    handlers.write_text(
+        handlers.read_text().replace('raise ValueError("nor that")', 'os.environ["AWS_REGION"]')
+    )
+    passed = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "1 passed" in passed.stdout, passed.stdout
 
 
 def test_a_function_that_waits_for_another_goes_on_in_its_own_file(tmp_path: Path) -> None:

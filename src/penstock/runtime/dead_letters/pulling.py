@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.errors import UsageError
 from penstock.pipelines import Function, Pipeline, QueueMapping, StreamMapping
-from penstock.pipelines.resolve import EMBEDDED, Target, arn_of, handler_setting, name_of
+from penstock.pipelines.resolve import EMBEDDED, Target, arn_of, name_of
 from penstock.runtime.dead_letters.kept_objects import kept_records
 from penstock.runtime.dead_letters.letters import ClientOf, FromInvocation, FromQueue, FromStream, Letter
 from penstock.runtime.dead_letters.records import records_of
@@ -24,9 +24,11 @@ _TEST = '''\
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from {module} import {name}
-from penstock.testing.context import FakeContext
+from penstock.pipelines.load import find_project, load_pipeline
+from penstock.runtime.dead_letters.queues import dead_letter_queues
+from penstock.testing.plugin import StartPipeline
 
 EVENT = json.loads(
     r"""
@@ -35,10 +37,16 @@ EVENT = json.loads(
 )
 
 
-def test_the_function_takes_{slug}() -> None:
-    """It failed when it was delivered; now it has to succeed."""
-    answer = {name}(EVENT, FakeContext())
-    assert not (answer or {{}}).get("batchItemFailures"), answer
+def test_the_function_takes_{slug}(embedded: StartPipeline) -> None:
+    """It failed when it was delivered; now it has to succeed, with resources that are empty unless you fill them."""
+    pipeline = load_pipeline("{pipeline}", find_project(Path.cwd()))
+    with embedded(pipeline) as run:
+        answer = run.client("lambda").invoke(FunctionName="{function}", Payload=json.dumps(EVENT))
+        result = json.loads(answer["Payload"].read())
+        put_aside = [run.queues.find(name).messages for name in dead_letter_queues(pipeline)]
+    assert "FunctionError" not in answer, result
+    assert not (isinstance(result, dict) and result.get("batchItemFailures")), result
+    assert not any(put_aside), put_aside
 '''
 
 
@@ -54,11 +62,15 @@ def as_test(
         UsageError: the letter does not say where it came from, or no function of the pipeline takes it.
     """
     function, event = _delivery(letter, pipeline, client_of, target)
-    module, _, name = handler_setting(function).rpartition(".")
     slug = re.sub(r"\W", "_", letter.message_id[:8])
     shown = json.dumps(event, indent=2, ensure_ascii=True, default=_plain).replace('"""', '\\u0022""')
     text = _TEST.format(
-        queue=letter.queue, reason=_line(letter.reason()), module=module, name=name, event=shown, slug=slug
+        queue=letter.queue,
+        reason=_line(letter.reason()),
+        pipeline=pipeline.name,
+        function=function.name,
+        event=shown,
+        slug=slug,
     )
     return f"test_dead_letter_{slug}.py", text
 
