@@ -20,7 +20,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from penstock.errors import StateFolderError
 from penstock.runtime.services import MORE_EVENTS, AnswerLater, Call, HttpRequest, ServiceError
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 REGION: Final = "us-east-1"
 
 _OWN_DATA_PLANE: Final = frozenset({"s3", "sqs", "lambda", "stepfunctions", "kinesis"})
+_AWS_DOMAINS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".aws")
 _SERVICE_NAMES: Final = {"sfn": "stepfunctions", "cloudwatch-logs": "logs", "eventbridge": "events"}
 _REGION_IN_ADDRESS: Final = re.compile(r"(?<=\.)[a-z]{2}(?:-[a-z]+)+-\d(?=\.amazonaws\.com)")
 """This target has one region. A client that was made for another one is to find the same tables."""
@@ -193,7 +196,7 @@ def _answer(
         operation=model.name,
         parameters=cast("Mapping[str, object]", context.get(_REMEMBERED) or {}),
         caller=_asked.caller,
-        request=None if service in _OWN_DATA_PLANE else _request(params),
+        request=None if service in _OWN_DATA_PLANE else _request(params, model.service_model.endpoint_prefix),
     )
     try:
         answer = dict(answerer(call))
@@ -315,7 +318,7 @@ def _events(
             raise EventStreamError(cast("Any", details), operation) from error
 
 
-def _request(params: Mapping[str, object]) -> HttpRequest:
+def _request(params: Mapping[str, object], endpoint_prefix: str) -> HttpRequest:
     from botocore.awsrequest import create_request_object
 
     prepared = create_request_object(dict(params)).prepare()
@@ -324,12 +327,29 @@ def _request(params: Mapping[str, object]) -> HttpRequest:
         body = cast("Body", body).read()
     return HttpRequest(
         method=str(prepared.method),
-        url=_REGION_IN_ADDRESS.sub(REGION, str(prepared.url), count=1),
+        url=_REGION_IN_ADDRESS.sub(REGION, _of_aws(str(prepared.url), endpoint_prefix), count=1),
         headers={
             name: _text(value) for name, value in prepared.headers.items() if name not in _OF_THIS_MACHINE
         },
         body=body.encode() if isinstance(body, str) else body or b"",
     )
+
+
+def _of_aws(url: str, endpoint_prefix: str) -> str:
+    """The address at AWS, also where a client was made for another endpoint: LocalStack's, a proxy's."""
+    parts = urlsplit(url)
+    if (parts.hostname or "").endswith(_AWS_DOMAINS):
+        return url
+    return urlunsplit(("https", _host(endpoint_prefix), parts.path, parts.query, ""))
+
+
+@cache
+def _host(endpoint_prefix: str) -> str:
+    import botocore.session
+
+    resolver = botocore.session.get_session().get_component("endpoint_resolver")
+    found: dict[str, str] | None = resolver.construct_endpoint(endpoint_prefix, REGION)
+    return f"{endpoint_prefix}.{REGION}.amazonaws.com" if found is None else found["hostname"]
 
 
 def _text(value: object) -> str:

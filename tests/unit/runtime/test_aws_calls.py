@@ -81,6 +81,21 @@ def test_a_client_of_another_region_finds_the_same_resources() -> None:
     assert request.url == "https://dynamodb.us-east-1.amazonaws.com/"
 
 
+def test_a_client_for_another_endpoint_is_answered_as_one_for_aws() -> None:
+    """Such as localstack-client's sessions make: what is behind the endpoint is not asked."""
+    from localstack_client.session import Session
+
+    with answered({}) as recorded:
+        Session().client("dynamodb").list_tables()
+        boto3.client("iam", endpoint_url="http://localhost:4566/prefix").list_users()
+        boto3.client("cloudwatch", region_name="eu-west-1", endpoint_url="http://10.0.0.1").list_dashboards()
+    assert [call.request.url for call in recorded.calls if call.request is not None] == [
+        "https://dynamodb.us-east-1.amazonaws.com/",
+        "https://iam.amazonaws.com/prefix/",
+        "https://monitoring.us-east-1.amazonaws.com/",
+    ]
+
+
 def test_the_settings_of_this_machine_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile that does not exist, an endpoint for other tools, another region."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
