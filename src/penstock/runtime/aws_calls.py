@@ -346,8 +346,9 @@ def _of_aws(url: str, endpoint_prefix: str) -> str:
 @cache
 def _host(endpoint_prefix: str) -> str:
     import botocore.session
+    from botocore.regions import EndpointResolver
 
-    resolver = botocore.session.get_session().get_component("endpoint_resolver")
+    resolver: Any = EndpointResolver(botocore.session.get_session().get_data("endpoints"))
     found: dict[str, str] | None = resolver.construct_endpoint(endpoint_prefix, REGION)
     return f"{endpoint_prefix}.{REGION}.amazonaws.com" if found is None else found["hostname"]
 

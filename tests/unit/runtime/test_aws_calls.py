@@ -87,11 +87,11 @@ def test_a_client_for_another_endpoint_is_answered_as_one_for_aws() -> None:
 
     with answered({}) as recorded:
         Session().client("dynamodb").list_tables()
-        boto3.client("iam", endpoint_url="http://localhost:4566/prefix").list_users()
+        boto3.client("iam", endpoint_url="http://localhost:4566/").list_users()
         boto3.client("cloudwatch", region_name="eu-west-1", endpoint_url="http://10.0.0.1").list_dashboards()
     assert [call.request.url for call in recorded.calls if call.request is not None] == [
         "https://dynamodb.us-east-1.amazonaws.com/",
-        "https://iam.amazonaws.com/prefix/",
+        "https://iam.amazonaws.com/",
         "https://monitoring.us-east-1.amazonaws.com/",
     ]
 
