@@ -162,6 +162,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
         Stream("told"),
         Function("f", on_message, on_success=Named("records"), on_failure=Named("told")),
     ],
+    "PL210": lambda: [Function("f", on_message, on_failure=Named("f"))],
     "PL301": lambda: [mapped(fifo, batch_size=11)],
     "PL302": lambda: [mapped(fifo, batching_window_seconds=5)],
     "PL303": lambda: [mapped(queue, batch_size=100)],
@@ -293,6 +294,18 @@ def test_a_notification_names_an_event() -> None:
     """S3 refuses one without."""
     found = refused([BucketNotification(bucket, to=queue, events=())])
     assert [problem.rule for problem in found] == ["PL401"]
+
+
+def test_failures_that_come_back() -> None:
+    """Over a topic, or over another function; not what a filter policy lets through, nor the record of a success."""
+    letters = Topic("letters")
+    work = Function("work", "json.dumps", dead_letter_queue=letters)
+    assert [one.rule for one in refused([work, Subscription(letters, to=work)])] == ["PL210"]
+    Pipeline("sound", parts=[work, Subscription(letters, to=work, filter_policy={"ErrorCode": [1]})])
+    other = Function("other", "json.dumps", on_failure=Named("third"))
+    third = Function("third", "json.dumps", on_failure=other)
+    assert [one.rule for one in refused([other, third])] == ["PL210", "PL210"]
+    Pipeline("sound", parts=[Function("third", "json.dumps", on_success=other), other])
 
 
 def test_an_event_bus_as_a_target() -> None:

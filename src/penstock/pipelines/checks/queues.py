@@ -17,6 +17,7 @@ from penstock.pipelines.resources import (
     QueueMapping,
     Resource,
     StreamMapping,
+    Subscription,
     Topic,
 )
 
@@ -108,6 +109,35 @@ def _cycles(graph: Graph) -> Iterator[Finding]:
                 part=queue,
                 fix="the last dead-letter queue has none of its own",
             )
+
+
+def _failures_in_circles(graph: Graph) -> Iterator[Finding]:
+    for function in graph.of(Function):
+        seen: list[Function] = []
+        waiting = list(_told_of_failures(function, graph))
+        while waiting:
+            told = waiting.pop()
+            if told not in seen:
+                seen.append(told)
+                waiting.extend(_told_of_failures(told, graph))
+        if function in seen:
+            yield Finding(
+                what=f'"{function.name}" is told of its own failures: each would be an event that may fail again',
+                part=function,
+                fix="tell a queue or a bucket of them, or a function whose failures go elsewhere",
+            )
+
+
+def _told_of_failures(function: Function, graph: Graph) -> Iterator[Function]:
+    """The functions that are invoked with every failure of a function."""
+    for reference in (function.on_failure, function.dead_letter_queue):
+        told = None if reference is None else graph.follow(reference)
+        if isinstance(told, Function):
+            yield told
+        elif isinstance(told, Topic):
+            for one in graph.of(Subscription):
+                if one.topic == told and isinstance(one.to, Function) and one.filter_policy is None:
+                    yield one.to
 
 
 def _retention(graph: Graph) -> Iterator[Finding]:
@@ -228,5 +258,11 @@ RULES = (
         "also to a bucket",
         source=_RECORDS,
         check=_destinations,
+    ),
+    Rule(
+        id="PL210",
+        title="a function is not told of its own failures",
+        source="https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html",
+        check=_failures_in_circles,
     ),
 )
