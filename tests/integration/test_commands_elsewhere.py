@@ -18,7 +18,11 @@ import json
 import os
 from dataclasses import dataclass
 
+import boto3
+
 from penstock.handlers import on_sqs_message
+
+sqs = boto3.client("sqs")  # made while the environment begins, which has time of its own
 
 
 @dataclass
@@ -29,11 +33,9 @@ class Bill:
 
 @on_sqs_message
 def settle(bill: Bill) -> None:
-    import boto3
-
     if bill.amount < 0:
         raise ValueError("an amount is never negative")
-    boto3.client("sqs").send_message(QueueUrl=os.environ["SETTLED_URL"], MessageBody=json.dumps(bill.id))
+    sqs.send_message(QueueUrl=os.environ["SETTLED_URL"], MessageBody=json.dumps(bill.id))
 """
 
 PIPELINE = """\
