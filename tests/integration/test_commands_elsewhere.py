@@ -44,10 +44,10 @@ from penstock.pipelines import Function, Pipeline, Queue, QueueMapping, writes
 
 settled = Queue("settled-bills")
 bills = Queue(
-    "bills", visibility_timeout_seconds=30, dead_letter_queue=Queue("failed-bills"), max_receive_count=1
+    "bills", visibility_timeout_seconds=12, dead_letter_queue=Queue("failed-bills"), max_receive_count=1
 )
 function = Function(
-    "settle", settle, timeout_seconds=5, environment={"SETTLED_URL": settled}, calls=(writes(settled),)
+    "settle", settle, timeout_seconds=2, environment={"SETTLED_URL": settled}, calls=(writes(settled),)
 )
 pipeline = Pipeline("bills", parts=(QueueMapping(bills, function),))
 """
