@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pytest
+
+from penstock.errors import UsageError
 from penstock.pipelines import Bucket, EventBus, EventRule, Pipeline, Queue, RuleTarget
 from penstock.runtime.clock import VirtualClock
+from penstock.runtime.dead_letters.letters import letters_in
+from penstock.runtime.dead_letters.redrive import redrive
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
 from penstock.runtime.journal_events import EventPut
@@ -111,3 +116,15 @@ def test_a_bus_that_cannot_be_reached_gets_the_event_later(tmp_path: Path) -> No
             run.run_until_idle()
         (letter,) = events(run, "lost")
     assert letter["id"] == lost
+
+
+def test_an_event_for_a_third_bus_does_not_go_back(tmp_path: Path) -> None:
+    """It would be another event there; the error says which bus, and the letter stays."""
+    with started(tmp_path) as run:
+        put(run)
+        run.run_until_idle()
+        with letters_in(run.client("sqs"), "letters") as (letter,):
+            with pytest.raises(UsageError, match="event-bus/echoes has no way back") as refused:
+                redrive(letter, cast("Any", run.client))
+            assert refused.value.at == letter.message_id
+        assert len(run.queues.find("letters").messages) == 1

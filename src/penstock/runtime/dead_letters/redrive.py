@@ -89,6 +89,12 @@ def parcel_of(letter: Letter, client_of: ClientOf) -> Parcel:
                 at=letter.message_id,
                 fix="mend it and put it there yourself: `penstock dlq show` has its body and its reason",
             )
+        case None if "RULE_ARN" in letter.attributes:
+            raise UsageError(
+                f"what a rule could not give to {letter.attributes.get('TARGET_ARN', 'its target')} has no way back",
+                at=letter.message_id,
+                fix="put it there yourself: `penstock dlq show` has it",
+            )
         case None:
             raise UsageError(
                 "the letter does not say where it came from",
