@@ -121,7 +121,7 @@ def objects(folder: Path, content: bytes, rounds: int) -> Iterator[Comparison]:
 
     def worker_read() -> None:
         asked = {"Bucket": BUCKET, "Key": KEY, "Range": RANGE}
-        body = get_object(service.store.files, service.store.files.find_version, asked)["Body"]
+        body = get_object(service.store.files, service.store.files, asked)["Body"]
         check(cast("BinaryReader", body).read(), expected)
 
     def bare_read() -> None:
@@ -161,7 +161,7 @@ def written(service: S3Service) -> set[bytes]:
     """What the small objects hold."""
     store, files = service.store, service.store.files
     asked = ({"Bucket": BUCKET, "Key": key} for key in store.keys(BUCKET) if key != KEY)
-    return {cast("BinaryReader", get_object(files, store.find_version, one)["Body"]).read() for one in asked}
+    return {cast("BinaryReader", get_object(files, store, one)["Body"]).read() for one in asked}
 
 
 # --- Invocations ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from penstock.runtime.s3.objects import S3Change
-from penstock.runtime.s3.reader import Find, get_object
+from penstock.runtime.s3.reader import Finds, get_object
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
 from penstock.runtime.services import Call, ServiceError
@@ -251,21 +251,23 @@ class VersionsMachine(RuleBasedStateMachine):
     def every_version_is_read(self) -> None:
         """In the main process and, by the files alone, in any other."""
         store = self.service.store
-        for find in (store.find_version, store.files.find_version):
+        for known in (store, store.files):
             for key, versions in self.model.items():
                 for version in versions:
-                    self._reads(find, {"Bucket": "bucket", "Key": key, "VersionId": version.id}, version, 405)
+                    self._reads(
+                        known, {"Bucket": "bucket", "Key": key, "VersionId": version.id}, version, 405
+                    )
                 newest = versions[-1] if versions else None
-                self._reads(find, {"Bucket": "bucket", "Key": key}, newest, 404)
+                self._reads(known, {"Bucket": "bucket", "Key": key}, newest, 404)
 
-    def _reads(self, find: Find, asked: dict[str, object], version: Version | None, status: int) -> None:
+    def _reads(self, known: Finds, asked: dict[str, object], version: Version | None, status: int) -> None:
         if version is None or version.body is None:
             with pytest.raises(ServiceError) as refused:
-                get_object(self.service.store.files, find, asked)
+                get_object(self.service.store.files, known, asked)
             assert refused.value.status == status
             assert refused.value.headers.get("x-amz-delete-marker") == (None if version is None else "true")
         else:
-            answer = get_object(self.service.store.files, find, asked)
+            answer = get_object(self.service.store.files, known, asked)
             assert cast("Any", answer["Body"]).read() == version.body
             assert answer.get("VersionId") == (version.id if self.status else None)
 

@@ -23,6 +23,7 @@ from penstock.runtime.embedded import Embedded
 from penstock.runtime.entry import Input, check_inputs, check_readable, entry_metadata
 from penstock.runtime.fed_records import check_fed_file, fed_records
 from penstock.runtime.journal_events import GivenInputs
+from penstock.runtime.mappings.making import check_starting_times
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
 from penstock.runtime.state_folder import DEFAULT_BASE, last_run, new_run
@@ -86,6 +87,7 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
     for one in inputs:
         check_fed_file(pipeline, one.source)
     clock = _clock(request, pipeline, inputs[0].source if inputs else None)
+    check_starting_times(pipeline, clock.now())
     policy = _policy(request, pipeline)
     folder = new_run(request.pipeline, base=request.state)
     run = Embedded(

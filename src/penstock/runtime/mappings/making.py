@@ -12,7 +12,7 @@ from penstock.runtime.journal import Journal
 from penstock.runtime.mappings.ports import RunsBatches
 from penstock.runtime.mappings.queue_mapping import QueueMapping, QueueMappingSettings
 from penstock.runtime.mappings.stream_failures import Publish, PutObject
-from penstock.runtime.mappings.stream_mapping import StreamMapping
+from penstock.runtime.mappings.stream_mapping import StreamMapping, check_starting_time
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.pipes.settings import pipe_settings, queue_reader, stream_reader
 from penstock.runtime.pipes.worker import PipeWorker
@@ -83,6 +83,19 @@ def make_mappings(
         else:
             streams.append(_of_stream(stream_reader(pipe, pipeline), worker, parts))
     return Mappings(tuple(queues), tuple(streams))
+
+
+def check_starting_times(pipeline: Pipeline, now: float) -> None:
+    """Refuse a pipeline that reads a stream from a moment on that has not come yet.
+
+    Raises:
+        TargetError: names the mapping.
+    """
+    for one in settings.stream_mapping_settings(pipeline):
+        check_starting_time(one, now)
+    for pipe, _ in pipe_settings(pipeline):
+        if not isinstance(pipe.source, Queue):
+            check_starting_time(stream_reader(pipe, pipeline), now)
 
 
 def _of_queue(one: QueueMappingSettings, functions: RunsBatches, parts: MappingParts) -> QueueMapping:

@@ -139,27 +139,11 @@ class StreamMapping:
             case "LATEST":
                 return shard.end
             case "AT_TIMESTAMP":
-                since = shard.first_since(self._starting_timestamp)
+                check_starting_time(self.settings, self._scheduler.now())
+                since = shard.first_since(self.settings.starting_timestamp)
                 return max(since, self._streams.horizon(self.settings.stream, shard.id))
             case "TRIM_HORIZON":
                 return self._streams.horizon(self.settings.stream, shard.id)
-
-    @property
-    def _starting_timestamp(self) -> float:
-        """Lambda, `CreateEventSourceMapping`: it cannot be in the future.
-
-        Raises:
-            TargetError: it is, by the run's clock.
-        """
-        moment, now = self.settings.starting_timestamp, self._scheduler.now()
-        if moment > now:
-            raise TargetError(
-                f'the stream "{self.settings.stream}" is to be read from {_text(moment)} on, which is in the future: '
-                f"by the run's clock it is {_text(now)}",
-                at=f"the mapping {self.settings.name}",
-                fix='starting_position="LATEST", or a clock that begins later: VirtualClock(start=...)',
-            )
-        return moment
 
     def _begin_at(self, shard: Shard, position: int) -> None:
         """Journal where reading begins, so that a resumed run begins there too."""
@@ -197,6 +181,22 @@ class StreamMapping:
         reader = self._readers.get(shard)
         if reader is not None:
             reader.look()
+
+
+def check_starting_time(settings: StreamMappingSettings, now: float) -> None:
+    """Lambda, `CreateEventSourceMapping`: a starting position cannot be in the future.
+
+    Raises:
+        TargetError: it is, by the run's clock.
+    """
+    moment = settings.starting_timestamp
+    if settings.starting_position == "AT_TIMESTAMP" and moment > now:
+        raise TargetError(
+            f'the stream "{settings.stream}" is to be read from {_text(moment)} on, which is in the future: '
+            f"by the run's clock it is {_text(now)}",
+            at=f"the mapping {settings.name}",
+            fix='starting_position="LATEST", or a clock that is further on: --clock real, or VirtualClock(start=...)',
+        )
 
 
 def _text(moment: float) -> str:

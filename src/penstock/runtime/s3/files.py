@@ -106,7 +106,7 @@ class StoreFiles:
 
     def keeps_versions(self, bucket: str) -> bool:
         """Whether the bucket keeps versions, or did."""
-        return os.path.exists(f"{self.buckets}/{bucket}/versioning")
+        return os.access(f"{self.buckets}/{bucket}/versioning", os.F_OK)
 
     def versioning(self, bucket: str) -> Versioning | None:
         """How the bucket keeps versions, if it ever did."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 from penstock.runtime.s3.conditions import check_read
 from penstock.runtime.s3.files import (
@@ -25,9 +25,6 @@ from penstock.runtime.s3.objects import StoredObject
 from penstock.runtime.s3.ranges import ByteRange, read_range
 from penstock.runtime.s3.versions import asked_version, hidden, no_such_version
 from penstock.runtime.services import ServiceError
-
-Find = Callable[[str, str, str | None], StoredObject | None]
-"""Finds a version of an object, by its bucket, its key and its id; the newest one, if that is None."""
 
 _RESPONSE_OVERRIDES: Final = {
     "ResponseCacheControl": "CacheControl",
@@ -46,7 +43,19 @@ _BODILESS: Final = {
 _TRIES: Final = 10
 
 
-def get_object(files: StoreFiles, find: Find, parameters: Mapping[str, object]) -> dict[str, object]:
+class Finds(Protocol):
+    """What knows the objects: `StoreFiles` of what is on the disk, `S3Store` of what is in memory."""
+
+    def find_version(self, bucket: str, key: str, version_id: str | None) -> StoredObject | None:
+        """A version of an object, which may be a delete marker; the newest one, if the id is None."""
+        ...
+
+    def keeps_versions(self, bucket: str) -> bool:
+        """Whether the bucket keeps versions, or did."""
+        ...
+
+
+def get_object(files: StoreFiles, known: Finds, parameters: Mapping[str, object]) -> dict[str, object]:
     """Answer `GetObject`; `Body` is a file-like reader of exactly the bytes asked for.
 
     Raises:
@@ -55,9 +64,9 @@ def get_object(files: StoreFiles, find: Find, parameters: Mapping[str, object]) 
     """
     bucket = str(parameters["Bucket"])
     for _ in range(_TRIES):
-        stored = _existing(files, find, bucket, parameters)
+        stored = _existing(files, known, bucket, parameters)
         check_read(stored, parameters)
-        answer, part = _described(files, bucket, stored, parameters)
+        answer, part = _described(known, bucket, stored, parameters)
         try:
             descriptor = files.open_data(bucket, stored)
         except FileNotFoundError:
@@ -70,7 +79,7 @@ def get_object(files: StoreFiles, find: Find, parameters: Mapping[str, object]) 
     raise ServiceError("SlowDown", "Please reduce your request rate.", 503)
 
 
-def head_object(files: StoreFiles, find: Find, parameters: Mapping[str, object]) -> dict[str, object]:
+def head_object(files: StoreFiles, known: Finds, parameters: Mapping[str, object]) -> dict[str, object]:
     """Answer `HeadObject`.
 
     Raises:
@@ -79,9 +88,9 @@ def head_object(files: StoreFiles, find: Find, parameters: Mapping[str, object])
     """
     bucket = str(parameters["Bucket"])
     try:
-        stored = _existing(files, find, bucket, parameters)
+        stored = _existing(files, known, bucket, parameters)
         check_read(stored, parameters)
-        answer, _ = _described(files, bucket, stored, parameters)
+        answer, _ = _described(known, bucket, stored, parameters)
     except ServiceError as error:
         raise without_body(error) from None
     return answer
@@ -94,9 +103,9 @@ def without_body(error: ServiceError) -> ServiceError:
     )
 
 
-def _existing(files: StoreFiles, find: Find, bucket: str, parameters: Mapping[str, object]) -> StoredObject:
+def _existing(files: StoreFiles, known: Finds, bucket: str, parameters: Mapping[str, object]) -> StoredObject:
     key, version_id = str(parameters["Key"]), asked_version(parameters)
-    stored = find(bucket, key, version_id)
+    stored = known.find_version(bucket, key, version_id)
     if stored is None:
         if not files.bucket_exists(bucket):
             raise no_such_bucket(bucket)
@@ -107,7 +116,7 @@ def _existing(files: StoreFiles, find: Find, bucket: str, parameters: Mapping[st
 
 
 def _described(
-    files: StoreFiles, bucket: str, stored: StoredObject, parameters: Mapping[str, object]
+    known: Finds, bucket: str, stored: StoredObject, parameters: Mapping[str, object]
 ) -> tuple[dict[str, object], ByteRange]:
     asked = parameters.get("Range")
     part = read_range(asked if isinstance(asked, str) else None, stored.size_bytes)
@@ -124,7 +133,7 @@ def _described(
         "Metadata": dict(stored.metadata),
         **stored.headers,
     }
-    if stored.version_id is not None or files.keeps_versions(bucket):
+    if stored.version_id is not None or known.keeps_versions(bucket):
         answer["VersionId"] = stored.shown_version_id
     if part is not None:
         answer["ContentRange"] = f"bytes {part.start}-{part.stop - 1}/{stored.size_bytes}"

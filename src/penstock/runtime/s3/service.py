@@ -97,16 +97,16 @@ class S3Service:
             OSError: the file cannot be written.
             StateFolderError: the object's bytes cannot be read.
         """
-        found = get_object(self.store.files, self.store.find_version, {"Bucket": bucket, "Key": key})
+        found = get_object(self.store.files, self.store, {"Bucket": bucket, "Key": key})
         with closing(cast("BytesIO | RangeReader", found["Body"])) as body:
             while piece := body.read(COPY_BYTES):
                 target.write(piece)
 
     def _get_object(self, call: Call) -> Answer:
-        return get_object(self.store.files, self.store.find_version, call.parameters)
+        return get_object(self.store.files, self.store, call.parameters)
 
     def _head_object(self, call: Call) -> Answer:
-        return head_object(self.store.files, self.store.find_version, call.parameters)
+        return head_object(self.store.files, self.store, call.parameters)
 
     def _put_object(self, call: Call) -> Answer:
         parameters = call.parameters

@@ -72,6 +72,11 @@ class S3Store:
             return found.newest(key)
         return found.version(key, None if version_id == NULL_VERSION else version_id)
 
+    def keeps_versions(self, bucket: str) -> bool:
+        """Whether the bucket keeps versions, or did."""
+        found = self._buckets.get(bucket)
+        return found is not None and found.versioning is not None
+
     def has_bucket(self, bucket: str) -> bool:
         return bucket in self._buckets
 

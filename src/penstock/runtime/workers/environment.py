@@ -30,7 +30,7 @@ from penstock.runtime.invocation import FunctionError
 from penstock.runtime.s3.files import BinaryReader, StoreFiles
 from penstock.runtime.s3.objects import StagedFile
 from penstock.runtime.s3.parameters import check_parameters
-from penstock.runtime.s3.reader import Find, get_object, head_object
+from penstock.runtime.s3.reader import Finds, get_object, head_object
 from penstock.runtime.s3.writing import as_body
 from penstock.runtime.services import (
     AccessDeniedError,
@@ -65,7 +65,7 @@ from penstock.runtime.workers.logs import (
 )
 from penstock.runtime.workers.running import Entry, LoadFailedError, load_entry, run_entry
 
-LocalRead = Callable[[StoreFiles, Find, Mapping[str, object]], dict[str, object]]
+LocalRead = Callable[[StoreFiles, Finds, Mapping[str, object]], dict[str, object]]
 
 _Read = tuple[str, Need, str | None, Need | None]
 """The operation, what it needs, the error it ended with, and the need that was refused."""
@@ -191,7 +191,7 @@ class Connection:
     def _found(self, read: LocalRead, call: Call, need: Need) -> dict[str, object]:
         try:
             with self._telling_of_the_disk():
-                return read(self._files, self._files.find_version, call.parameters)
+                return read(self._files, self._files, call.parameters)
         except ServiceError as error:
             if self._authority is not None and error.code in ("NoSuchKey", "404"):
                 self._authority.check_absence(self._function, call.operation, (need,))
