@@ -13,6 +13,7 @@ from rich.text import Text
 from penstock.cli.outcome import Shown, dead_letters_of, denials, records_in, report_files, rows_of
 from penstock.cli.printing import printable
 from penstock.pipelines import Report
+from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import told_of_records
 from penstock.runtime.readers.cost import PRICES_AS_OF, REGION
 
@@ -76,6 +77,8 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
     summary, cost = shown.summary, shown.summary.cost
     rate = summary.input_bytes / summary.seconds / 1e6 if summary.seconds else 0.0
     failed = f", {summary.chunks_failed} failed" if summary.chunks_failed else ""
+    virtual = isinstance(shown.run.clock, VirtualClock)
+    where = "in this process" if virtual else f"on {summary.workers} workers"
     if summary.records_fed or shown.pipeline.feed is not None:
         taken = [
             ("records", f"{summary.records_fed:,}"),
@@ -86,14 +89,16 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
         taken = [
             ("input", f"{summary.input_bytes / 1e6:,.1f} MB"),
             ("chunks", f"{summary.chunks_done}{failed}"),
-            ("wall time", f"{summary.seconds:.2f} s, {rate:,.1f} MB/s"),
+            ("virtual time", f"{summary.seconds:,.2f} s")
+            if virtual
+            else ("wall time", f"{summary.seconds:.2f} s, {rate:,.1f} MB/s"),
         ]
     return [
         *taken,
         *_given_up(shown),
         ("retries", str(summary.retries)),
         ("dead letters", _dead_letters(shown)),
-        ("invocations", f"{summary.invocations} on {summary.workers} workers"),
+        ("invocations", f"{summary.invocations} {where}"),
         ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}"),
         ("state folder", str(shown.run.folder.path)),
     ]

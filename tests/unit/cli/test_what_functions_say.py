@@ -113,6 +113,8 @@ def test_the_summary_says_what_failed_and_where_to_look(project: Path) -> None:
     assert result.exit_code == 1
     told = " ".join(result.stdout.split())
     assert "given up 1 event (1 to nowhere)" in told
+    assert "virtual time 60.00 s" in told  # nobody waited for it
+    assert "invocations 2 in this process" in told
     assert (
         "hear failed in 1 invocation: ValueError: no good why: .penstock/talking/run-0001/logs/hear.log"
         in told

@@ -117,6 +117,13 @@ def test_a_forgotten_decorator_is_told_of_with_its_remedy() -> None:
     assert problem.what == 'the handler of "f" is None'
 
 
+def test_a_forgotten_comma_is_told_of() -> None:
+    """`calls=(reads(x))` is no tuple."""
+    (problem,) = problems(function(calls=(reads(Bucket("abc")))))  # type: ignore[arg-type]
+    assert problem.what.startswith("calls is Access(")
+    assert "with its comma" in (problem.fix or "")
+
+
 def test_a_resource_by_its_bare_name_is_told_how_to_be_written() -> None:
     """A text where a resource stands: Named(...)."""
     (problem,) = problems(Queue("q", dead_letter_queue="dead"))  # type: ignore[arg-type]

@@ -77,6 +77,8 @@ def _remedy(misfit: Misfit) -> str:
         return f'write Named("{misfit.value}"), or give the resource itself'
     if isinstance(misfit.value, str) and "a whole number" in misfit.wanted:
         return "write it without quotation marks; make one of a variable's text with int(...)"
+    if misfit.wanted == "a list" and isinstance(misfit.value, Part):
+        return "write it in brackets, [...], or as a tuple of one with its comma, (...,)"
     return f"write {misfit.wanted}"
 
 
