@@ -119,7 +119,7 @@ def test_a_forgotten_decorator_is_told_of_with_its_remedy() -> None:
 
 def test_a_forgotten_comma_is_told_of() -> None:
     """`calls=(reads(x))` is no tuple."""
-    (problem,) = problems(function(calls=(reads(Bucket("abc")))))  # type: ignore[arg-type]
+    (problem,) = problems(function(calls=(reads(Bucket("abc")))))
     assert problem.what.startswith("calls is Access(")
     assert "with its comma" in (problem.fix or "")
 
