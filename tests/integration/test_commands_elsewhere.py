@@ -111,7 +111,8 @@ def test_from_deploy_to_destroy(
 
     written = penstock("dlq", "pull", "bills", "dlq-failed-bills", shown[:8])
     test = (project / written.removeprefix("wrote ").strip()).read_text()
-    assert "from handlers.billing import settle" in test
+    assert 'load_pipeline("bills"' in test
+    assert 'FunctionName="settle"' in test
     assert f'"eventSourceARN": "arn:aws:sqs:us-east-1:{account_of(endpoint)}:dlq-bills"' in test
 
     monkeypatch.setattr("click.edit", lambda text: json.dumps(BAD | {"amount": 1}))
