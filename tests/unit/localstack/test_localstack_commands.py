@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -143,16 +144,23 @@ class Installer:
     folder: Path
     told: int
 
-    def start(self, then: str) -> subprocess.Popen[str]:
+    @contextmanager
+    def start(self, then: str) -> Iterator[subprocess.Popen[str]]:
         place = {"PATH": f"{self.folder}:/bin:/usr/bin", "TOLD": str(self.folder / "told"), "THEN": then}
         command = [sys.executable, "-m", "penstock.cli.main", "localstack", "--state", str(self.folder)]
-        return subprocess.Popen(
+        with subprocess.Popen(
             [*command, "install", "--python", str(self.folder / "python")],
             env={**os.environ, **place},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+            # What a shell has started in the background ignores SIGINT, and so do its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def wait_for_pip(self) -> None:
         line = b"installing\n"
