@@ -106,6 +106,7 @@ class Queue(Resource):
         dead_letter_queue: where a message goes that was received more than `max_receive_count` times; None: it is
             delivered until it is too old. Together they are the redrive policy.
         max_receive_count: 1 to 1,000.
+        kms_key_arn: of a key of one's own (KMS, "Customer managed keys") that its messages are encrypted with.
     """
 
     _: KW_ONLY
@@ -126,6 +127,7 @@ class Stream(Resource):
     Args:
         shard_count: shards that it begins with; each has its own order, by partition key.
         retention_hours: how long a record can be read (24 to 8,760).
+        kms_key_arn: of a key of one's own (KMS, "Customer managed keys") that its records are encrypted with.
     """
 
     _: KW_ONLY
@@ -152,6 +154,7 @@ class Table(Resource):
         stream_view_type: what its stream tells of a change, `KEYS_ONLY`, `NEW_IMAGE`, `OLD_IMAGE` or
             `NEW_AND_OLD_IMAGES`; None: it has no stream.
         time_to_live_attribute: holds the epoch seconds after which an item is deleted (DynamoDB, "Time to Live").
+        kms_key_arn: of a key of one's own (KMS, "Customer managed keys") that its items are encrypted with.
     """
 
     _: KW_ONLY
