@@ -17,10 +17,9 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
 
-# What the integration tests need is installed while one core is busy with the checks.
+# Two rows of work: LocalStack is installed and the integration tests wait for it, beside the checks and the unit tests.
 test: $(READY)
-	@$(MAKE) --no-print-directory --jobs 2 $(READABLY) localstack lint types rooms
-	@$(MAKE) --no-print-directory unit test-integration
+	@$(MAKE) --no-print-directory --jobs 2 $(READABLY) localstack lint types rooms test-integration unit
 
 # Without a Python for it or a package index this fails nothing: the integration tests install what is missing, or
 # are skipped and say why; in CI they fail. (No shell stands between, which would keep a signal to itself.)
@@ -37,12 +36,13 @@ types: $(READY)
 rooms: $(READY)
 	$(BIN)/lint-imports
 
+# They give way to the integration tests, which have time limits. (The + lets their dots be seen as they come.)
 unit: $(READY)
-	$(BIN)/pytest -n auto -m "not integration and not ministack"
+	+nice -n 10 $(BIN)/pytest -n auto -m "not integration and not ministack"
 
 # Against LocalStack on this machine: installed once, below .penstock/localstack. The tests wait more than they
 # work, so there are three workers, each with a LocalStack of its own.
-test-integration: $(READY)
+test-integration: localstack
 	$(BIN)/pytest -n 3 --dist loadfile -m integration tests/contracts tests/integration
 
 # The contracts against MiniStack: installed once, below .penstock/ministack; each worker has one of its own.
