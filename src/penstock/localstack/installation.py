@@ -38,13 +38,14 @@ def install(folder: Path, wanted: Path | None, tell: Callable[[str], None]) -> P
         tell(
             f"installing LocalStack {environments.VERSION} for Python {python.version}, once (about a minute)"
         )
+    parts: list[Future[bool]] = []
     with ThreadPoolExecutor(3) as pool:
-        parts = [
-            pool.submit(make_environment, localstack, environments.LOCALSTACK, python),
-            pool.submit(make_environment, functions, environments.FUNCTIONS, python),
-            pool.submit(environments.install_kinesis, downloads),
-        ]
-        try:
+        try:  # the first part is at work before the others are begun
+            parts.append(pool.submit(make_environment, localstack, environments.LOCALSTACK, python))
+            parts.append(pool.submit(make_environment, functions, environments.FUNCTIONS, python))
+            parts.append(pool.submit(environments.install_kinesis, downloads))
+            while wait(parts, timeout=_LOOK_SECONDS).not_done:
+                pass  # a signal that comes just before a wait would not end that
             for one in parts:
                 one.result()
         except (KeyboardInterrupt, SystemExit):
