@@ -107,7 +107,7 @@ def records_in(shown: Shown, queue: str) -> int:
 
 def show_json(shown: Shown) -> None:
     """Print the summary as one JSON object."""
-    summary = shown.summary
+    summary, letters = shown.summary, dead_letters_of(shown)
     document = {
         "pipeline": shown.pipeline.name,
         "run_id": summary.run_id,
@@ -128,8 +128,8 @@ def show_json(shown: Shown) -> None:
         "failures": [asdict(failure) for failure in summary.failures],
         "function_failures": function_failures(shown),
         "denied": denials(shown),
-        "dead_letters": dead_letters_of(shown),
-        "dead_letter_records": {name: records_in(shown, name) for name in dead_letters_of(shown)},
+        "dead_letters": letters,
+        "dead_letter_records": {name: records_in(shown, name) for name in letters},
         "resumptions": summary.resumptions,
         "wall_seconds": round(summary.seconds, 6),
         "cost": {

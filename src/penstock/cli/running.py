@@ -26,7 +26,7 @@ from penstock.runtime.journal_events import GivenInputs
 from penstock.runtime.mappings.making import check_starting_times
 from penstock.runtime.readers.summary import Summary
 from penstock.runtime.runs import find_object
-from penstock.runtime.state_folder import DEFAULT_BASE, last_run, new_run
+from penstock.runtime.state_folder import DEFAULT_BASE, StateFolder, last_run, new_run
 from penstock.runtime.streams.feeding import midnight
 from penstock.runtime.workers.inline_output import divided_output
 from penstock.runtime.workers.starting import Zygote
@@ -90,18 +90,7 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
     check_starting_times(pipeline, clock.now())
     policy = _policy(request, pipeline)
     folder = new_run(request.pipeline, base=request.state)
-    run = Embedded(
-        pipeline,
-        folder,
-        clock=clock,
-        workers=request.workers,
-        seed=request.seed,
-        given=given,
-        policy=policy,
-        logs_apart=True,
-        zygote=_needed(request, clock),
-    )
-    return run, inputs
+    return _opened(request, pipeline, folder, clock, policy, given), inputs
 
 
 def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[Embedded, list[Input]]:
@@ -118,16 +107,7 @@ def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple
     # A feed has times of its own: a resumed run goes on at the time at which it was cut off.
     virtual = request.virtual or pipeline.feed is not None
     clock = VirtualClock(0.0) if virtual else RealClock()
-    run = Embedded(
-        pipeline,
-        folder,
-        clock=clock,
-        workers=request.workers,
-        seed=request.seed,
-        policy=policy,
-        logs_apart=True,
-        zygote=_needed(request, clock),
-    )
+    run = _opened(request, pipeline, folder, clock, policy)
     given = run.given
     try:
         if (request.inputs or request.options) and given != _given(request):
@@ -145,6 +125,27 @@ def _resumed(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple
         run.close()
         raise
     return run, inputs
+
+
+def _opened(
+    request: RunRequest,
+    pipeline: Pipeline,
+    folder: StateFolder,
+    clock: Clock,
+    policy: Policy | None,
+    given: GivenInputs | None = None,
+) -> Embedded:
+    return Embedded(
+        pipeline,
+        folder,
+        clock=clock,
+        workers=request.workers,
+        seed=request.seed,
+        given=given,
+        policy=policy,
+        logs_apart=True,
+        zygote=_needed(request, clock),
+    )
 
 
 def _needed(request: RunRequest, clock: Clock) -> Zygote | None:

@@ -26,7 +26,7 @@ from penstock.handlers.declared import declared_at, declared_function
 from penstock.handlers.handler import Handler
 from penstock.handlers.observability import Powertools, check_powertools
 from penstock.handlers.opening import opener
-from penstock.handlers.payloads import bare, check_payload_type, hints_of, value_decoder, without_notes
+from penstock.handlers.payloads import bare, check_payload_type, declared_types, value_decoder, without_notes
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.handlers.windows import is_window, window_opener
 
@@ -246,7 +246,7 @@ on_task: EventDecorator = _decorator(Source.TASK)
 def _make(source: Source, function: Callable[..., Any], options: _Options) -> Handler[..., Any]:
     at = declared_at(function)
     parameters = _parameters(function, at)
-    hints = {name: without_notes(hint) for name, hint in hints_of(declared_function(function), at=at).items()}
+    hints = declared_types(function, at=at)
     annotation = hints.get(parameters[0])
     if annotation is None:
         raise HandlerError(

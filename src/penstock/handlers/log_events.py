@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from penstock.errors import DecodeError
@@ -49,6 +49,17 @@ def events_in(packed: bytes, path: str) -> list[Mapping[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise DecodeError(f"{path}.logEvents: a list of objects is missing here")
     return [{**one, "logGroup": told.get("logGroup"), "logStream": told.get("logStream")} for one in found]
+
+
+def opened_events(
+    found: Sequence[Mapping[str, Any]], decode: Callable[[str], object]
+) -> list[LogEvent[object]]:
+    """Log events with their messages decoded.
+
+    Raises:
+        DecodeError: one has no message or time, or its message cannot be decoded.
+    """
+    return [log_event(one, decode(message_of(one))) for one in found]
 
 
 def log_event(found: Mapping[str, Any], message: object) -> LogEvent[object]:

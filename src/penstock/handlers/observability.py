@@ -16,15 +16,7 @@ import msgspec
 from penstock.errors import HandlerError
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.payloads import encoded
-from penstock.handlers.records import (
-    DynamoDBChange,
-    EventBridgeEvent,
-    KinesisRecord,
-    LogEvent,
-    S3Upload,
-    SNSMessage,
-    SQSMessage,
-)
+from penstock.handlers.records import PAYLOADS
 from penstock.handlers.spec import HandlerSpec, Source
 
 if TYPE_CHECKING:
@@ -34,17 +26,6 @@ if TYPE_CHECKING:
 
 TABLE_VARIABLE: Final = "PENSTOCK_IDEMPOTENCY_TABLE"
 """The variable with the name of the table where the function runs; a pipeline sets it."""
-
-_ENVELOPES: Final[dict[object, str]] = {
-    SQSMessage: "body",
-    SNSMessage: "message",
-    KinesisRecord: "data",
-    DynamoDBChange: "new",
-    EventBridgeEvent: "detail",
-    LogEvent: "message",
-    S3Upload: "",
-}
-"""The records that have metadata, and where in them the payload stands."""
 
 
 class Powertools(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,9 +87,9 @@ def _check_key(key: str, spec: HandlerSpec, at: str) -> None:
     """Refuse a key that begins with what a record with its metadata does not have: `id` for `body.id`."""
     envelope: Any = get_origin(spec.payload) or spec.payload
     first = key.partition(".")[0]
-    if not first.isidentifier() or envelope not in _ENVELOPES or first in envelope.__struct_fields__:
+    if not first.isidentifier() or envelope not in PAYLOADS or first in envelope.__struct_fields__:
         return
-    content = _ENVELOPES[envelope]
+    content = PAYLOADS[envelope]
     raise HandlerError(
         f"idempotency_key={key!r}: an {envelope.__name__} has no {first!r}, "
         f"but {', '.join(envelope.__struct_fields__)}",

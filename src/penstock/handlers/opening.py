@@ -36,6 +36,7 @@ from penstock.handlers.payloads import (
     without_notes,
 )
 from penstock.handlers.records import (
+    PAYLOADS,
     DynamoDBChange,
     EventBridgeEvent,
     KinesisRecord,
@@ -71,8 +72,7 @@ def wrapped_in(annotation: object, wrapper: type) -> tuple[bool, object]:
 
 def refuse_others(annotation: object, wrapper: type, at: str) -> None:
     """A record of another source can never be what this source sends."""
-    others = (S3Upload, SQSMessage, KinesisRecord, DynamoDBChange, SNSMessage, EventBridgeEvent, LogEvent)
-    for other in others:
+    for other in PAYLOADS:
         if other is not wrapper and (annotation is other or get_origin(annotation) is other):
             raise HandlerError(
                 f"{other.__name__} does not come from this source",
@@ -200,8 +200,7 @@ def _logs_in_kinesis(payload: object, at: str) -> Open:
 
     def opened(record: Record) -> Sequence[object]:
         packed = decoded(text_of(part_of(record, "kinesis"), "data"), "kinesis.data")
-        found = log_events.events_in(packed, "kinesis.data")
-        return [log_events.log_event(one, decode(log_events.message_of(one))) for one in found]
+        return log_events.opened_events(log_events.events_in(packed, "kinesis.data"), decode)
 
     return opened
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Protocol, cast, get_args, get_origin
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
+from penstock.handlers.declared import declared_function
 
 Text = str | bytes
 DecodeText = Callable[[Text], object]
@@ -79,6 +80,15 @@ def hints_of(function: Callable[..., object], *, at: str) -> dict[str, Any]:
         for hint in hints.values():
             refuse_foreign(hint, at=at)
     return hints
+
+
+def declared_types(function: Callable[..., object], *, at: str) -> dict[str, Any]:
+    """The types that a function declares, by parameter and `return`, without notes that constrain nothing.
+
+    Raises:
+        HandlerError: see `hints_of`.
+    """
+    return {name: without_notes(hint) for name, hint in hints_of(declared_function(function), at=at).items()}
 
 
 def without_notes(annotation: Any) -> Any:

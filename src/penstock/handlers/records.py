@@ -6,7 +6,7 @@ Only values are here. `S3Upload` is complete by itself; the others bear the payl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -156,3 +156,15 @@ class EventBridgeEvent(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     account: str
     region: str
     resources: tuple[str, ...]
+
+
+PAYLOADS: Final[Mapping[type[msgspec.Struct], str]] = {
+    S3Upload: "",
+    SQSMessage: "body",
+    KinesisRecord: "data",
+    LogEvent: "message",
+    DynamoDBChange: "new",
+    SNSMessage: "message",
+    EventBridgeEvent: "detail",
+}
+"""Every record, and where in it the payload stands; S3's has none."""

@@ -31,10 +31,9 @@ from penstock.handlers.packing import unpacked
 from penstock.handlers.payloads import (
     bare,
     check_payload_type,
+    declared_types,
     encoded,
-    hints_of,
     text_decoder,
-    without_notes,
 )
 from penstock.handlers.records import LogEvent
 from penstock.handlers.spec import HandlerSpec, Source
@@ -109,7 +108,7 @@ def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
         raise HandlerError(
             f"{function!r} does not take one record", at=at, fix="take the record's data, and nothing else"
         )
-    hints = {name: without_notes(hint) for name, hint in hints_of(declared_function(function), at=at).items()}
+    hints = declared_types(function, at=at)
     name = code.co_varnames[0]
     if name not in hints:
         raise HandlerError(
@@ -130,11 +129,7 @@ def _opening(annotation: object, at: str) -> OpenData:
     if of_logs:
         from penstock.handlers import log_events  # for these handlers only
 
-        def opened(data: bytes) -> Sequence[object]:
-            found = log_events.events_in(data, "data")
-            return [log_events.log_event(one, decode(log_events.message_of(one))) for one in found]
-
-        return opened
+        return lambda data: log_events.opened_events(log_events.events_in(data, "data"), decode)
     if bare(payload) is bytes:
         return lambda data: (decode(data),)
     return lambda data: (decode(unpacked(data)),)

@@ -26,8 +26,10 @@ SANDBOX: Final = "PENSTOCK_LOCALSTACK_SANDBOX"
 """Carried by a function's process and all that it starts; its value is the folder of its environment."""
 
 ENVIRONMENTS: Final = "PENSTOCK_LOCALSTACK_ENVIRONMENTS"
-PARENT: Final = "PENSTOCK_LOCALSTACK_PARENT"
 """Tells LocalStack's plugin where the functions' virtual environments are."""
+
+PARENT: Final = "PENSTOCK_LOCALSTACK_PARENT"
+"""Tells that plugin the id of the process that LocalStack ends with."""
 
 _LOOK_SECONDS: Final = 0.05
 _ROUNDS: Final = 5

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from penstock.errors import PenstockError
 from penstock.handlers.observability import TABLE_VARIABLE
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.imports import handler_of
+from penstock.pipelines.imports import spec_of
 from penstock.pipelines.resources import Function, Table
 
 __all__ = ["IDEMPOTENCY_ACTIONS", "TABLE_VARIABLE", "idempotency_table", "idempotency_table_name"]
@@ -28,11 +27,8 @@ def idempotency_table_name(function: Function, graph: Graph) -> str | None:
     """What the function's handler calls its table; None if it has none, or if the function's variables say which."""
     if TABLE_VARIABLE in function.environment:
         return None
-    try:
-        handler = handler_of(function, graph.root)
-    except PenstockError:
-        return None  # PL501 says so
-    return None if handler is None else handler.spec.idempotency_table
+    spec = spec_of(function, graph.root)
+    return None if spec is None else spec.idempotency_table
 
 
 def idempotency_table(function: Function, graph: Graph) -> Table | None:

@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Final, cast
 
 from penstock.errors import DeclarationError, PenstockError
+from penstock.handlers.spec import HandlerSpec
 from penstock.pipelines.resources import Function, HasSpec
 
 PROJECT_PACKAGES = ("handlers", "pipelines", "statemachines")
@@ -44,6 +45,15 @@ def enter_project(root: Path) -> None:
     importlib.invalidate_caches()
 
 
+def _is_entered(name: str, root: Path) -> bool:
+    """Whether the module was imported in `root`, which nothing has left since then."""
+    folder = str(root.resolve())
+    module = sys.modules.get(name)
+    if module is None or sys.path[:1] != [folder]:
+        return False
+    return name.partition(".")[0] not in PROJECT_PACKAGES or _belongs(module, root)
+
+
 def _belongs(module: ModuleType, root: Path) -> bool:
     places = [*getattr(module, "__path__", ()), getattr(module, "__file__", None)]
     return any(place is not None and Path(place).is_relative_to(root.resolve()) for place in places)
@@ -56,6 +66,8 @@ def import_module(name: str, *, root: Path) -> ModuleType:
         PenstockError: as the module itself raised it, for example a DeclarationError.
         DeclarationError: the module is not there, or raised anything else.
     """
+    if _is_entered(name, root):
+        return sys.modules[name]
     enter_project(root)
     try:
         with _as_on_lambda(), redirect_stdout(sys.stderr):
@@ -125,3 +137,12 @@ def handler_of(function: Function, root: Path) -> HasSpec | None:
             fix="name a decorated handler, or a function of (event, context)",
         )
     return cast("HasSpec", handler) if hasattr(handler, "spec") else None
+
+
+def spec_of(function: Function, root: Path) -> HandlerSpec | None:
+    """What was declared of the function's handler; None for a plain callable, and if it cannot be loaded (PL501)."""
+    try:
+        handler = handler_of(function, root)
+    except PenstockError:
+        return None
+    return None if handler is None else handler.spec

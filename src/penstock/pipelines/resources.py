@@ -528,3 +528,6 @@ Reporter: TypeAlias = Callable[[ClientOf], Report]
 
 Demo: TypeAlias = Callable[[Path], Path]
 """Writes the demo input into the given folder and returns its path."""
+
+Encrypted: TypeAlias = Bucket | Queue | Stream | Table | Topic
+"""What a key of the account may encrypt."""

@@ -11,7 +11,7 @@ from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph, references
 from penstock.pipelines.idempotency import TABLE_VARIABLE, idempotency_table, idempotency_table_name
-from penstock.pipelines.imports import handler_of
+from penstock.pipelines.imports import handler_of, spec_of
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
     Bucket,
@@ -78,7 +78,7 @@ def _reachable_handlers(graph: Graph) -> Iterator[Finding]:
 
 def _unfitting_handlers(graph: Graph) -> Iterator[Finding]:
     for function in graph.of(Function):
-        spec = _spec(function, graph)
+        spec = spec_of(function, graph.root)
         if spec is None or spec.source not in _DECORATOR:
             continue
         for invoker, sources in _invokers(function, graph):
@@ -98,7 +98,7 @@ def _unfitting_handlers(graph: Graph) -> Iterator[Finding]:
 def _partial_verdicts(graph: Graph) -> Iterator[Finding]:
     mappings: list[QueueMapping | StreamMapping] = [*graph.of(QueueMapping), *graph.of(StreamMapping)]
     for mapping in mappings:
-        spec = _spec(mapping.function, graph)
+        spec = spec_of(mapping.function, graph.root)
         if spec is not None and spec.fails_partially and not mapping.report_batch_item_failures:
             yield Finding(
                 what=(
@@ -204,14 +204,6 @@ def _idempotency_tables(graph: Graph) -> Iterator[Finding]:
                 part=table,
                 fix='partition_key="id", no sort_key',
             )
-
-
-def _spec(function: Function, graph: Graph) -> HandlerSpec | None:
-    try:
-        handler = handler_of(function, graph.root)
-    except PenstockError:
-        return None  # PL501 says so
-    return None if handler is None else handler.spec
 
 
 def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[Source, ...]]]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.resources import Bucket, Queue, Stream, Table, Topic
+from penstock.pipelines.resources import Encrypted
 
 _KEY_ARN: Final = re.compile(
     r"arn:aws(?:-[a-z]+)*:kms:[a-z]+(?:-[a-z]+)+-\d:\d{12}:key/"
@@ -18,7 +18,7 @@ _KEY_ARN: Final = re.compile(
 
 def _key_arns(graph: Graph) -> Iterator[Finding]:
     for one in graph.resources:
-        if not isinstance(one, Bucket | Queue | Stream | Table | Topic) or one.kms_key_arn is None:
+        if not isinstance(one, Encrypted) or one.kms_key_arn is None:
             continue
         if _KEY_ARN.fullmatch(one.kms_key_arn) is None:
             alias = "alias/" in one.kms_key_arn

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from penstock.errors import DefinitionError, PenstockError
+from penstock.errors import DefinitionError
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.pipelines.checks.definitions import readable_machines, resource_named_by, shown_file
 from penstock.pipelines.checks.payload_schemas import annotation_of, misfits, shape_of_annotation
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.graph import Graph
-from penstock.pipelines.imports import handler_of
+from penstock.pipelines.imports import spec_of
 from penstock.pipelines.resolve import definition
 from penstock.pipelines.resources import Function, StateMachine
 from penstock.statemachines.checks import check_definition, dead_end_finding
@@ -83,12 +83,8 @@ def _specs(machine: StateMachine, graph: Graph) -> Mapping[str, HandlerSpec]:
         function = functions.get(name or "") if kind is Function else None
         if function is None:
             continue
-        try:
-            handler = handler_of(function, graph.root)
-        except PenstockError:
-            continue  # PL501 tells of it
-        spec = getattr(handler, "spec", None)
-        if isinstance(spec, HandlerSpec) and spec.source is Source.TASK:
+        spec = spec_of(function, graph.root)
+        if spec is not None and spec.source is Source.TASK:
             found[state.pointer] = spec
     return found
 

@@ -18,7 +18,7 @@ from typing import Final
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.matching import expression
 from penstock.pipelines.iam.statements import Condition, Statement, arn_text
-from penstock.pipelines.resources import Bucket, Queue, Stream, Table, Topic
+from penstock.pipelines.resources import Bucket, Encrypted, Queue, Stream, Table, Topic
 
 _DECRYPT: Final = ("kms:Decrypt",)
 _GENERATE: Final = ("kms:GenerateDataKey",)
@@ -71,7 +71,7 @@ def key_statements(statements: Iterable[Statement], graph: Graph, stage: str = "
     """What these statements take on the keys of the pipeline's resources."""
     known = tuple(statements)
     for resource in graph.resources:
-        if not isinstance(resource, Bucket | Queue | Topic | Stream | Table) or resource.kms_key_arn is None:
+        if not isinstance(resource, Encrypted) or resource.kms_key_arn is None:
             continue
         via = f"{_SERVICES[type(resource)]}.${{AWS::Region}}.${{AWS::URLSuffix}}"
         base = arn_text(resource, stage)
