@@ -9,9 +9,9 @@ import pytest
 from penstock.pipelines import Pipeline
 from penstock.pipelines.iam import policy_of
 from penstock.pipelines.plan import as_sam, plan, written
+from tests.linting import faults
 from tests.properties.random_pipelines import Drawn
 from tests.unit.pipelines.iam.test_service_authorization import is_known
-from tests.unit.pipelines.plan.test_templates import faults
 
 
 @pytest.mark.parametrize(("seed", "stage", "form"), [(0, "", "json"), (1, "dev", "yaml"), (2, "dev", "sam")])

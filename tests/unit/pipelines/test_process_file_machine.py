@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cfnlint
-import cfnlint.api
 import pytest
 
 from penstock.pipelines import Pipeline, StateMachine
 from penstock.pipelines.load import load_pipeline
 from penstock.pipelines.resolve import definition
 from penstock.statemachines import load_definition
+from tests.linting import faults
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -37,9 +36,7 @@ def test_cloudformation_accepts_the_definition(pipeline: Pipeline) -> None:
             }
         },
     }
-    found = cfnlint.api.lint_all(json.dumps(template))
-    informational = "I"
-    assert [f"{one.rule.id} {one.message}" for one in found if one.rule.id[0] != informational] == []
+    assert faults(json.dumps(template)) == []
 
 
 def test_the_engine_accepts_the_definition(pipeline: Pipeline) -> None:

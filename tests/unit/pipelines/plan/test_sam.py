@@ -23,7 +23,8 @@ from penstock.pipelines import (
 from penstock.pipelines.plan import as_sam, plan, written
 from pipelines.file_processing import pipeline as file_processing
 from pipelines.stream_analytics import pipeline as stream_analytics
-from tests.unit.pipelines.plan.test_templates import everything, faults
+from tests.linting import faults
+from tests.unit.pipelines.plan.test_templates import everything
 
 
 def resources(pipeline: Pipeline, stage: str = "") -> dict[str, Any]:

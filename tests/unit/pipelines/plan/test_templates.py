@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from cfnlint import api
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from click.testing import CliRunner
 
@@ -43,6 +42,7 @@ from penstock.pipelines import (
 from penstock.pipelines.plan import plan, written
 from pipelines.file_processing import pipeline as file_processing
 from pipelines.stream_analytics import pipeline as stream_analytics
+from tests.linting import faults
 
 PASS: dict[str, object] = {"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}}
 
@@ -174,15 +174,6 @@ def guarded_api(worker: Function) -> HttpApi:
             allow_credentials=True,
         ),
     )
-
-
-def faults(text: str) -> list[str]:
-    """cfn-lint's errors and warnings in one region; its advice (rules `I...`) is off by default there, too.
-
-    All regions together take five times as long, and differ in what they offer only.
-    """
-    found = api.lint(text, regions=["us-east-1"])
-    return [f"{one.rule.id} {one.message}" for one in found if not one.rule.id.startswith("I")]
 
 
 def resources(pipeline: Pipeline, stage: str = "") -> dict[str, Any]:
