@@ -5,6 +5,7 @@ Hypothesis plays the same examples in every run; `HYPOTHESIS_PROFILE=explore` pl
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from tests.ministack import deployed_to_ministack, ministack
 from tests.parity import pytest_runtest_logreport, pytest_sessionfinish
 
 __all__ = ["deployed_to_ministack", "ministack", "pytest_runtest_logreport", "pytest_sessionfinish"]
+
+gc.set_threshold(100_000, 10, 10)  # each look through all that tests import takes a second: a third of their time
 
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
