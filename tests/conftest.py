@@ -20,7 +20,8 @@ from tests.parity import pytest_runtest_logreport, pytest_sessionfinish
 
 __all__ = ["deployed_to_ministack", "ministack", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
-gc.set_threshold(100_000, 10, 10)  # each look through all that tests import takes a second: a third of their time
+# Python's collector takes a second to look through all that tests import: as often as usual, a third of their time.
+gc.set_threshold(100_000, 10, 10)
 
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", max_examples=1000, deadline=None)
