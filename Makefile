@@ -41,9 +41,9 @@ unit: $(READY)
 	+nice -n 10 $(BIN)/pytest -n auto -m "not integration and not ministack"
 
 # Against LocalStack on this machine: installed once, below .penstock/localstack. The tests wait more than they
-# work, so there are three workers, each with a LocalStack of its own.
+# work, so there are two workers, each with a LocalStack of its own.
 test-integration: localstack
-	$(BIN)/pytest -n 3 --dist loadfile -m integration tests/contracts tests/integration
+	$(BIN)/pytest -n 2 --dist loadfile -m integration tests/contracts tests/integration
 
 # The contracts against MiniStack: installed once, below .penstock/ministack; each worker has one of its own.
 test-ministack: $(READY)

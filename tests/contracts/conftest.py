@@ -20,7 +20,10 @@ from penstock.testing.deployed import DeployPipeline
 from penstock.testing.localstack import LocalStack, eventually, unavailable
 from tests.contracts.delivery import deployed
 from tests.contracts.gaps import CONTAINER_GAPS, MINISTACK_GAPS, expect
+from tests.contracts.sharing import pytest_xdist_make_scheduler
 from tests.parity import rule_of, tells
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 Found = TypeVar("Found")
 
