@@ -211,8 +211,9 @@ def _answer(
         return _refused(error)
     _wrap_stream(model, answer)
     _wrap_events(model, answer, lambda more: dict(answerer(dataclasses.replace(call, parameters=more))))
-    answer["ResponseMetadata"] = _metadata(200)
-    return _Http(200, {}), answer
+    status = _status(model, answer)
+    answer["ResponseMetadata"] = _metadata(status)
+    return _Http(status, {}), answer
 
 
 _HOOKS: Final = (("before-parameter-build", _remember), ("before-call", _answer))
@@ -238,6 +239,21 @@ def _refused(error: ServiceError) -> tuple[_Http, dict[str, object]]:
         "ResponseMetadata": _metadata(error.status, error.headers),
         **error.fields,
     }
+
+
+def _status(model: OperationModel, answer: Mapping[str, object]) -> int:
+    """The HTTP status of an answer: what the service's model says, unless the answer says it itself.
+
+    (A part of an object is a 206: RFC 9110, section 15.3.7; `Invoke` says it in `StatusCode`.)
+    """
+    if "ContentRange" in answer:
+        return 206
+    shape = model.output_shape
+    for name, member in {} if shape is None else shape.members.items():
+        found = answer.get(name)
+        if member.serialization.get("location") == "statusCode" and isinstance(found, int):
+            return found
+    return int(model.http.get("responseCode", 200))
 
 
 def _metadata(status: int, headers: Mapping[str, str] | None = None) -> dict[str, object]:

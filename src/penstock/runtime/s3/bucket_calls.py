@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from penstock.runtime.s3.listing import list_objects, list_objects_v2
+from penstock.runtime.s3.listing import given_text, list_objects, list_objects_v2, open_token, token_of
 from penstock.runtime.s3.names import check_bucket_name
 from penstock.runtime.s3.objects import BucketCreated, BucketDeleted, VersioningChanged
 from penstock.runtime.s3.store import S3Store
@@ -14,6 +14,8 @@ from penstock.runtime.s3.writing import bucket_of, moment_of
 from penstock.runtime.services import Call, ServiceError, unanswered
 
 REGION: Final = "us-east-1"
+MOST_BUCKETS: Final = 10_000
+"""On a page of `ListBuckets`."""
 
 Answer = dict[str, object]
 
@@ -69,16 +71,36 @@ class BucketCalls:
         return {"BucketRegion": REGION, "AccessPointAlias": False}
 
     def listed(self, call: Call) -> Answer:
-        """`ListBuckets`."""
-        prefix = str(call.parameters.get("Prefix", ""))
-        return {
+        """`ListBuckets`.
+
+        Raises:
+            ServiceError: `InvalidArgument`.
+        """
+        given = call.parameters
+        prefix, token = given_text(given, "Prefix"), given_text(given, "ContinuationToken")
+        limit = given.get("MaxBuckets", MOST_BUCKETS)
+        if not isinstance(limit, int) or not 1 <= limit <= MOST_BUCKETS:
+            raise ServiceError(
+                "InvalidArgument",
+                f"Argument max-buckets must be an integer between 1 and {MOST_BUCKETS}.",
+                fields={"ArgumentName": "max-buckets", "ArgumentValue": str(limit)},
+            )
+        after = open_token(token) if token else ""
+        here = given.get("BucketRegion", REGION) == REGION
+        names = [one for one in self._store.bucket_names if here and one.startswith(prefix) and one > after]
+        region = {"BucketRegion": REGION} if given else {}
+        answer: Answer = {
             "Buckets": [
-                {"Name": name, "CreationDate": moment_of(self._store.created_at(name))}
-                for name in self._store.bucket_names
-                if name.startswith(prefix)
+                {"Name": one, "CreationDate": moment_of(self._store.created_at(one)), **region}
+                for one in names[:limit]
             ],
             "Owner": {"ID": "penstock"},
         }
+        if prefix:
+            answer["Prefix"] = prefix
+        if len(names) > limit:
+            answer["ContinuationToken"] = token_of(names[limit - 1])
+        return answer
 
     def location(self, call: Call) -> Answer:
         """`GetBucketLocation`."""

@@ -67,7 +67,7 @@ def list_objects_v2(
     """Answer `ListObjectsV2` for one bucket."""
     token = parameters.get("ContinuationToken")
     start_after = given_text(parameters, "StartAfter")
-    after = _open_token(token) if isinstance(token, str) else start_after
+    after = open_token(token) if isinstance(token, str) else start_after
     page = _page(ordered, parameters, after)
     answer = _common(page, find, parameters)
     answer["KeyCount"] = len(page.keys) + len(page.prefixes)
@@ -76,7 +76,7 @@ def list_objects_v2(
     if start_after:
         answer["StartAfter"] = start_after
     if page.next_after is not None:
-        answer["NextContinuationToken"] = base64.urlsafe_b64encode(page.next_after.encode()).decode()
+        answer["NextContinuationToken"] = token_of(page.next_after)
     if not parameters.get("FetchOwner"):
         return answer
     for item in _items(answer):
@@ -109,15 +109,23 @@ def _page(ordered: Sequence[str], parameters: Mapping[str, object], after: str) 
     )
 
 
-def given_limit(parameters: Mapping[str, object]) -> int:
+def given_limit(parameters: Mapping[str, object], name: str = "MaxKeys") -> int:
     """How much a page has at most.
+
+    Args:
+        name: of the parameter that says so: `MaxKeys`, `MaxUploads`, `MaxParts`.
 
     Raises:
         ServiceError: `InvalidArgument`.
     """
-    limit = parameters.get("MaxKeys", PAGE_LIMIT)
+    limit = parameters.get(name, PAGE_LIMIT)
     if not isinstance(limit, int) or limit < 0:
-        raise ServiceError("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647")
+        written = name[0].lower() + name[1:]
+        raise ServiceError(
+            "InvalidArgument",
+            f"Argument {written} must be an integer between 0 and 2147483647",
+            fields={"ArgumentName": written, "ArgumentValue": str(limit)},
+        )
     return min(limit, PAGE_LIMIT)
 
 
@@ -164,7 +172,17 @@ def _items(answer: Mapping[str, object]) -> list[dict[str, object]]:
     return contents if isinstance(contents, list) else []
 
 
-def _open_token(token: str) -> str:
+def token_of(name: str) -> str:
+    """What a caller gives back for the page behind this name."""
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def open_token(token: str) -> str:
+    """The name behind which a page begins.
+
+    Raises:
+        ServiceError: `InvalidArgument`.
+    """
     try:
         return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):

@@ -24,6 +24,7 @@ from penstock.runtime.services import ServiceError
 
 MINIMUM_PART_BYTES: Final = 5 * 1024 * 1024
 PART_LIMIT: Final = 10_000
+_SEQUENCER_DIGITS: Final = 12
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,17 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     modified: float
     file: str
+
+
+def new_upload_id(bucket: str, key: str, sequencer: int) -> str:
+    """The id of an upload that is begun with this sequencer, with which it begins: so ids are in that order."""
+    digest = hashlib.sha256(f"{bucket}/{key}/{sequencer}".encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{sequencer:0{_SEQUENCER_DIGITS}x}{digest}"
+
+
+def last_sequencer(files: StoreFiles) -> int:
+    """The greatest sequencer that an upload was begun with; 0 if none is under way."""
+    return max((int(one.name[:_SEQUENCER_DIGITS], 16) for one in files.uploads.iterdir()), default=0)
 
 
 def begin(files: StoreFiles, upload: Upload) -> None:
@@ -115,11 +127,17 @@ def parts_of(files: StoreFiles, upload: Upload) -> list[Part]:
     return [newest[number] for number in sorted(newest)]
 
 
-def chosen_parts(files: StoreFiles, upload: Upload, asked: Sequence[Mapping[str, object]]) -> list[Part]:
+def chosen_parts(
+    files: StoreFiles, upload: Upload, asked: Sequence[Mapping[str, object]], *, expected_bytes: object = None
+) -> list[Part]:
     """The parts that a `CompleteMultipartUpload` names, checked as S3 checks them.
 
+    Args:
+        expected_bytes: the size of the whole object, if the caller says it.
+
     Raises:
-        ServiceError: `MalformedXML` (no part), `InvalidPartOrder`, `InvalidPart`, `EntityTooSmall`.
+        ServiceError: `MalformedXML` (no part), `InvalidPartOrder`, `InvalidPart`, `EntityTooSmall`,
+            `InvalidRequest` (another size than was expected).
     """
     if not asked:
         raise ServiceError("MalformedXML", "The XML you provided was not well-formed or did not validate")
@@ -155,6 +173,12 @@ def chosen_parts(files: StoreFiles, upload: Upload, asked: Sequence[Mapping[str,
                     "ETag": part.etag,
                 },
             )
+    size = sum(part.size_bytes for part in chosen)
+    if expected_bytes is not None and expected_bytes != size:
+        raise ServiceError(
+            "InvalidRequest",
+            f"The provided 'x-amz-mp-object-size' header does not match what was computed: {size}",
+        )
     return chosen
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from penstock.runtime.s3 import multipart
 from penstock.runtime.s3.conditions import check_write
 from penstock.runtime.s3.files import RangeReader
 from penstock.runtime.s3.objects import BINARY
-from penstock.runtime.s3.ranges import read_range
+from penstock.runtime.s3.ranges import copied_range
+from penstock.runtime.s3.upload_listing import list_parts, list_uploads
 from penstock.runtime.s3.writing import (
     ObjectWriter,
     Parameters,
@@ -38,9 +38,7 @@ class MultipartCalls:
         with self._store.lock:
             number = self._store.next_sequencer()
         upload = multipart.Upload(
-            upload_id=hashlib.sha256(
-                f"{bucket_of(parameters)}/{key_of(parameters)}/{number}".encode()
-            ).hexdigest(),
+            upload_id=multipart.new_upload_id(bucket_of(parameters), key_of(parameters), number),
             bucket=bucket_of(parameters),
             key=key_of(parameters),
             initiated=int(self._store.now()),
@@ -63,10 +61,8 @@ class MultipartCalls:
         parameters = call.parameters
         upload = multipart.existing(self._store.files, parameters)
         bucket, stored = self._writer.source(parameters)
-        asked = parameters.get("CopySourceRange")
-        part = read_range(asked if isinstance(asked, str) else None, stored.size_bytes)
-        start, size = (part.start, part.size_bytes) if part else (0, stored.size_bytes)
-        body = RangeReader(self._store.files.open_data(bucket, stored), start, size)
+        part = copied_range(parameters.get("CopySourceRange"), stored.size_bytes)
+        body = RangeReader(self._store.files.open_data(bucket, stored), part.start, part.size_bytes)
         staged = self._store.files.stage(body, {})
         multipart.add_part(self._store.files, upload, _number(parameters), staged)
         answer: Answer = {
@@ -82,7 +78,9 @@ class MultipartCalls:
         upload = multipart.existing(self._store.files, parameters)
         asked = parameters.get("MultipartUpload")
         listed = asked.get("Parts", []) if isinstance(asked, Mapping) else []
-        parts = multipart.chosen_parts(self._store.files, upload, listed)
+        parts = multipart.chosen_parts(
+            self._store.files, upload, listed, expected_bytes=parameters.get("MpuObjectSize")
+        )
         check_write(self._store.find(upload.bucket, upload.key), parameters)
         described: Parameters = {
             "Bucket": upload.bucket,
@@ -116,51 +114,13 @@ class MultipartCalls:
     def list_parts(self, call: Call) -> Answer:
         """`ListParts`."""
         upload = multipart.existing(self._store.files, call.parameters)
-        limit = int(str(call.parameters.get("MaxParts", 1000)))
-        marker = int(str(call.parameters.get("PartNumberMarker", 0)))
-        behind = [part for part in multipart.parts_of(self._store.files, upload) if part.number > marker]
-        answer: Answer = {
-            "Bucket": upload.bucket,
-            "Key": upload.key,
-            "UploadId": upload.upload_id,
-            "PartNumberMarker": marker,
-            "MaxParts": limit,
-            "IsTruncated": len(behind) > limit,
-            "StorageClass": "STANDARD",
-        }
-        shown = behind[:limit]
-        if shown:
-            answer["NextPartNumberMarker"] = shown[-1].number
-            answer["Parts"] = [
-                {
-                    "PartNumber": part.number,
-                    "LastModified": moment_of(part.modified),
-                    "ETag": f'"{part.etag}"',
-                    "Size": part.size_bytes,
-                }
-                for part in shown
-            ]
-        return answer
+        return list_parts(upload, multipart.parts_of(self._store.files, upload), call.parameters)
 
     def list_uploads(self, call: Call) -> Answer:
         """`ListMultipartUploads`."""
         bucket = bucket_of(call.parameters)
         self._store.bucket(bucket)
-        prefix = str(call.parameters.get("Prefix", ""))
-        uploads = [
-            {
-                "UploadId": upload.upload_id,
-                "Key": upload.key,
-                "Initiated": moment_of(upload.initiated),
-                "StorageClass": "STANDARD",
-            }
-            for upload in multipart.uploads_of(self._store.files, bucket)
-            if upload.key.startswith(prefix)
-        ]
-        answer: Answer = {"Bucket": bucket, "Prefix": prefix, "MaxUploads": 1000, "IsTruncated": False}
-        if uploads:
-            answer["Uploads"] = uploads
-        return answer
+        return list_uploads(multipart.uploads_of(self._store.files, bucket), call.parameters)
 
 
 def _number(parameters: Parameters) -> int:

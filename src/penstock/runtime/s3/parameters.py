@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from penstock.runtime.services import unanswered
+from penstock.runtime.services import ServiceError, unanswered
+
+ACCOUNT: Final = "123456789012"
 
 _ALWAYS: Final = frozenset(
     {
@@ -60,6 +62,7 @@ _COPY_SOURCE: Final = frozenset(
     }
 )
 _LIST: Final = frozenset({"Delimiter", "EncodingType", "MaxKeys", "Prefix"})
+_DELETED: Final = frozenset({"ETag", "Key", "VersionId"})
 _CONDITIONS: Final = frozenset({"IfMatch", "IfNoneMatch"})
 
 _UNDERSTOOD: Final[Mapping[str, frozenset[str]]] = {
@@ -73,7 +76,9 @@ _UNDERSTOOD: Final[Mapping[str, frozenset[str]]] = {
     "GetObject": _READ,
     "HeadObject": _READ,
     "ListBuckets": frozenset({"Prefix", "MaxBuckets", "BucketRegion", "ContinuationToken"}),
-    "ListMultipartUploads": frozenset({"EncodingType", "MaxUploads", "Prefix"}),
+    "ListMultipartUploads": frozenset(
+        {"Delimiter", "EncodingType", "KeyMarker", "MaxUploads", "Prefix", "UploadIdMarker"}
+    ),
     "ListObjectVersions": _LIST | {"KeyMarker", "VersionIdMarker"},
     "ListObjects": _LIST | {"Marker"},
     "ListObjectsV2": _LIST | {"ContinuationToken", "FetchOwner", "StartAfter"},
@@ -86,12 +91,33 @@ _UNDERSTOOD: Final[Mapping[str, frozenset[str]]] = {
 
 
 def check_parameters(operation: str, parameters: Mapping[str, object]) -> None:
-    """Refuse a call whose meaning this store would get wrong.
+    """Refuse a call whose meaning this store would get wrong, and one for a bucket of somebody else's.
 
     Raises:
         UnansweredOperationError: a parameter that is not understood.
+        ServiceError: `AccessDenied`, the owner is not the one that was expected (S3, "Verifying bucket ownership with
+            bucket owner condition").
     """
+    for name in ("ExpectedBucketOwner", "ExpectedSourceBucketOwner"):
+        if parameters.get(name, ACCOUNT) != ACCOUNT:
+            bodiless = operation.startswith("Head")
+            raise ServiceError(
+                *(("403", "Forbidden") if bodiless else ("AccessDenied", "Access Denied")), 403
+            )
     for name in parameters:
         if name in _ALWAYS or name in _UNDERSTOOD.get(operation, ()):
             continue
         raise unanswered("s3", operation, because=f"its parameter {name} is not understood")
+
+
+def check_deleted(item: Mapping[str, object]) -> None:
+    """Refuse an entry of `DeleteObjects` with conditions that only directory buckets have.
+
+    Raises:
+        UnansweredOperationError: a member that is not understood.
+    """
+    for name in item:
+        if name not in _DELETED:
+            raise unanswered(
+                "s3", "DeleteObjects", because=f"the member {name} of an object is not understood"
+            )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from penstock.runtime.services import ServiceError
 
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*\Z")
+_COPIED = re.compile(r"bytes=([0-9]+)-([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,38 @@ def read_range(header: str | None, size_bytes: int) -> ByteRange | None:
     if start >= size_bytes:
         raise _not_satisfiable(header, size_bytes)
     return ByteRange(start=start, stop=min(int(last) + 1, size_bytes) if last else size_bytes)
+
+
+def copied_range(asked: object, size_bytes: int) -> ByteRange:
+    """Find which bytes a `CopySourceRange` asks for: all of them, if it is not given.
+
+    "The range value must use the form bytes=first-last" (S3, API reference, `UploadPartCopy`): nothing of it may be
+    left out, and both ends are within the source.
+
+    Raises:
+        ServiceError: `InvalidArgument`.
+    """
+    if asked is None:
+        return ByteRange(start=0, stop=size_bytes)
+    found = _COPIED.fullmatch(str(asked))
+    if found is None:
+        raise _not_copied(
+            asked,
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy",
+        )
+    first, last = map(int, found.groups())
+    if not first <= last < size_bytes:
+        raise _not_copied(asked, f"Range specified is not valid for source object of size: {size_bytes}")
+    return ByteRange(start=first, stop=last + 1)
+
+
+def _not_copied(asked: object, why: str) -> ServiceError:
+    return ServiceError(
+        "InvalidArgument",
+        why,
+        fields={"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": str(asked)},
+    )
 
 
 def _not_satisfiable(header: str, size_bytes: int) -> ServiceError:

@@ -122,6 +122,10 @@ def _described(
     part = read_range(asked if isinstance(asked, str) else None, stored.size_bytes)
     number = parameters.get("PartNumber")
     if isinstance(number, int):
+        if isinstance(asked, str):
+            raise ServiceError(
+                "InvalidRequest", "Cannot specify both Range header and partNumber query parameter"
+            )
         part = _numbered_part(stored, number)
     answer: dict[str, object] = {
         "AcceptRanges": "bytes",

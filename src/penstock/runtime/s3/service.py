@@ -6,7 +6,6 @@ cannot matter on one machine (encryption, storage class, owner checks) are accep
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from io import BytesIO
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from penstock.runtime.s3.bucket_calls import BucketCalls
-from penstock.runtime.s3.files import COPY_BYTES, RangeReader, disk_errors
+from penstock.runtime.s3.files import COPY_BYTES, RangeReader
 from penstock.runtime.s3.ingest import ingest
 from penstock.runtime.s3.multipart_calls import MultipartCalls
 from penstock.runtime.s3.objects import BINARY, StagedFile, StoredObject
-from penstock.runtime.s3.parameters import check_parameters
+from penstock.runtime.s3.parameters import check_deleted, check_parameters
 from penstock.runtime.s3.reader import get_object, head_object
 from penstock.runtime.s3.store import S3Store
 from penstock.runtime.s3.versions import asked_version, no_such_version
@@ -137,11 +136,12 @@ class S3Service:
         self.store.bucket(bucket)
         asked = call.parameters["Delete"]
         items = asked.get("Objects", []) if isinstance(asked, Mapping) else []
-        if len(items) > 1000:
+        if not 1 <= len(items) <= 1000:
             raise ServiceError("MalformedXML", "The XML you provided was not well-formed or did not validate")
         deleted: list[dict[str, object]] = []
         errors: list[dict[str, object]] = []
         for item in items:
+            check_deleted(item)
             shown = {name: item[name] for name in ("Key", "VersionId") if item.get(name)}
             try:
                 deleted.append({**shown, **self._delete_one(bucket, item, call.caller)})
@@ -173,7 +173,8 @@ class S3Service:
         bucket, stored = self._writer.source(parameters)
         replace = parameters.get("MetadataDirective") == "REPLACE"
         itself = (bucket, stored.key) == (bucket_of(parameters), key_of(parameters))
-        if itself and stored is self.store.find(bucket, stored.key) and not replace:
+        changed = replace or any(parameters.get(name) for name in _CHANGES)
+        if itself and stored is self.store.find(bucket, stored.key) and not changed:
             raise ServiceError(
                 "InvalidRequest",
                 "This copy request is illegal because it is trying to copy an object to itself without "
@@ -181,25 +182,25 @@ class S3Service:
                 "attributes.",
             )
         described = parameters if replace else {**parameters, **_description(stored)}
-        path = self.store.files.new_staged_path()
-        if stored.source_mtime_ns is None:
-            with disk_errors(path):
-                os.link(self.store.files.data_path(bucket, stored), path)
-        else:
-            path = self.store.files.incoming / str(ingest(self.store.files, Path(stored.data)).staged)
-        staged = StagedFile(
-            file=path.name, size_bytes=stored.size_bytes, md5=stored.etag, checksums=stored.checksums
-        )
+        staged, parts = self._writer.copied(bucket, stored, parameters)
         written = self._writer.write(
-            described, staged, event_name="ObjectCreated:Copy", caller=call.caller, parts=stored.parts
+            described, staged, event_name="ObjectCreated:Copy", caller=call.caller, parts=parts
         )
         answer: Answer = {
-            "CopyObjectResult": {"ETag": written.quoted_etag, "LastModified": written.modified_at},
+            "CopyObjectResult": {
+                "ETag": written.quoted_etag,
+                "LastModified": written.modified_at,
+                **written.checksums,
+            },
             **self._writer.versioned(bucket_of(parameters), written),
         }
         if stored.version_id is not None:
             answer["CopySourceVersionId"] = stored.version_id
         return answer
+
+
+_CHANGES: Final = ("ServerSideEncryption", "StorageClass", "SSEKMSKeyId", "BucketKeyEnabled")
+"""What a copy of an object onto itself may be for, besides its metadata."""
 
 
 def _description(stored: StoredObject) -> dict[str, object]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from penstock.runtime.s3.buckets import BucketState
 from penstock.runtime.s3.files import StoreFiles, disk_errors, no_such_bucket
+from penstock.runtime.s3.multipart import last_sequencer
 from penstock.runtime.s3.objects import (
     NULL_VERSION,
     BucketCreated,
@@ -277,6 +278,7 @@ class S3Store:
 
     def _load(self) -> None:
         with disk_errors(self.files.buckets):
+            self._sequencer = last_sequencer(self.files)
             for folder in sorted(self.files.buckets.iterdir()):
                 bucket = BucketState(created_at=folder.stat().st_mtime)
                 bucket.versioning = self.files.versioning(folder.name)

@@ -6,6 +6,7 @@ Bytes are staged outside the store's lock; conditions are checked and the change
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from penstock.runtime.s3.conditions import check_read, check_write
-from penstock.runtime.s3.files import BinaryReader, no_such_bucket, no_such_key
+from penstock.runtime.s3.files import BinaryReader, RangeReader, disk_errors, no_such_bucket, no_such_key
+from penstock.runtime.s3.ingest import ingest
 from penstock.runtime.s3.names import check_key
 from penstock.runtime.s3.objects import (
     BINARY,
@@ -30,6 +32,13 @@ from penstock.runtime.s3.versions import checked, new_version_id, no_such_versio
 from penstock.runtime.services import ServiceError
 
 _HEADERS: Final = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
+
+MOST_BYTES: Final = 5 * 1024**3
+"""Of what one call writes: a whole object, a part, a copy (S3, "Amazon S3 multipart upload limits")."""
+
+MOST_METADATA_BYTES: Final = 2048
+"""Of user-defined metadata, "the sum of the number of bytes in the UTF-8 encoding of each key and value" (S3,
+"Working with object metadata")."""
 
 Parameters = Mapping[str, object]
 
@@ -56,22 +65,66 @@ class ObjectWriter:
         self.store = store
 
     def check_target(self, parameters: Parameters) -> None:
-        """Refuse a bucket that is not there and a key that is too long.
+        """Refuse a bucket that is not there, and a key or metadata that are too long.
 
         Raises:
-            ServiceError: `NoSuchBucket`, `KeyTooLongError`.
+            ServiceError: `NoSuchBucket`, `KeyTooLongError`, `MetadataTooLarge`.
         """
         bucket = bucket_of(parameters)
         if not self.store.has_bucket(bucket):
             raise no_such_bucket(bucket)
         check_key(key_of(parameters))
+        _check_metadata(metadata_of(parameters))
 
     def staged(self, parameters: Parameters) -> StagedFile:
-        """The bytes of a call's `Body`, in a file of their own."""
+        """The bytes of a call's `Body`, in a file of their own.
+
+        Raises:
+            ServiceError: `BadDigest`, `InvalidDigest`, `EntityTooLarge`; there is no such file then.
+        """
         body = parameters.get("Body", b"")
-        if isinstance(body, StagedFile):
-            return body
-        return self.store.files.stage(as_body(body), parameters)
+        found = body if isinstance(body, StagedFile) else self.store.files.stage(as_body(body), parameters)
+        if found.size_bytes > MOST_BYTES:
+            (self.store.files.incoming / found.file).unlink(missing_ok=True)
+            raise ServiceError(
+                "EntityTooLarge",
+                "Your proposed upload exceeds the maximum allowed size",
+                fields={"ProposedSize": str(found.size_bytes), "MaxSizeAllowed": str(MOST_BYTES)},
+            )
+        return found
+
+    def copied(
+        self, bucket: str, stored: StoredObject, parameters: Parameters
+    ) -> tuple[StagedFile, tuple[int, ...]]:
+        """An object's bytes for its copy, in a file of their own, and the sizes of the copy's parts.
+
+        "Objects created by [...] Copy operation [...] have ETags that are an MD5 digest of their object data" (S3,
+        API reference, `Object`), also of what was uploaded in parts; then it is read once, and as well for a
+        checksum of another kind than it has.
+
+        Raises:
+            ServiceError: `InvalidRequest`, it is too large.
+        """
+        if stored.size_bytes > MOST_BYTES:
+            raise ServiceError(
+                "InvalidRequest",
+                "The specified copy source is larger than the maximum allowable size for a copy source: "
+                f"{MOST_BYTES}",
+            )
+        files = self.store.files
+        algorithm = parameters.get("ChecksumAlgorithm")
+        if stored.parts or (algorithm is not None and f"Checksum{algorithm}" not in stored.checksums):
+            body = RangeReader(files.open_data(bucket, stored), 0, stored.size_bytes)
+            return files.stage(body, {"ChecksumAlgorithm": algorithm}), ()
+        if stored.source_mtime_ns is None:
+            path = files.new_staged_path()
+            with disk_errors(path):
+                os.link(files.data_path(bucket, stored), path)
+        else:
+            path = files.incoming / str(ingest(files, Path(stored.data)).staged)
+        return StagedFile(
+            file=path.name, size_bytes=stored.size_bytes, md5=stored.etag, checksums=stored.checksums
+        ), ()
 
     def write(
         self,
@@ -254,6 +307,16 @@ def metadata_of(parameters: Parameters) -> dict[str, str]:
     given = parameters.get("Metadata")
     items = given.items() if isinstance(given, Mapping) else ()
     return {str(name).lower(): str(value) for name, value in items}
+
+
+def _check_metadata(metadata: Mapping[str, str]) -> None:
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+    if size > MOST_METADATA_BYTES:
+        raise ServiceError(
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
+            fields={"Size": str(size), "MaxSizeAllowed": str(MOST_METADATA_BYTES)},
+        )
 
 
 def headers_of(parameters: Parameters) -> dict[str, str]:
