@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, cast
 
 from penstock.errors import TargetError, UsageError
@@ -37,6 +37,7 @@ from penstock.pipelines.deploy.stacks import (
 from penstock.pipelines.deploy.uploading import (
     MOST_DIRECT_TEMPLATE_BYTES,
     MOST_TEMPLATE_BYTES,
+    code_bucket_name,
     package_key,
     ready_bucket,
     remove_uploads,
@@ -70,7 +71,8 @@ class Request:
     Args:
         parameters: values for the template's parameters; those that are not given keep the value that the
             stack has, or get their default.
-        code_bucket: an existing bucket for the code; None: `penstock-code-<account>-<region>`, made if missing.
+        code_bucket: an existing bucket for the code; None: the one that the stack was last given, and without that
+            `penstock-code-<account>-<region>`, made if missing.
         import_kept: whether buckets, queues and tables that an earlier stack kept are taken over.
     """
 
@@ -149,6 +151,7 @@ def deploy(
         terminal.tell(note)
     with calling(destination.shown, local=destination.local):
         before = settle(destination, request.stack, terminal.tell, terminal.sleep)
+        request = replace(request, code_bucket=_code_bucket(request, destination, before))
         values = _values(request, destination, known, before)
         check_parameters(values, known)
         suffix = values.get("BucketNameSuffix", "")
@@ -290,6 +293,13 @@ def _values(
     return values | {name: value for name, value in old.items() if name in known} | dict(request.parameters)
 
 
+def _code_bucket(request: Request, destination: Destination, stack: Stack | None) -> str | None:
+    """The bucket that the user names, or named when the stack was last deployed; None: ours."""
+    old = stack.parameters.get(CODE_BUCKET) if stack is not None else None
+    named = request.code_bucket or old
+    return None if named == code_bucket_name(destination) else named
+
+
 def _upload(
     request: Request,
     destination: Destination,
@@ -389,7 +399,7 @@ def destroy(
             terminal.tell(f"deleted the stack {request.stack}")
             if kept and not delete_data and not destination.localstack:
                 terminal.tell("what it has kept is taken over by `penstock deploy --import-kept`")
-        remove_uploads(destination, request.stack, request.code_bucket)
+        remove_uploads(destination, request.stack, _code_bucket(request, destination, stack))
         if delete_data:
             delete_kept(destination, request.pipeline, request.stage, suffix, terminal.tell)
     return True

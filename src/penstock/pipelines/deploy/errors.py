@@ -91,6 +91,8 @@ def calling(place: str, *, local: bool) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
+        if not code_of(error):  # a page of XHTML that some server or proxy has for what it refuses
+            raise not_aws(place, local=local) from error
         raise TargetError(
             f"{_what(error)}: {message_of(error)}", at=place, fix=_fix(error, local=local)
         ) from error
@@ -103,9 +105,7 @@ def calling(place: str, *, local: bool) -> Iterator[None]:
     except exceptions.NoRegionError as error:
         raise TargetError("no region is chosen", at=place, fix="give --region, or set AWS_REGION") from error
     except ResponseParserError as error:
-        raise TargetError(
-            "what answers there does not speak AWS's protocol", at=place, fix="mend --endpoint-url"
-        ) from error
+        raise not_aws(place, local=local) from error
     except _NO_ANSWER as error:
         raise TargetError(
             f"the endpoint does not answer: {type(error).__name__}",
@@ -118,6 +118,17 @@ def calling(place: str, *, local: bool) -> Iterator[None]:
         raise TargetError(
             without_secrets(str(error)), at=place, fix="mend the request, and run the command again"
         ) from error
+
+
+def not_aws(place: str, *, local: bool) -> TargetError:
+    """What is said of an answer that is none of AWS's."""
+    return TargetError(
+        "what answers there does not speak AWS's protocol",
+        at=place,
+        fix="mend --endpoint-url"
+        if local
+        else "see this machine's proxy settings, and whether --region is right",
+    )
 
 
 def _what(error: ClientError) -> str:

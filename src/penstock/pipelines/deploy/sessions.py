@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from penstock.errors import UsageError
-from penstock.pipelines.deploy.errors import calling
+from penstock.pipelines.deploy.errors import calling, not_aws
 from penstock.pipelines.resources import ClientOf
 
 PLUGIN_PAGE: Final = "/_penstock/plugin"
@@ -71,8 +71,11 @@ def connect(endpoint_url: str | None, region: str | None) -> Destination:
     url = _checked(endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or None)
     with calling(url or "AWS", local=url is not None):
         client, found_region = _of_aws(region) if url is None else _of_endpoint(url, region)
-        identity: Any = client("sts")
-        account = str(identity.get_caller_identity()["Account"])
+        sts: Any = client("sts")
+        try:
+            account = str(sts.get_caller_identity()["Account"])
+        except KeyError as error:  # botocore's, for XML of another kind, such as a page of XHTML
+            raise not_aws(url or "AWS", local=url is not None) from error
     return Destination(
         account_id=account,
         region=found_region,

@@ -6,6 +6,7 @@ Source: S3, "CreateBucket", "Blocking public access"; CloudFormation, "CloudForm
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ _PRIVATE: Final = {
     "RestrictPublicBuckets": True,
 }
 _MISSING: Final = frozenset({"404", "NoSuchBucket", "NoSuchKey", "NotFound"})
+
+_OF_OURS: Final = re.compile(r"[0-9a-f]{64}\.(zip|template\.json)")
+"""How what is uploaded is called, under the stack's name: a bucket of the user's own has other things there, too."""
 
 
 def code_bucket_name(destination: Destination) -> str:
@@ -55,7 +59,7 @@ def ready_bucket(destination: Destination, named: str | None) -> str:
             raise TargetError(
                 f'there is no bucket "{named}"',
                 at=destination.shown,
-                fix="make it, or leave --code-bucket out",
+                fix="make it, or name another with --code-bucket",
             ) from error
         _make(s3, name, destination)
     if named is None:  # said again each time: an earlier deployment may have been interrupted in between
@@ -129,15 +133,17 @@ def _put(destination: Destination, bucket: str, key: str, content: bytes) -> boo
 
 
 def remove_uploads(destination: Destination, prefix: str, named: str | None) -> int:
-    """Delete what `upload_...` put under `prefix`; how many objects these were."""
+    """Delete what `upload_...` put under `prefix`, and nothing else; how many objects these were."""
     s3: Any = destination.client("s3")
     bucket = named or code_bucket_name(destination)
+    owner = {"ExpectedBucketOwner": destination.account_id}
     count = 0
     try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/", **owner):
             for one in page.get("Contents", []):
-                s3.delete_object(Bucket=bucket, Key=one["Key"])
-                count += 1
+                if _OF_OURS.fullmatch(one["Key"].removeprefix(f"{prefix}/")):
+                    s3.delete_object(Bucket=bucket, Key=one["Key"], **owner)
+                    count += 1
     except ClientError as error:
         if code_of(error) not in _MISSING:
             raise

@@ -37,11 +37,12 @@ class Emulator(BaseHTTPRequestHandler):
 
     seen: ClassVar[list[str]] = []
     pages: ClassVar[dict[str, dict[str, str]]] = {}
+    status: ClassVar[int] = 200
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append(self.headers["Authorization"])
-        self._answer(200, IDENTITY)
+        self._answer(self.status, IDENTITY)
 
     def do_GET(self) -> None:
         found = self.pages.get(self.path)
@@ -136,9 +137,24 @@ def test_an_endpoint_that_only_listens(monkeypatch: pytest.MonkeyPatch) -> None:
             connect(f"http://127.0.0.1:{silent.getsockname()[1]}", None)
 
 
-def test_an_endpoint_that_is_something_else(emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (200, "<html>welcome</html"),
+        (200, "<html><body>welcome</body></html>"),
+        (200, ""),
+        (200, '{"ok": true}'),
+        (403, "<html><body>ask the proxy</body></html>"),
+        (404, "<!DOCTYPE html><html><body>nothing here</body></html>"),
+        (404, "not found"),
+    ],
+)
+def test_an_endpoint_that_is_something_else(
+    status: int, text: str, emulator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever answers there, it is not AWS's protocol."""
-    monkeypatch.setitem(globals(), "IDENTITY", "<html>welcome</html")
+    monkeypatch.setitem(globals(), "IDENTITY", text)
+    monkeypatch.setattr(Emulator, "status", status)
     with pytest.raises(TargetError, match="does not speak AWS's protocol") as raised:
         connect(emulator, None)
     assert raised.value.at == emulator

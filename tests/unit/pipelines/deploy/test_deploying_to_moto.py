@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -55,7 +56,10 @@ class Building:
     def __call__(self, pipeline: Pipeline, *, runtime: str, architecture: str) -> dict[str, Package]:
         self.asked.append((runtime, architecture))
         package = Package(
-            content=archive({"x.py": self.text}), digest=f"d{self.text!r}", unzipped_bytes=1, parts=()
+            content=archive({"x.py": self.text}),
+            digest=hashlib.sha256(self.text).hexdigest(),
+            unzipped_bytes=1,
+            parts=(),
         )
         return {function.name: package for function in pipeline.of(Function)}
 
@@ -75,7 +79,7 @@ def test_code_is_compared_by_its_digest(aws: Destination) -> None:
     later = Request(pipeline=pipeline())
     assert code_differences(later, aws, same) == ()
     assert same.asked == [("python3.12", "arm64")]
-    assert code_differences(later, aws, other) == ("~ Code of worker: db'1'.zip -> db'2'.zip",)
+    assert code_differences(later, aws, other) == ("~ Code of worker: 6b86b273ff34 -> d4735e3a265e",)
 
 
 def test_the_code_bucket_is_made_and_private(aws: Destination) -> None:
@@ -86,7 +90,7 @@ def test_the_code_bucket_is_made_and_private(aws: Destination) -> None:
     s3, functions = boto3.client("s3", "eu-central-1"), boto3.client("lambda", "eu-central-1")
     (stored,) = s3.list_objects_v2(Bucket="penstock-code-123456789012-eu-central-1")["Contents"]
     access = s3.get_public_access_block(Bucket=code_bucket_name(aws))["PublicAccessBlockConfiguration"]
-    assert stored["Key"] == "jobs/db'1'.zip"
+    assert stored["Key"] == f"jobs/{hashlib.sha256(b'1').hexdigest()}.zip"
     assert set(access.values()) == {True}
     assert functions.get_function_configuration(FunctionName="worker")["Timeout"] == 30
     assert "jobs/, 0.0 MB sent" in told[0]
@@ -157,6 +161,42 @@ def test_a_named_bucket_that_is_missing(aws: Destination) -> None:
     """A code bucket that the user names is never made."""
     with pytest.raises(TargetError, match='there is no bucket "mine"'):
         deploy(Request(pipeline=pipeline(), code_bucket="mine"), aws, terminal([]), Building())
+
+
+def keys_in(bucket: str) -> list[str]:
+    found = boto3.client("s3", "eu-central-1").list_objects_v2(Bucket=bucket)
+    return [one["Key"] for one in found.get("Contents", [])]
+
+
+@pytest.fixture
+def mine(aws: Destination) -> str:
+    """A bucket of the user's, with something under the stack's name that is not code."""
+    s3 = boto3.client("s3", "eu-central-1")
+    s3.create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    for key in ("jobs/2026/data.csv", "jobs/report.zip"):
+        s3.put_object(Bucket="mine", Key=key, Body=b"precious")
+    return "mine"
+
+
+def test_what_else_is_in_a_named_bucket_stays(aws: Destination, mine: str) -> None:
+    """Only the code and the templates are deleted, which bear their hash as their name."""
+    request = Request(pipeline=pipeline(), code_bucket=mine)
+    deploy(request, aws, terminal([]), Building())
+    assert len(keys_in(mine)) == 3
+    assert destroy(request, aws, terminal([]))
+    assert keys_in(mine) == ["jobs/2026/data.csv", "jobs/report.zip"]
+
+
+def test_a_named_bucket_lasts(aws: Destination, mine: str) -> None:
+    """Later deployments put the code there, too, and the stack's end takes it away there."""
+    deploy(Request(pipeline=pipeline(), code_bucket=mine), aws, terminal([]), Building(b"1"))
+    later = Request(pipeline=pipeline())
+    assert changed(later.pipeline, aws, [], Building(b"2"))
+    assert len(keys_in(mine)) == 4
+    assert [one["Name"] for one in boto3.client("s3").list_buckets()["Buckets"]] == [mine]
+
+    assert destroy(later, aws, terminal([]))
+    assert keys_in(mine) == ["jobs/2026/data.csv", "jobs/report.zip"]
 
 
 @pytest.mark.parametrize("how", ["it is forbidden", "its name is taken"])
