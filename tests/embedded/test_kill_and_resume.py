@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import signal
@@ -20,15 +19,15 @@ from penstock.pipelines.load import load_pipeline
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
-from penstock.runtime.journal_events import Event, Happened, InvocationStarted
+from penstock.runtime.journal_events import Event, Happened, InvocationStarted, RunResumed
 from penstock.runtime.state_folder import hold, last_run, new_run
 from penstock.statemachines import TaskSucceeded
 
 PROJECT = Path(__file__).resolve().parents[2]
 OPTIONS = {"group_by": "kind;kind,day", "sum": "value", "chunk_mb": "0.001"}
 
-KILLS = 20
-"""How often the command is killed."""
+RUNS, KILLS = 4, 5
+"""How many runs of the command are killed, and how often each of them."""
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +153,7 @@ def undisturbed(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("number", range(RUNS))
 def test_the_command_killed_at_random_moments(
     number: int,
     undisturbed: tuple[dict[str, object], int],
@@ -162,27 +161,21 @@ def test_the_command_killed_at_random_moments(
     readings: Path,
     tmp_path: Path,
 ) -> None:
-    """`penstock run`, with its worker processes, killed 20 times as its journal grows, and resumed each time."""
+    """`penstock run`, with its workers, killed 20 times in all as its journal grows, and resumed each time."""
     expected, journal_bytes = undisturbed
-    draw = random.Random(42)
-    moment = [draw.randrange(2000, int(journal_bytes * 0.9)) for _ in range(KILLS)][number]
+    draw = random.Random(42 + number)
+    moments = sorted(draw.randrange(2000, int(journal_bytes * 0.9)) for _ in range(KILLS))
     folder = tmp_path / pipeline.name / "run-0001"
-    kill_when_written(folder / "journal.jsonl", moment, tmp_path, readings)
-    done_before = finished_chunks(folder / "journal.jsonl")
-    result = subprocess.run(
-        [*penstock(tmp_path), "--resume"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    journal = folder / "journal.jsonl"
+    command = [*penstock(tmp_path), *given(readings)]
+    for moment in moments:
+        kill_when_written(journal, moment, command)
+        command = [*penstock(tmp_path), "--resume"]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60)
     assert result.returncode == 0, result.stderr
-    assert finished_chunks(folder / "journal.jsonl") >= done_before
-    again = invoked_again(folder / "journal.jsonl")
-    assert not (again & done_before), f"finished chunks ran again after a kill at {moment} bytes"
+    assert done_again(journal) == set(), f"killed at {moments} bytes"
     with Embedded(pipeline, hold(folder), clock=VirtualClock()) as run:
-        assert what_came_of(run) == expected, f"killed at {moment} bytes"
+        assert what_came_of(run) == expected, f"killed at {moments} bytes"
 
 
 def penstock(base: Path) -> list[str]:
@@ -190,15 +183,14 @@ def penstock(base: Path) -> list[str]:
     return [*command, "--workers", "2", "--state", str(base), "--output", str(base / "results"), "--json"]
 
 
-def kill_when_written(journal: Path, size_bytes: int, base: Path, readings: Path) -> None:
-    """Start the command and kill it, and only it, when its journal has reached a size (or it has ended)."""
+def given(readings: Path) -> list[str]:
     options = [part for name, value in OPTIONS.items() for part in ("--option", f"{name}={value}")]
-    process = subprocess.Popen(
-        [*penstock(base), "--input", str(readings), *options],
-        cwd=PROJECT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    return ["--input", str(readings), *options]
+
+
+def kill_when_written(journal: Path, size_bytes: int, command: list[str]) -> None:
+    """Start the command and kill it, and only it, when its journal has reached a size (or it has ended)."""
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None:
         with contextlib.suppress(FileNotFoundError):
             if journal.stat().st_size >= size_bytes:
@@ -208,20 +200,18 @@ def kill_when_written(journal: Path, size_bytes: int, base: Path, readings: Path
     process.wait()
 
 
-def finished_chunks(journal: Path) -> set[str]:
-    """The child executions whose chunk was done, by their ARN."""
-    return {
-        event.execution
-        for event in read_journal(journal)
-        if isinstance(event, Happened)
-        and isinstance(event.happening, TaskSucceeded)
-        and "Chunks" in event.execution
-    }
-
-
-def invoked_again(journal: Path) -> set[str]:
-    """The child executions for which the function ran after the run was resumed."""
-    lines = journal.read_text().splitlines()
-    resumed = next(at for at, line in enumerate(lines) if json.loads(line)["type"] == "RunResumed")
-    events = list(read_journal(journal))[resumed:]
-    return {event.source for event in events if isinstance(event, InvocationStarted)}
+def done_again(journal: Path) -> set[str]:
+    """The child executions whose chunk was done before a kill, and for which the function ran again after it."""
+    done: set[str] = set()
+    done_before: set[str] = set()
+    again: set[str] = set()
+    for event in read_journal(journal):
+        match event:
+            case RunResumed():
+                done_before = set(done)
+            case InvocationStarted() if event.source in done_before:
+                again.add(event.source)
+            case Happened() if isinstance(event.happening, TaskSucceeded) and "Chunks" in event.execution:
+                done.add(event.execution)
+    assert done, "no chunk was done"
+    return again
