@@ -196,10 +196,19 @@ def _expects_import_error(handler: ast.ExceptHandler) -> bool:
 def _files(root: Path, top: str) -> Iterator[Path]:
     if (root / f"{top}.py").is_file():
         yield root / f"{top}.py"
-    for path in (root / top).rglob("*"):
-        inside = path.relative_to(root).parts
-        hidden = any(part in _LEFT_OUT or part[0] == "." for part in inside)
-        if path.is_file() and not hidden and path.suffix not in (".env", ".pyc", ".pyi"):
+    if (root / top).is_dir():
+        yield from _inside(root / top, frozenset())
+
+
+def _inside(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """The files of a folder and of those in it, links among them, but for one that leads back to a folder `above`."""
+    actual = folder.resolve()
+    if folder.name in _LEFT_OUT or folder.name[0] == "." or actual in above:
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _inside(path, above | {actual})
+        elif path.is_file() and path.name[0] != "." and path.suffix not in (".env", ".pyc", ".pyi"):
             yield path
 
 

@@ -43,10 +43,10 @@ def declared(root: Path) -> dict[str, str]:
     """
     project = _pyproject(root).get("project", {})
     texts = project.get("dependencies") if isinstance(project, Mapping) else None
-    lines = (
-        [str(one) for one in texts] if isinstance(texts, list) else list(_lines(root / "requirements.txt"))
-    )
-    return _by_name(lines)
+    if isinstance(texts, list):
+        return _by_name(str(one) for one in texts)
+    path = (root / "requirements.txt").resolve()
+    return _by_name(_lines(path)) if path.is_file() else {}
 
 
 def always(root: Path) -> dict[str, str]:
@@ -131,9 +131,13 @@ def _pyproject(root: Path) -> Mapping[str, object]:
         ) from error
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """The requirements of a file in pip's format, of the files that it includes too; options are left out."""
-    if not path.is_file():
+def _lines(path: Path, read: frozenset[Path] = frozenset()) -> Iterator[str]:
+    """The requirements of a file in pip's format, of the files that it includes too; options are left out.
+
+    Args:
+        read: the files that lead to this one, which it does not include once more.
+    """
+    if path in read:
         return
     try:
         text = path.read_text(encoding="utf-8")
@@ -145,6 +149,6 @@ def _lines(path: Path) -> Iterator[str]:
         bare = re.sub(r"(^|\s)#.*", "", line).strip()
         included = re.match(r"(?:-r|--requirement)[ =]*(\S+)", bare)
         if included is not None:
-            yield from _lines(path.parent / included[1])
+            yield from _lines((path.parent / included[1]).resolve(), read | {path})
         elif bare and not bare.startswith("-"):
             yield re.split(r"\s--", bare)[0].strip()

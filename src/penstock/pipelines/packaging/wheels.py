@@ -105,7 +105,8 @@ def by_tool(request: WheelRequest, folder: Path) -> None:
         raise TargetError(
             f"no wheels for {request.runtime} on {request.architecture}: {_reason(done.stderr)}",
             at=", ".join(request.requirements),
-            fix="choose versions that have manylinux wheels, or another --architecture or --runtime",
+            fix="choose versions that have manylinux wheels, or another --architecture or --runtime; they have to "
+            "agree with those that are installed here",
         )
 
 
@@ -145,7 +146,7 @@ def command_of(request: WheelRequest, folder: Path) -> list[str]:
 def _reason(text: str) -> str:
     """The line of the tool's own words that says most, without a password of an index in it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = [line for line in lines if re.match(r"(?i)(error:|[×╰])", line)]
+    said = [line for line in lines if re.match(r"(?i)(error:(?! ResolutionImpossible)|[×╰])", line)]
     shown = (said or lines or ["the tool said nothing"])[-1]
     return re.sub(r"//[^/@\s]+@", "//", re.sub(r"(?i)^(error:\s*|[×╰─▶]+\s*)+", "", shown))
 

@@ -221,6 +221,39 @@ def test_relative_imports_and_other_packages(tmp_path: Path) -> None:
     assert chosen(needs.modules, root) == ("msgspec>=0.19", "pyyaml==6.0.2")
 
 
+def test_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    """What is shared by a link goes along as what it is; a link that leads back does not go on without end."""
+    write(tmp_path / "common", {"money.py": "", "data/rates.json": "{}"})
+    root = project(tmp_path / "project", "from .common.money import *\n")
+    (root / "handlers" / "common").symlink_to(tmp_path / "common")
+    (root / "handlers" / "rates.json").symlink_to(tmp_path / "common" / "data" / "rates.json")
+    (tmp_path / "common" / "back").symlink_to(root / "handlers")
+    (root / "handlers" / "gone").symlink_to(tmp_path / "nowhere")
+
+    assert sorted(needs_of(function(), root).files) == [
+        "handlers/__init__.py",
+        "handlers/common/data/rates.json",
+        "handlers/common/money.py",
+        "handlers/rates.json",
+        "handlers/work.py",
+    ]
+
+
+def test_requirements_that_include_each_other(tmp_path: Path) -> None:
+    """Each is read; one that is missing is told of, for pip would refuse it, too."""
+    root = project(
+        tmp_path,
+        "import yaml\n",
+        **{"requirements.txt": "-r more.txt\n", "more.txt": "-r ./requirements.txt\npyyaml==6.0.2\n"},
+    )
+    assert chosen(needs_of(function(), root).modules, root) == ("msgspec>=0.19", "pyyaml==6.0.2")
+
+    write(root, {"more.txt": "-r gone/base.txt\n"})
+    with pytest.raises(TargetError, match="requirements cannot be read") as raised:
+        chosen(needs_of(function(), root).modules, root)
+    assert raised.value.at == str(root / "gone" / "base.txt")
+
+
 def test_what_no_import_shows(tmp_path: Path) -> None:
     """`[tool.penstock.package] always` is taken, boto3 too, and then with what it brings."""
     root = project(
@@ -368,6 +401,10 @@ def test_what_the_tool_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(TargetError, match="No matching distribution found for old==1") as raised:
         by_tool(request(), tmp_path)
     assert "secret" not in str(raised.value)
+    assert (
+        _reason("ERROR: Cannot install x>=2\nERROR: ResolutionImpossible: see https://x\n")
+        == "Cannot install x>=2"
+    )
     assert _reason("  × No solution found\n  ╰─▶ Because x is not there\n") == "Because x is not there"
 
 
