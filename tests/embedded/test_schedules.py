@@ -129,3 +129,16 @@ def test_a_schedule_has_a_role(tmp_path: Path) -> None:
         ]
     (role,) = [one for one in policy_of(pipeline).roles if one.owner == "schedule start"]
     assert [one.action for one in role.grants] == ["states:StartExecution"]
+
+
+def test_a_window_that_is_open_when_a_run_is_cut_off_is_kept(tmp_path: Path) -> None:
+    """What was due, and had not come yet within its flexible window, comes in the resumed run, and once."""
+    beat = Schedule("beat", expression="rate(1 hour)", to=HOURS, flexible_window_minutes=50)
+    pipeline = Pipeline("test", parts=(beat, TICKS))
+    with Embedded(pipeline, new_run("test", base=tmp_path), clock=VirtualClock()) as run:
+        run.scheduler.run_for(HOUR + 1.0)
+        run.queues.send("ticks", "the journal has this moment")
+        assert not bodies(run, "hours")
+    with Embedded(pipeline, last_run("test", base=tmp_path), clock=VirtualClock()) as again:
+        again.scheduler.run_for(2 * HOUR - 2.0)
+        assert [one["time"][11:16] for one in bodies(again, "hours")] == ["01:00", "02:00"]

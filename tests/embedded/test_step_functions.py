@@ -382,3 +382,25 @@ def test_a_wait_goes_on_after_a_resumption(tmp_path: Path) -> None:
         assert client(run).describe_execution(executionArn=execution("one"))["status"] == "SUCCEEDED"
         items = run.client("dynamodb").scan(TableName="items")["Items"]
     assert items == [{"id": {"S": "kept"}}]
+
+
+def test_what_is_asked_for_without_its_data(tmp_path: Path) -> None:
+    """METADATA_ONLY, includeExecutionData=False and pages are heeded; redriveFilter is for a Map Run's children."""
+    with running(one_state(Type="Pass"), tmp_path) as run:
+        step_functions = client(run)
+        arn = step_functions.start_execution(stateMachineArn=ARN, input='{"a": 1}')["executionArn"]
+        run.run_until_idle()
+        found = step_functions.describe_execution(executionArn=arn, includedData="METADATA_ONLY")
+        assert (found["status"], found.keys() & {"input", "output"}) == ("SUCCEEDED", set())
+        events = step_functions.get_execution_history(executionArn=arn, includeExecutionData=False)["events"]
+        assert len(events) == 4
+        assert '{"a"' not in str(events)
+        assert '{"a"' in str(step_functions.get_execution_history(executionArn=arn)["events"])
+        first = step_functions.list_state_machines(maxResults=1)
+        rest = step_functions.list_state_machines(maxResults=1, nextToken=first["nextToken"])
+        assert {one["name"] for page in (first, rest) for one in page["stateMachines"]} == {
+            "inner",
+            "machine",
+        }
+        with pytest.raises(ClientError, match="ValidationException"):
+            step_functions.list_executions(stateMachineArn=ARN, redriveFilter="REDRIVEN")

@@ -132,3 +132,14 @@ def test_an_operation_that_nobody_answers_names_itself(sqs: SQSClient) -> None:
     """It is not a ClientError, so that no handler hides it."""
     with pytest.raises(Exception, match="does not answer sqs:StartMessageMoveTask"):
         sqs.start_message_move_task(SourceArn="arn:aws:sqs:us-east-1:123456789012:failed")
+
+
+def test_queues_are_listed_in_pages(sqs: SQSClient) -> None:
+    """MaxResults cuts the list, and then a token goes on behind it."""
+    first = sqs.list_queues(MaxResults=1)
+    assert [url.rpartition("/")[2] for url in first["QueueUrls"]] == ["failed"]
+    rest = sqs.list_queues(MaxResults=1, NextToken=first["NextToken"])
+    assert ([url.rpartition("/")[2] for url in rest["QueueUrls"]], "NextToken" in rest) == (["orders"], False)
+    assert "NextToken" not in sqs.list_queues()
+    with pytest.raises(ClientError, match="MaxResults"):
+        sqs.list_queues(MaxResults=1001)

@@ -94,7 +94,7 @@ class Deliveries:
 
     def after_resume(self) -> None:
         """Go on with what waited."""
-        for identifier in self._waiting:
+        for identifier in tuple(self._waiting):
             self._again_later(identifier)
 
     def _change(self, event: DeliveryDelayed | DeliveryTried | DeliverySettled) -> None:

@@ -4,7 +4,7 @@ Sources: EventBridge Scheduler, "Schedule types", "Flexible time windows", "Addi
 dead-letter queue", "Managing the targets" (without an input: a scheduled event).
 
 1. Schedules do not keep a run from being idle. When a run goes on after it was cut off, times that passed meanwhile
-   are not made up for.
+   are not made up for, unless their flexible window is still open.
 2. Within a flexible window the moment is drawn; the same seed draws the same.
 3. The attempt number that is filled in is that of the first attempt, since a retry delivers the same text.
 """
@@ -12,6 +12,7 @@ dead-letter queue", "Managing the targets" (without an input: a scheduled event)
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -54,7 +55,7 @@ class Schedules:
     ids: Ids
     deliveries: Deliveries
     _by_name: dict[str, ScheduleSettings] = field(default_factory=dict)
-    _last_due: dict[str, float] = field(default_factory=dict)
+    _invoked: dict[str, frozenset[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._by_name = {one.name: one for one in self.schedules}
@@ -66,13 +67,16 @@ class Schedules:
             began: when the run began, which is when its schedules were made.
         """
         for one in self._by_name.values():
-            passed = max(self._last_due.get(one.name, began), self.scheduler.now())
-            self._expect(one, passed, began)
+            still_open = self.scheduler.now() - one.flexible_window_seconds
+            self._expect(one, max(math.nextafter(still_open, -math.inf), began), began)
 
     def apply(self, event: Event) -> None:
-        """Fold an event of the journal: when a schedule was last due."""
+        """Fold an event of the journal: of which moments a target was told that may still come again."""
         if isinstance(event, ScheduleInvoked):
-            self._last_due[event.schedule] = event.due
+            known = self._invoked.get(event.schedule, frozenset())
+            one = self._by_name.get(event.schedule)
+            still_open = event.at - (0.0 if one is None else one.flexible_window_seconds)
+            self._invoked[event.schedule] = frozenset(due for due in known if due >= still_open) | {event.due}
 
     def _expect(self, one: ScheduleSettings, passed: float, began: float) -> None:
         due = one.times.after(passed, began=began)
@@ -80,7 +84,9 @@ class Schedules:
             self.scheduler.call_at(due, lambda: self._is_due(one, due, began), background=True)
 
     def _is_due(self, one: ScheduleSettings, due: float, began: float) -> None:
-        if one.flexible_window_seconds:
+        if due in self._invoked.get(one.name, ()):
+            pass
+        elif one.flexible_window_seconds:
             when = due + one.flexible_window_seconds * (self.ids.number() / 2.0**63)
             self.scheduler.call_at(when, lambda: self._invoke(one, due), background=True)
         else:

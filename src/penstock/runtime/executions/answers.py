@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from penstock.statemachines.values import JSON, compact
 Parameters = Mapping[str, object]
 Answer = dict[str, object]
 T = TypeVar("T")
+
+_DATA: Final = ("input", "inputDetails", "output", "outputDetails", "parameters", "parametersDetails")
 
 
 def page(found: list[T], parameters: Parameters, *, most: int) -> tuple[list[T], Answer]:
@@ -60,17 +62,27 @@ def summary(drive: Drive) -> Answer:
     return answer
 
 
-def described(drive: Drive) -> Answer:
-    """The answer of `DescribeExecution`."""
+def described(drive: Drive, parameters: Parameters) -> Answer:
+    """The answer of `DescribeExecution`; without input and output if `includedData` is `METADATA_ONLY`."""
     execution = drive.execution
-    answer = {**summary(drive), "input": compact(execution.input), "inputDetails": {"included": True}}
-    if execution.status is Status.SUCCEEDED:
+    answer, whole = summary(drive), parameters.get("includedData") != "METADATA_ONLY"
+    if whole:
+        answer |= {"input": compact(execution.input), "inputDetails": {"included": True}}
+    if whole and execution.status is Status.SUCCEEDED:
         answer |= {"output": compact(execution.output), "outputDetails": {"included": True}}
     if execution.error is not None:
         answer["error"] = execution.error
     if execution.cause is not None:
         answer["cause"] = execution.cause
     return answer
+
+
+def without_data(event: dict[str, JSON]) -> None:
+    """Take the inputs and outputs out of an event of a history (`includeExecutionData`)."""
+    for details in event.values():
+        if isinstance(details, dict):
+            for name in _DATA:
+                details.pop(name, None)
 
 
 def moment(at: float) -> dt.datetime:

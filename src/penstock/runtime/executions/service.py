@@ -21,6 +21,7 @@ from penstock.runtime.executions.answers import (
     moment,
     page,
     summary,
+    without_data,
 )
 from penstock.runtime.executions.drive import Drive
 from penstock.runtime.executions.driver import Driver
@@ -177,7 +178,7 @@ class StepFunctions:
             )
         drive = self._start_as_asked(parameters)
         promise = AnswerLater(lambda: self._scheduler.run_until(lambda: promise.settled))
-        self.when_ended(drive.arn, lambda ended: promise.resolve(described(ended)))
+        self.when_ended(drive.arn, lambda ended: promise.resolve(described(ended, parameters)))
         raise promise
 
     def _start_as_asked(self, parameters: Parameters) -> Drive:
@@ -190,7 +191,7 @@ class StepFunctions:
         )
 
     def _describe_execution(self, parameters: Parameters) -> Answer:
-        return described(self._drive(str(parameters["executionArn"])))
+        return described(self._drive(str(parameters["executionArn"])), parameters)
 
     def _describe_state_machine(self, parameters: Parameters) -> Answer:
         found = self._machine(str(parameters["stateMachineArn"]))
@@ -203,22 +204,28 @@ class StepFunctions:
             "creationDate": moment(0.0),
         }
 
-    def _list_state_machines(self, _: Parameters) -> Answer:
-        return {
-            "stateMachines": [
-                {
-                    "stateMachineArn": one.arn,
-                    "name": one.name,
-                    "type": one.kind,
-                    "creationDate": moment(0.0),
-                }
-                for one in self._machines.values()
-            ]
-        }
+    def _list_state_machines(self, parameters: Parameters) -> Answer:
+        shown, token = page(list(self._machines.values()), parameters, most=1000)
+        machines = [
+            {
+                "stateMachineArn": one.arn,
+                "name": one.name,
+                "type": one.kind,
+                "creationDate": moment(0.0),
+            }
+            for one in shown
+        ]
+        return {"stateMachines": machines, **token}
 
     def _list_executions(self, parameters: Parameters) -> Answer:
         map_run, wanted = parameters.get("mapRunArn"), parameters.get("statusFilter")
+        redriven = parameters.get("redriveFilter")
         if map_run is None:
+            if redriven is not None:
+                raise ServiceError(
+                    "ValidationException",
+                    "redriveFilter is for the child executions of a Map Run: give mapRunArn",
+                )
             machine = self._machine(str(parameters.get("stateMachineArn", "")))
             chosen = [
                 drive
@@ -232,7 +239,12 @@ class StepFunctions:
                 for drive in self._driver.drives.values()
                 if drive.child is not None and drive.child.map_run_arn == map_run
             ]
-        found = [drive for drive in chosen if wanted in (None, drive.execution.status.value)]
+        found = [
+            drive
+            for drive in chosen
+            if wanted in (None, drive.execution.status.value)
+            and redriven in (None, "REDRIVEN" if drive.execution.redrive_count else "NOT_REDRIVEN")
+        ]
         found.sort(key=lambda drive: drive.started_at, reverse=True)
         shown, token = page(found, parameters, most=1000)
         return {"executions": [summary(drive) for drive in shown], **token}
@@ -259,6 +271,8 @@ class StepFunctions:
         events = [as_api(event) for event in drive.execution.history]
         for rendered, event in zip(events, drive.execution.history, strict=True):
             rendered["timestamp"] = moment(event.at)
+            if parameters.get("includeExecutionData") is False:
+                without_data(rendered)
         if parameters.get("reverseOrder"):
             events.reverse()
         shown, token = page(events, parameters, most=1000)

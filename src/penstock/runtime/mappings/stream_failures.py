@@ -17,6 +17,7 @@ from penstock.runtime.invocation import InvocationOutcome
 from penstock.runtime.journal_events import StreamRecord
 from penstock.runtime.mappings.stream_records import event_payload
 from penstock.runtime.queues.queues import Queues
+from penstock.runtime.services import ServiceError
 from penstock.runtime.streams.streams import StreamSettings
 from penstock.runtime.timestamps import dated_key, milliseconds_text, seconds_text
 
@@ -69,8 +70,8 @@ class FailureDestination:
         """Send the document about these records.
 
         Returns:
-            Where it went, by name; None if there is no destination, or the function's role does not allow it: then
-            nobody is told, as on Lambda.
+            Where it went, by name; None if there is no destination, it is not there any more, or the function's role
+            does not allow it: then nobody is told, as on Lambda.
         """
         document = failure_document(given_up, stream=stream, function_arn=function_arn, now=now)
         if self.pipe_arn is not None:
@@ -97,7 +98,11 @@ class FailureDestination:
                 return None
             event = event_payload(given_up.records, stream, given_up.shard)
             document["payload"] = json.loads(event)
-            self.put_object(self.bucket, key, json.dumps(document).encode())
+            try:
+                self.put_object(self.bucket, key, json.dumps(document).encode())
+            except ServiceError:
+                # The bucket was deleted: a delivery that fails is not tried again, and holds up no shard.
+                return None
         return self.queue or self.bucket or (self.topic and self.topic.rpartition(":")[2])
 
 

@@ -29,6 +29,8 @@ from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
 
 MAXIMUM_BATCH_BYTES: Final = 1_048_576
+MOST_LISTED: Final = 1000
+"""Queues on a page of `ListQueues`."""
 """The sum of a batch's messages (SQS, "Amazon SQS message quotas")."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
@@ -62,8 +64,20 @@ class SqsService:
 
     def _list_queues(self, call: Call) -> Answer:
         prefix = str(call.parameters.get("QueueNamePrefix", ""))
-        urls = [self.queues.find(name).settings.url for name in self.queues.names if name.startswith(prefix)]
-        return {"QueueUrls": urls} if urls else {}
+        names = sorted(name for name in self.queues.names if name.startswith(prefix))
+        most, after = call.parameters.get("MaxResults"), call.parameters.get("NextToken")
+        limit = MOST_LISTED if most is None else int(str(most))
+        if not 1 <= limit <= MOST_LISTED:
+            raise ServiceError(
+                "InvalidParameterValue",
+                f"Value {most} for parameter MaxResults is invalid. Reason: Must be an integer between 1 and "
+                f"{MOST_LISTED}.",
+            )
+        rest = names if after is None else [name for name in names if name > str(after)]
+        page = rest[:limit]
+        answer: Answer = {"QueueUrls": [self.queues.find(name).settings.url for name in page]} if page else {}
+        # "If you set MaxResults and there are additional results to display" (`ListQueues`).
+        return {**answer, "NextToken": page[-1]} if most is not None and len(rest) > limit else answer
 
     def _get_queue_attributes(self, call: Call) -> Answer:
         queue = self.queues.look_at(self._queue(call).settings.name)

@@ -66,6 +66,10 @@ class StoreFiles:
             for folder in (self.incoming, self.uploads, self.buckets):
                 folder.mkdir(parents=True, exist_ok=True)
 
+    def make_bucket_folders(self, bucket: str) -> None:
+        for folder in ("keys", "data"):
+            (self.buckets / bucket / folder).mkdir(parents=True, exist_ok=True)
+
     def bucket_exists(self, bucket: str) -> bool:
         return (self.buckets / bucket).is_dir()
 

@@ -178,8 +178,7 @@ class S3Store:
         match change:
             case BucketCreated(bucket=name):
                 with disk_errors(self.files.buckets / name):
-                    for folder in ("keys", "data"):
-                        (self.files.buckets / name / folder).mkdir(parents=True, exist_ok=True)
+                    self.files.make_bucket_folders(name)
                     (self.files.buckets / name / "versioning").unlink(missing_ok=True)
                 bucket = self._buckets.setdefault(name, BucketState(created_at=change.at))
                 bucket.created_at, bucket.versioning = change.at, None
@@ -280,6 +279,8 @@ class S3Store:
         with disk_errors(self.files.buckets):
             self._sequencer = last_sequencer(self.files)
             for folder in sorted(self.files.buckets.iterdir()):
+                # A kill may have come while the bucket was being made or deleted.
+                self.files.make_bucket_folders(folder.name)
                 bucket = BucketState(created_at=folder.stat().st_mtime)
                 bucket.versioning = self.files.versioning(folder.name)
                 for stored in self.files.all_objects(folder.name):

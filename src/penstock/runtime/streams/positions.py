@@ -24,7 +24,7 @@ def starting_position(
         It may be one that the shard does not have, if it follows from a sequence number.
 
     Raises:
-        ServiceError: `InvalidArgumentException`.
+        ServiceError: `InvalidArgumentException`, `ValidationException`.
     """
     match kind:
         case "TRIM_HORIZON":
@@ -35,8 +35,15 @@ def starting_position(
             return shard.first_since(_passed(seconds_of(moment), now))
         case "AT_SEQUENCE_NUMBER":
             return shard.position(_sequence_number(number))
-        case _:
+        case "AFTER_SEQUENCE_NUMBER":
             return shard.position(_sequence_number(number)) + 1
+        case _:
+            raise ServiceError(
+                "ValidationException",
+                f"1 validation error detected: Value '{kind}' at 'shardIteratorType' failed to satisfy constraint: "
+                "Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, "
+                "AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
+            )
 
 
 def _passed(moment: float, now: float) -> float:

@@ -6,6 +6,7 @@ the pipeline declares: they are not created or deleted here. There is no limit o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
@@ -29,6 +30,7 @@ MOST_READ: Final = 10_000
 LEAST_RETENTION_HOURS: Final = 24
 MOST_RETENTION_HOURS: Final = 8760
 
+_HASH_KEY: Final = re.compile(r"0|[1-9][0-9]{0,38}")
 _READ_BYTES: Final = 10 * 1_048_576
 
 Parameters = Mapping[str, object]
@@ -51,6 +53,10 @@ class KinesisService:
         operation = OPERATIONS.get(call.operation)
         if operation is None:
             raise unanswered("kinesis", call.operation)
+        if call.parameters.get("DryRun"):
+            raise unanswered(
+                "kinesis", call.operation, because="nothing is only tried here: leave DryRun out"
+            )
         return operation(self, call.parameters)
 
     def _stream(self, parameters: Parameters) -> Stream:
@@ -184,7 +190,7 @@ class KinesisService:
         self.streams.split(
             stream.settings.name,
             str(parameters["ShardToSplit"]),
-            int(str(parameters["NewStartingHashKey"])),
+            _hash_key(str(parameters["NewStartingHashKey"]), "NewStartingHashKey"),
         )
         return {}
 
@@ -205,13 +211,18 @@ def _record(parameters: Parameters) -> NewRecord:
     return NewRecord(
         data.encode() if isinstance(data, str) else bytes(cast("bytes", data)),
         str(parameters["PartitionKey"]),
-        None if explicit is None else _hash_key(str(explicit)),
+        None if explicit is None else _hash_key(str(explicit), "ExplicitHashKey"),
     )
 
 
-def _hash_key(text: str) -> int:
-    if not text.isdecimal():
-        raise ServiceError("InvalidArgumentException", f"Invalid ExplicitHashKey {text}.")
+def _hash_key(text: str, name: str) -> int:
+    """The number that a text is ("0|([1-9]\\d{0,38})" in the API reference).
+
+    Raises:
+        ServiceError: `InvalidArgumentException`.
+    """
+    if not _HASH_KEY.fullmatch(text):
+        raise ServiceError("InvalidArgumentException", f"Invalid {name} {text}.")
     return int(text)
 
 
