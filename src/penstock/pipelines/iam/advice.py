@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.iam.functions import (
     LIST_STREAMS,
     QUEUE_ACTIONS,
@@ -27,7 +28,7 @@ from penstock.pipelines.resources import (
 )
 from penstock.pipelines.scheduler import Schedule
 
-_CALLED = (Bucket, EventBus, Function, Queue, StateMachine, Stream, Table, Topic)
+_CALLED = (Bucket, DeliveryStream, EventBus, Function, Queue, StateMachine, Stream, Table, Topic)
 
 
 def advice(pipeline: Pipeline, caller: str, need: Need) -> str:
@@ -54,8 +55,8 @@ def _is(resource: Resource, caller: str) -> bool:
 
 
 def _verb(resource: Resource, need: Need) -> str | None:
-    for verb, read in (("reads", True), ("writes", False)):
-        statements = access(resource, "", read=read, write=not read)
+    for verb, read, write in (("reads", True, False), ("writes", False, True), ("uses", True, True)):
+        statements = access(resource, "", read=read, write=write)
         allowed = Allowed(
             Need(action, concrete(arn))
             for one in statements

@@ -31,6 +31,14 @@ _LOG_DELIVERY = (
     "logs:UpdateLogDelivery",
 )
 
+_TRACING = (
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+)
+"""Step Functions samples by the account's rules (Step Functions, "IAM policies for AWS X-Ray")."""
+
 _WRITING = ("AbortMultipartUpload", "GetObject", "ListMultipartUploadParts", "PutObject")
 """What a `ResultWriter` does to the objects under its prefix."""
 
@@ -47,7 +55,7 @@ def machine_statements(machine: StateMachine, graph: Graph, stage: str = "") -> 
 def _statements(machine: StateMachine, graph: Graph, stage: str) -> Iterator[Statement]:
     # Log delivery knows no ARN (Step Functions, "Logging using CloudWatch Logs").
     yield Statement(_LOG_DELIVERY, ("*",), "its log")
-    yield Statement(("xray:PutTelemetryRecords", "xray:PutTraceSegments"), ("*",), "its traces")
+    yield Statement(_TRACING, ("*",), "its traces")
     told = definition_of(machine, graph)
     definition = machine.declared_at if isinstance(machine.definition, Mapping) else machine.definition
     for nested in nested_states(document(machine, graph.root)):

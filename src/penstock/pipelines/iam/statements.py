@@ -174,7 +174,11 @@ def _(
 ) -> Iterator[Statement]:
     if write:
         yield Statement(("states:StartExecution",), (arn_text(resource, stage),))
-    if read:
+    if resource.kind == "EXPRESS":
+        # There is no asking after its executions (Step Functions, "DescribeExecution"), but waiting for the answer.
+        if read and write:
+            yield Statement(("states:StartSyncExecution",), (arn_text(resource, stage),))
+    elif read:
         executions = execution_arn_text(resource, stage)
         yield Statement(("states:DescribeExecution", "states:ListMapRuns"), (executions,))
         map_runs = arn_text(resource, stage).replace(":stateMachine:", ":mapRun:")
