@@ -1,5 +1,6 @@
 # Two commands for a fresh machine with Python 3.11+, pip and make: `make demo` and `make test`.
-# Each makes the virtual environment .venv first, and again only when pyproject.toml has changed.
+# Each makes the virtual environment .venv first, and again only when pyproject.toml has changed: by uv in a third of
+# pip's time, and by pip where uv cannot, since only pip knows the indexes of its own settings.
 
 PYTHON ?= python3
 VENV := .venv
@@ -23,6 +24,7 @@ test: $(READY)
 
 # Without a Python for it or a package index this fails nothing: the integration tests install what is missing, or
 # are skipped and say why; in CI they fail. (No shell stands between, which would keep a signal to itself.)
+localstack: export PATH := $(abspath $(BIN)):$(PATH)
 localstack: $(READY)
 	$(if $(PENSTOCK_WITHOUT_LOCALSTACK)$(AWS_ENDPOINT_URL),,-@$(BIN)/penstock localstack install)
 
@@ -60,7 +62,8 @@ test-docker: $(READY)
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("penstock needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --upgrade pip uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable . || \
 	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable .
 	@touch $(READY)
 

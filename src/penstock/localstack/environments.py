@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -130,17 +130,21 @@ def _make(folder: Path, requirements: Sequence[str], python: Python, lock: Path)
     processes.end(None, lambda: processes.marked(folder, processes.INSTALLING), grace_seconds=0)
     shutil.rmtree(folder, ignore_errors=True)
     _run([python.path, "-I", "-m", "venv", folder], folder)
-    pip: list[str | Path] = [
-        environment_python(folder),
-        "-m",
-        "pip",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
-    # Half of the time would go into compiling modules of which few are ever imported.
-    _run([*pip, "install", "--no-compile", "--no-input", "--constraint", lock, *requirements], folder)
+    _install(folder, ["--constraint", lock, *requirements])
     (folder / _STAMP).write_text(_stamp(requirements, python, lock))
     return True
+
+
+def _install(folder: Path, wanted: Sequence[str | Path]) -> None:
+    """By uv where there is one, in a third of pip's time. Indexes that only pip's settings know are left to pip."""
+    python, uv = environment_python(folder), shutil.which("uv")
+    if uv is not None:
+        with suppress(LocalStackError):  # pip says what is wrong
+            _run([uv, "pip", "install", "--quiet", "--python", python, *wanted], folder)
+            return
+    pip: list[str | Path] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    # Half of the time would go into compiling modules of which few are ever imported.
+    _run([*pip, "install", "--no-compile", "--no-input", *wanted], folder)
 
 
 @contextmanager

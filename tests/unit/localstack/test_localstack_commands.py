@@ -71,8 +71,9 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     assert "LocalStack's folder cannot be used: File exists" in result.output
 
 
-def test_an_installation_that_fails_is_made_again(tmp_path: Path) -> None:
+def test_an_installation_that_fails_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pip's own words are shown; the environment has no stamp, so it is not taken for finished."""
+    monkeypatch.setenv("PATH", "/bin:/usr/bin")
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho 'No space left on device' >&2\nexit 1\n")
     script.chmod(0o755)
@@ -92,6 +93,7 @@ esac
 
 def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not again while it is whole; again when its Python is gone, or other things are asked for."""
+    monkeypatch.setenv("PATH", "/bin:/usr/bin")
     monkeypatch.setenv("INSTALLED", str(tmp_path / "installed"))
     script = tmp_path / "python"
     script.write_text(INSTALLER)
@@ -104,6 +106,32 @@ def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert make_environment(folder, LOCALSTACK, python)
     assert make_environment(folder, FUNCTIONS, python)
     assert len((tmp_path / "installed").read_text().splitlines()) == 3
+
+
+UV = """#!/bin/sh
+echo "uv $@" >> "$INSTALLED"
+exit $STATUS
+"""
+
+
+@pytest.mark.parametrize(("status", "tools"), [(0, ["uv"]), (1, ["uv", "-m"])], ids=["it can", "it cannot"])
+def test_uv_goes_before_pip(
+    status: int, tools: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked for the same; pip, which may know another index, only if it cannot."""
+    for name, text in (("python", INSTALLER), ("uv", UV)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("INSTALLED", str(tmp_path / "installed"))
+    monkeypatch.setenv("STATUS", str(status))
+    assert make_environment(
+        tmp_path / "environment", FUNCTIONS, Python(path=tmp_path / "python", version="3.13.0")
+    )
+    asked = (tmp_path / "installed").read_text().splitlines()
+    assert [line.partition(" ")[0] for line in asked] == tools
+    assert all(line.endswith(f"--constraint {LOCK} {' '.join(FUNCTIONS)}") for line in asked)
+    assert f"--python {tmp_path / 'environment'}/bin/python" in asked[0]
 
 
 NPM = """#!/bin/sh
