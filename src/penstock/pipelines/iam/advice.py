@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.iam.functions import (
+    CALLBACK_ACTIONS,
     LIST_STREAMS,
     QUEUE_ACTIONS,
     STREAM_ACTIONS,
     TABLE_STREAM_ACTIONS,
+    waits_for_callbacks,
 )
 from penstock.pipelines.iam.matching import Allowed, concrete
 from penstock.pipelines.iam.needs import Need
@@ -39,7 +43,7 @@ def advice(pipeline: Pipeline, caller: str, need: Need) -> str:
         return f"allow what the runs have called: {from_runs}"
     for resource in pipeline.resources:
         if isinstance(resource, _CALLED):
-            verb = _verb(resource, need)
+            verb = _verb(resource, need, pipeline.root)
             if verb is not None:
                 what = f'{verb}({type(resource).__name__} "{resource.name}")'
                 return f'add {what} to the calls of function "{owner.name}", {owner.declared_at}'
@@ -54,7 +58,9 @@ def _is(resource: Resource, caller: str) -> bool:
     )
 
 
-def _verb(resource: Resource, need: Need) -> str | None:
+def _verb(resource: Resource, need: Need, root: Path) -> str | None:
+    if need.action in CALLBACK_ACTIONS and isinstance(resource, StateMachine):
+        return "writes" if waits_for_callbacks(resource, root) else None
     for verb, read, write in (("reads", True, False), ("writes", False, True), ("uses", True, True)):
         statements = access(resource, "", read=read, write=write)
         allowed = Allowed(

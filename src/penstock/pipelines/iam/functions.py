@@ -7,11 +7,12 @@ Source: Lambda, "Defining Lambda function permissions with an execution role", a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from penstock.pipelines.graph import Graph
 from penstock.pipelines.iam.statements import Statement, access, arn_text, because, target_of
 from penstock.pipelines.idempotency import IDEMPOTENCY_ACTIONS, idempotency_table
-from penstock.pipelines.resolve import name_of, undecodable_queues
+from penstock.pipelines.resolve import document, name_of, undecodable_queues
 from penstock.pipelines.resources import (
     Access,
     Bucket,
@@ -20,9 +21,11 @@ from penstock.pipelines.resources import (
     Queue,
     QueueMapping,
     Resource,
+    StateMachine,
     Stream,
     StreamMapping,
 )
+from penstock.statemachines.nested_states import nested_states
 
 QUEUE_ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
 STREAM_ACTIONS = (
@@ -38,6 +41,10 @@ TABLE_STREAM_ACTIONS = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynam
 
 LIST_STREAMS = "dynamodb:ListStreams"
 """A mapping of a table's stream does it as well; it knows no ARN (Service Authorization Reference)."""
+
+CALLBACK_ACTIONS = ("states:SendTaskFailure", "states:SendTaskHeartbeat", "states:SendTaskSuccess")
+"""What whoever writes to a machine answers its waiting tasks with (Step Functions, "Discover service integration
+patterns": "Wait for a Callback with Task Token"); a token names no ARN (Service Authorization Reference)."""
 
 
 def function_statements(function: Function, graph: Graph, stage: str = "") -> tuple[Statement, ...]:
@@ -101,6 +108,16 @@ def _call(
     place = (call if isinstance(call, Access) else function).declared_at
     allowed = access(resource, stage, read=used.read, write=used.write, prefix=used.prefix)
     yield from because(f"calls: {verb}({of}), {place}", allowed)
+    if used.write and isinstance(resource, StateMachine) and waits_for_callbacks(resource, graph.root):
+        yield Statement(CALLBACK_ACTIONS, ("*",), f"calls: {verb}({of}), whose tasks wait for it, {place}")
+
+
+def waits_for_callbacks(machine: StateMachine, root: Path) -> bool:
+    """Whether a task of the machine waits for an answer with its token."""
+    return any(
+        str(state.members.get("Resource", "")).endswith(".waitForTaskToken")
+        for state in nested_states(document(machine, root))
+    )
 
 
 def _destination(to: Resource | Named | None, graph: Graph, stage: str) -> Iterator[Statement]:

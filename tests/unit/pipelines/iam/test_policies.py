@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from penstock.errors import DeclarationError
-from penstock.pipelines import EventRule, Function, Pipeline, Queue, QueueMapping, StateMachine, reads, writes
+from penstock.pipelines import (
+    Access,
+    EventRule,
+    Function,
+    Pipeline,
+    Queue,
+    QueueMapping,
+    StateMachine,
+    reads,
+    writes,
+)
 from penstock.pipelines.iam import (
     Need,
     Policy,
@@ -23,6 +34,7 @@ from penstock.pipelines.iam import (
     uncovered,
     write_policy,
 )
+from penstock.pipelines.iam.advice import advice
 from penstock.pipelines.plan import plan
 
 HERE = "us-east-1:123456789012"
@@ -123,6 +135,41 @@ def test_what_a_policy_lacks_is_named(tmp_path: Path) -> None:
             roles[number] = dataclasses.replace(one, grants=left)
             (missing,) = uncovered(dataclasses.replace(policy, roles=tuple(roles)), pipeline)
             assert (missing.owner, missing.grant) == (one.owner, grant)
+
+
+WAITING = {
+    "StartAt": "Ask",
+    "States": {
+        "Ask": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl.$": "$.queue", "MessageBody.$": "$$.Task.Token"},
+            "End": True,
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("definition", "calls", "expected"),
+    [(WAITING, writes, 3), (WAITING, reads, 0), (PASS, writes, 0)],
+    ids=["writes-waiting", "reads-waiting", "writes-other"],
+)
+def test_who_writes_to_a_machine_may_answer_its_waiting_tasks(
+    definition: dict[str, object], calls: Callable[[StateMachine], Access], expected: int, tmp_path: Path
+) -> None:
+    """Step Functions, "Discover service integration patterns": "Wait for a Callback with Task Token"."""
+    saga, questions = StateMachine("saga", definition), Queue("questions", visibility_timeout_seconds=180)
+    answer = Function("answer", "json.dumps", calls=(calls(saga),))
+    pipeline = Pipeline("ask", parts=(saga, QueueMapping(questions, answer)), root=tmp_path)
+    granted = [
+        one.resource
+        for one in role(policy_of(pipeline), "function answer").grants
+        if "SendTask" in one.action
+    ]
+    assert granted == ["*"] * expected
+    told = advice(pipeline, "answer", Need("states:SendTaskSuccess", "*"))
+    assert ('add writes(StateMachine "saga")' in told) == (definition is WAITING)
 
 
 @pytest.mark.parametrize(
