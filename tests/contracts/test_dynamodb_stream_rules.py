@@ -26,6 +26,7 @@ NEVER = "it would wait for too long"
 NOT_ON_LOCALSTACK: dict[str, str] = {}
 ONLY_EMBEDDED = {
     "test_a_stream_has_the_images_that_its_view_asks_for": LONG,
+    "test_an_update_that_makes_an_item_is_one_insertion": LONG,
     "test_what_expires_is_deleted_by_the_service": NEVER,
     "test_a_transaction_that_fails_tells_of_nothing": LONG,
     "test_a_change_that_fails_is_told_of": LONG,
@@ -104,6 +105,28 @@ def test_a_stream_has_the_images_that_its_view_asks_for(delivering: Running, pag
         assert [change for _, change, _ in told] == [
             {"Keys": keys, **image, "StreamViewType": view} for image in images
         ]
+
+
+@states(f"{TABLES}/Streams.html")
+def test_an_update_that_makes_an_item_is_one_insertion(delivering: Running, page: str) -> None:
+    """An update that creates an item has one record, an insertion with all that the item has."""
+    client = delivering.client("dynamodb")
+    counted = {
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+        "TableName": "delivery-seen-new",
+    }
+    client.update_item(Key={"id": {"S": "a"}}, **counted)
+    client.transact_write_items(
+        TransactItems=[{"Update": {"Key": {"id": {"S": key}}, **counted}} for key in "abc"]
+    )
+    told = [(one["eventName"], one["dynamodb"]["NewImage"]) for one in read(delivering, "delivery-seen-new")]
+    assert told == [
+        ("INSERT", {"id": {"S": "a"}, "n": {"N": "1"}}),
+        ("MODIFY", {"id": {"S": "a"}, "n": {"N": "2"}}),
+        ("INSERT", {"id": {"S": "b"}, "n": {"N": "1"}}),
+        ("INSERT", {"id": {"S": "c"}, "n": {"N": "1"}}),
+    ]
 
 
 @states(f"{TABLES}/time-to-live-ttl-streams.html")

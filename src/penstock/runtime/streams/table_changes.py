@@ -4,7 +4,8 @@ Source: DynamoDB, "Change data capture for DynamoDB Streams": images hold the it
 that changes nothing has no record.
 
 1. moto tells a table's shard of every write; the shard that is put in its place keeps old and new item until the
-   call has succeeded. What a failed transaction wrote is forgotten with it.
+   call has succeeded. What a failed transaction wrote is forgotten with it. An update that makes an item is two
+   writes to moto, the item's keys and then the rest; it is one change.
 2. A table has one shard here, so all its changes are in order; AWS promises that for each item only.
 3. Tables whose items expire are watched, too, whether they have a stream or not.
 """
@@ -32,6 +33,9 @@ STREAM_LABEL: Final = "2026-01-01T00:00:00.000"
 Item = Mapping[str, Mapping[str, object]]
 """Attribute values by name, as DynamoDB's JSON writes them."""
 
+_Change = tuple[str, Item | None, Item | None]
+"""A table's name, and what one of its items was and is."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableStreamSettings:
@@ -58,17 +62,28 @@ class _ChangeCollector:
     """Stands where moto has a table's `StreamShard`."""
 
     table: str
-    pending: list[tuple[str, Item | None, Item | None]]
+    pending: list[_Change]
     items: list[object] = field(default_factory=list)
 
     def add(self, old: _MotoItem | None, new: _MotoItem | None) -> None:
         """moto wrote an item: `old` is what it was, `new` what it is; None where there is none."""
-        images = [None if one is None else _image_of(one) for one in (old, new)]
-        if images[0] != images[1]:
-            self.pending.append((self.table, images[0], images[1]))
+        before, after = (None if one is None else _image_of(one) for one in (old, new))
+        if before == after:
+            return
+        if self.pending and _begins(self.pending[-1], (self.table, before, after)):
+            self.pending.pop()
+        self.pending.append((self.table, before, after))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
+
+
+def _begins(first: _Change, second: _Change) -> bool:
+    """Whether an update has written an item's keys, and then the item; no call makes an item twice."""
+    (table, old, keys), (_, _, whole) = first, second
+    if second[:2] != (table, None) or old is not None or keys is None or whole is None:
+        return False
+    return keys.items() <= whole.items()
 
 
 def _image_of(item: _MotoItem) -> Item:
@@ -92,7 +107,7 @@ class TableChanges:
         self._expiring = False
         self._streams = streams
         self._scheduler = scheduler
-        self._pending: list[tuple[str, Item | None, Item | None]] = []
+        self._pending: list[_Change] = []
 
     def attach(self) -> None:
         """Have moto's tables tell of their changes from now on; they exist already."""
