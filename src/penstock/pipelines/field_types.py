@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from penstock.pipelines import resources
 from penstock.pipelines.resources import HasSpec, Named, Part, Resource
 
 _WORDS: Mapping[object, str] = {
@@ -54,8 +53,7 @@ def _of_fields(value: Any, path: str) -> Iterator[Misfit]:
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    # Some aliases of `resources` are texts; elsewhere their names may be unknown.
-    return get_type_hints(kind, localns=vars(resources))
+    return get_type_hints(kind)
 
 
 def _misfits(value: object, hint: Any, path: str) -> Iterator[Misfit]:

@@ -61,5 +61,5 @@ def url(resource: Resource | Named) -> Url:
     return Url(resource)
 
 
-Value: TypeAlias = "str | Resource | Named | Arn | Url"
+Value: TypeAlias = str | Resource | Named | Arn | Url
 """An environment value or a substitution: plain text, or something that is resolved per target."""

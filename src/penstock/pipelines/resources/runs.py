@@ -77,7 +77,7 @@ class Report:
     pictures: Mapping[str, str] = field(default_factory=dict)
 
 
-ClientOf: TypeAlias = "Callable[[str], object]"
+ClientOf: TypeAlias = Callable[[str], object]
 """Gives a boto3 client for a service, answered by the run."""
 
 
