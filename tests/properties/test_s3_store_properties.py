@@ -89,7 +89,7 @@ class S3Machine(RuleBasedStateMachine):
         self.ask("DeleteObject", Key=key)
         self.model.pop(key, None)
 
-    @rule(chosen=st.sets(keys))
+    @rule(chosen=st.sets(keys, min_size=1))
     def delete_many(self, chosen: set[str]) -> None:
         self.ask("DeleteObjects", Delete={"Objects": [{"Key": key} for key in sorted(chosen)]})
         for key in chosen:
