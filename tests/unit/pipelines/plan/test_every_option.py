@@ -469,7 +469,9 @@ def kinds() -> list[type]:
         one
         for module in (resources, http_api, pipes, delivery_streams, scheduler)
         for one in vars(module).values()
-        if dataclasses.is_dataclass(one) and isinstance(one, type) and one.__module__.startswith(module.__name__)
+        if dataclasses.is_dataclass(one)
+        and isinstance(one, type)
+        and one.__module__.startswith(module.__name__)
         if one not in (Part, Resource)
     ]
 
