@@ -37,7 +37,7 @@ class PlainErrors(click.Group):
         except PenstockError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(2 if isinstance(error, UsageError) else 1)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):  # click's own, of a question that is not answered
             click.echo("interrupted", err=True)
             ctx.exit(130)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import click
 import pytest
 from click.testing import CliRunner, Result
 from moto import mock_aws
@@ -63,6 +64,17 @@ def test_from_nothing_to_nothing(project: Path) -> None:
     assert gone.exit_code == 0, gone.output
     assert "deleted the stack orders" in gone.output
     assert "there is no stack orders" in penstock("destroy", "orders", "--yes").output
+
+
+def test_a_question_that_is_interrupted(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at the question: exit code 130, as anywhere else."""
+
+    def interrupted(name: str, options: object) -> int:
+        raise click.Abort  # as click.confirm does
+
+    monkeypatch.setattr("penstock.cli.deploying.deploy_pipeline", interrupted)
+    result = penstock("deploy", "orders")
+    assert (result.exit_code, result.output) == (130, "interrupted\n")
 
 
 def test_nothing_was_kept(project: Path) -> None:

@@ -104,6 +104,14 @@ def calling(place: str, *, local: bool) -> Iterator[None]:
         ) from error
     except exceptions.NoRegionError as error:
         raise TargetError("no region is chosen", at=place, fix="give --region, or set AWS_REGION") from error
+    except exceptions.InvalidRegionError as error:
+        raise TargetError(
+            str(error), at=place, fix="write --region (or AWS_REGION) as eu-central-1 is written"
+        ) from error
+    except exceptions.ConfigParseError as error:
+        raise TargetError(
+            str(error), at=place, fix="mend this file, or name another with AWS_CONFIG_FILE"
+        ) from error
     except ResponseParserError as error:
         raise not_aws(place, local=local) from error
     except _NO_ANSWER as error:

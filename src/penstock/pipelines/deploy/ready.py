@@ -53,7 +53,8 @@ def _is_ready(destination: Destination, kind: str, logical_id: str, physical_id:
             at=destination.shown,
             fix="mend what it names, and run the command again",
         )
+    # One that was not invoked for weeks is Inactive until it is (Lambda, "Lambda function states").
     return (
-        found.get("State", "Active") == "Active"
+        found.get("State", "Active") != "Pending"
         and found.get("LastUpdateStatus", "Successful") == "Successful"
     )

@@ -127,12 +127,19 @@ def _checked(url: str | None) -> str | None:
 def _of_aws(region: str | None) -> tuple[ClientOf, str]:
     import boto3  # neither the plan nor a run on this machine pays for it
     from botocore.config import Config
-    from botocore.exceptions import NoRegionError
+    from botocore.exceptions import CredentialRetrievalError, NoRegionError
 
     # boto3 itself looks at AWS_DEFAULT_REGION only; AWS's other SDKs and Lambda have AWS_REGION.
     session = boto3.session.Session(region_name=region or os.environ.get("AWS_REGION") or None)
     if not session.region_name:
         raise NoRegionError
+    try:
+        session.get_credentials()
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # botocore runs a `credential_process` as it is, and reads what it prints
+        raise CredentialRetrievalError(provider="custom-process", error_msg=str(error)) from error
     config = Config(retries={"mode": "standard", "max_attempts": _TRIES})
     return (lambda service: session.client(service, config=config)), session.region_name
 

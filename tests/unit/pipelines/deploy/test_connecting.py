@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import ClassVar
 
@@ -198,6 +199,33 @@ def test_no_credentials_and_no_region(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(TargetError, match="no credentials"):
         connect(None, "eu-central-1")
+
+
+@pytest.mark.parametrize("process", ["/nowhere/at-all", "echo no json", "false"])
+def test_a_credential_process_that_fails(
+    process: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It may be missing, and print anything (AWS SDKs, "Process credential provider")."""
+    (tmp_path / "config").write_text(f"[default]\nregion = eu-central-1\ncredential_process = {process}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(TargetError, match="no credentials") as raised:
+        connect(None, None)
+    assert "AWS_PROFILE" in str(raised.value.fix)
+
+
+def test_settings_that_are_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A region in other words, and a file of settings that is none."""
+    with pytest.raises(TargetError, match="eu central") as raised:
+        connect(None, "eu central")
+    assert "--region" in str(raised.value.fix)
+    (tmp_path / "config").write_text("[default\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with pytest.raises(TargetError, match="Unable to parse config file") as raised:
+        connect(None, "eu-central-1")
+    assert "mend this file" in str(raised.value.fix)
 
 
 @pytest.mark.parametrize(
