@@ -29,9 +29,10 @@ from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
 
 MAXIMUM_BATCH_BYTES: Final = 1_048_576
+"""The sum of a batch's messages (SQS, "Amazon SQS message quotas")."""
+
 MOST_LISTED: Final = 1000
 """Queues on a page of `ListQueues`."""
-"""The sum of a batch's messages (SQS, "Amazon SQS message quotas")."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9!-/:-@\[-`{-~]{1,128}")
 
