@@ -79,6 +79,10 @@ MINISTACK_GAPS: Final[Mapping[str, Gap]] = {
     "test_an_object_that_was_not_there_is_told_of_as_well": Gap("what was not there is not told of"),
     "test_a_record_names_the_version": Gap("the event of a delete marker has a size"),
     "test_the_bus_hears_how_an_object_was_deleted": Gap("the bus is not told of versions"),
+    "test_an_object_has_tags": Gap("a read does not say how many tags there are"),
+    "test_an_object_has_ten_tags_at_most": Gap("it takes two tags with one key"),
+    "test_tags_are_told_of": Gap("changes of tags are not told of"),
+    "test_a_copys_tag_is_the_md5_of_its_bytes": Gap("it is that of the source"),
     "test_every_target_of_a_rule_gets_the_event": Gap("an input path with an index is passed over"),
     "test_a_template_of_json_gives_json": Gap("a quotation mark within a template's string is not escaped"),
     "test_a_fifo_queue_takes_the_same_body_once": Gap(

@@ -42,6 +42,7 @@ from penstock.runtime.s3.objects import (
     BucketDeleted,
     DeleteMarkerCreated,
     ObjectRemoved,
+    ObjectTagged,
     ObjectWritten,
     StoredObject,
     VersioningChanged,
@@ -227,7 +228,7 @@ class Embedded:
         match event:
             case BucketCreated() | BucketDeleted() | VersioningChanged():
                 self.s3.store.redo(event)
-            case ObjectWritten() | ObjectRemoved() | DeleteMarkerCreated():
+            case ObjectWritten() | ObjectRemoved() | DeleteMarkerCreated() | ObjectTagged():
                 self.s3.store.redo(event)
             case BridgedCall():
                 request = HttpRequest(

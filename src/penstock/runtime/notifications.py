@@ -33,6 +33,15 @@ _REASONS: Final = {
     "ObjectRemoved:Delete": "DeleteObject",
     "ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
 }
+_KINDS: Final = {
+    "ObjectRemoved:Delete": "Object Deleted",
+    "ObjectRemoved:DeleteMarkerCreated": "Object Deleted",
+    "ObjectTagging:Put": "Object Tags Added",
+    "ObjectTagging:Delete": "Object Tags Deleted",
+}
+"""What EventBridge calls events that do not make an object."""
+
+TAGGING: Final = "ObjectTagging:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,7 @@ def _event_matches(pattern: str, event_name: str) -> bool:
 def event_record(notification: ObjectNotification, configuration_id: str) -> Mapping[str, object]:
     """One record as S3 writes it; the key is URL-encoded, with a plus for a space."""
     described: dict[str, object] = {"key": quote_plus(notification.key, safe=_KEY_SAFE)}
+    tagging = notification.event_name.startswith(TAGGING)
     if notification.event_name.startswith("ObjectCreated"):
         described["size"] = notification.size_bytes
     if notification.etag:
@@ -138,7 +148,7 @@ def event_record(notification: ObjectNotification, configuration_id: str) -> Map
     if notification.version_id is not None:
         described["versionId"] = notification.version_id
     return {
-        "eventVersion": "2.1",
+        "eventVersion": "2.3" if tagging else "2.1",
         "eventSource": "aws:s3",
         "awsRegion": "us-east-1",
         "eventTime": milliseconds_text(notification.at),
@@ -154,14 +164,16 @@ def event_record(notification: ObjectNotification, configuration_id: str) -> Map
                 "ownerIdentity": {"principalId": "PENSTOCK"},
                 "arn": f"arn:aws:s3:::{notification.bucket}",
             },
-            "object": {**described, "sequencer": notification.sequencer},
+            # "Only used with PUTs and DELETEs" of objects.
+            "object": described if tagging else {**described, "sequencer": notification.sequencer},
         },
     }
 
 
 def bus_event(notification: ObjectNotification) -> NewEvent:
     """The event that S3 puts on the default bus (S3, "EventBridge event message structure")."""
-    created = notification.event_name.startswith("ObjectCreated")
+    kind = _KINDS.get(notification.event_name, "Object Created")
+    created = kind == "Object Created"
     described: dict[str, object] = {"key": notification.key}
     if created:
         described["size"] = notification.size_bytes
@@ -172,18 +184,20 @@ def bus_event(notification: ObjectNotification) -> NewEvent:
     detail: dict[str, object] = {
         "version": "0",
         "bucket": {"name": notification.bucket},
-        "object": {**described, "sequencer": notification.sequencer},
+        "object": described,
         "request-id": notification.sequencer,
         "requester": "123456789012",
         "source-ip-address": "127.0.0.1",
-        "reason": _REASONS[notification.event_name],
     }
-    if not created:
+    if notification.event_name in _REASONS:
+        described["sequencer"] = notification.sequencer
+        detail["reason"] = _REASONS[notification.event_name]
+    if kind == "Object Deleted":
         marked = notification.event_name == "ObjectRemoved:DeleteMarkerCreated"
         detail["deletion-type"] = "Delete Marker Created" if marked else "Permanently Deleted"
     return NewEvent(
         source="aws.s3",
-        detail_type="Object Created" if created else "Object Deleted",
+        detail_type=kind,
         detail=detail,
         resources=(f"arn:aws:s3:::{notification.bucket}",),
         at=notification.at,

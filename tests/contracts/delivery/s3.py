@@ -9,6 +9,7 @@ created, removed, copied = (
     Queue("delivery-removed"),
     Queue("delivery-copied"),
 )
+tagged = Queue("delivery-tagged")
 news, heard = Topic("delivery-bucket-news"), Queue("delivery-bucket-heard")
 
 on_bus = Bucket("penstock-delivery-on-bus", event_bridge_enabled=True)
@@ -22,6 +23,7 @@ pipeline = family(
     BucketNotification(inbox, to=created, prefix="in/", suffix=".csv"),
     BucketNotification(inbox, to=removed, events=("s3:ObjectRemoved:*",), prefix="in/"),
     BucketNotification(inbox, to=copied, events=("s3:ObjectCreated:Copy",), prefix="copies/"),
+    BucketNotification(inbox, to=tagged, events=("s3:ObjectTagging:*",), prefix="tagged/"),
     BucketNotification(inbox, to=news, prefix="news/"),
     Subscription(news, to=heard),
     BucketNotification(inbox, to=function("of-bucket", "of_records"), prefix="work/"),

@@ -86,6 +86,7 @@ from penstock.runtime.s3.objects import (
     BucketDeleted,
     DeleteMarkerCreated,
     ObjectRemoved,
+    ObjectTagged,
     ObjectWritten,
     VersioningChanged,
 )
@@ -99,6 +100,7 @@ Event = (
     | ObjectWritten
     | ObjectRemoved
     | DeleteMarkerCreated
+    | ObjectTagged
     | VersioningChanged
     | MessageSent
     | MessagesReceived
@@ -190,6 +192,7 @@ __all__ = [
     "MessagesExpired",
     "MessagesReceived",
     "ObjectRemoved",
+    "ObjectTagged",
     "ObjectWritten",
     "Parcel",
     "QueuePurged",

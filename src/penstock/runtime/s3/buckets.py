@@ -76,6 +76,13 @@ class BucketState:
         found = self.objects.get(stored.key)
         return found is None or found.version_id == stored.version_id
 
+    def replace(self, found: StoredObject, by: StoredObject) -> None:
+        """Have a version be described otherwise."""
+        if self.objects.get(found.key) is found:
+            self.objects[found.key] = by
+        if found.key in self.history:
+            self.history[found.key] = [by if one is found else one for one in self.history[found.key]]
+
     def keep(self, key: str, versions: list[StoredObject]) -> None:
         """Have these be the versions of a key, the oldest first."""
         newest = versions[-1] if versions else None

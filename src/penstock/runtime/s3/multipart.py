@@ -37,6 +37,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     metadata: dict[str, str]
     headers: dict[str, str]
+    tagging: str = ""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

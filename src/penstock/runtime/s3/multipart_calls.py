@@ -45,6 +45,7 @@ class MultipartCalls:
             content_type=str(parameters.get("ContentType", BINARY)),
             metadata=metadata_of(parameters),
             headers=headers_of(parameters),
+            tagging=str(parameters.get("Tagging") or ""),
         )
         multipart.begin(self._store.files, upload)
         return {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.upload_id}
@@ -88,6 +89,7 @@ class MultipartCalls:
             "ContentType": upload.content_type,
             "Metadata": upload.metadata,
             **upload.headers,
+            "Tagging": upload.tagging,
             **{name: parameters[name] for name in ("IfMatch", "IfNoneMatch") if name in parameters},
         }
         stored = self._writer.write(

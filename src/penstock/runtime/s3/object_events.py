@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock.runtime.s3.objects import DeleteMarkerCreated, ObjectRemoved, ObjectWritten, S3Change
+from penstock.runtime.s3.objects import (
+    DeleteMarkerCreated,
+    ObjectRemoved,
+    ObjectTagged,
+    ObjectWritten,
+    S3Change,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,17 @@ def notification_of(change: S3Change) -> ObjectNotification | None:
                 sequencer=f"{stored.sequencer:016X}",
                 at=change.at,
                 version_id=stored.version_id,
+            )
+        case ObjectTagged(bucket=bucket, key=key):
+            return ObjectNotification(
+                bucket=bucket,
+                key=key,
+                event_name=change.event_name,
+                size_bytes=change.size_bytes,
+                etag=change.etag,
+                sequencer=f"{change.sequencer:016X}",
+                at=change.at,
+                version_id=change.version_id,
             )
         case ObjectRemoved(bucket=bucket, key=key):
             return ObjectNotification(

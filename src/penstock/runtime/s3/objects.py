@@ -31,6 +31,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         sequencer: grows with every write of the store; S3 events carry it in hexadecimal.
         headers: `CacheControl`, `ContentDisposition`, `ContentEncoding`, `ContentLanguage` where they were
             given.
+        tags: see `tags`.
         parts: the size of each part, if it was uploaded in parts.
         source_mtime_ns: of a file that was added in place; a later change to it is refused.
         version_id: None is the version that S3 calls `null`: of a bucket that kept no versions when it was written.
@@ -47,6 +48,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     metadata: dict[str, str] = {}
     headers: dict[str, str] = {}
     checksums: dict[str, str] = {}
+    tags: dict[str, str] = {}
     parts: tuple[int, ...] = ()
     source_mtime_ns: int | None = None
     version_id: str | None = None
@@ -144,6 +146,34 @@ class DeleteMarkerCreated(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     caller: str | None = None
 
 
+class ObjectTagged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A version of an object has other tags.
+
+    Attributes:
+        written: the sequencer of the write that made the version: what replaced it has tags of its own.
+        tags: all that it has now.
+        sequencer: the change's own.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None
+    written: int
+    tags: dict[str, str]
+    size_bytes: int
+    etag: str
+    event_name: str
+    sequencer: int
+    at: float
+    caller: str | None = None
+
+
 S3Change = (
-    BucketCreated | BucketDeleted | VersioningChanged | ObjectWritten | ObjectRemoved | DeleteMarkerCreated
+    BucketCreated
+    | BucketDeleted
+    | VersioningChanged
+    | ObjectWritten
+    | ObjectRemoved
+    | DeleteMarkerCreated
+    | ObjectTagged
 )

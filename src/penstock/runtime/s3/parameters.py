@@ -68,12 +68,17 @@ _CONDITIONS: Final = frozenset({"IfMatch", "IfNoneMatch"})
 _UNDERSTOOD: Final[Mapping[str, frozenset[str]]] = {
     "AbortMultipartUpload": frozenset({"UploadId"}),
     "CompleteMultipartUpload": _CHECKSUMS | _CONDITIONS | {"MultipartUpload", "UploadId"},
-    "CopyObject": _COPY_SOURCE | _DESCRIPTION | _CONDITIONS | {"MetadataDirective"},
+    "CopyObject": _COPY_SOURCE
+    | _DESCRIPTION
+    | _CONDITIONS
+    | {"MetadataDirective", "Tagging", "TaggingDirective"},
     "CreateBucket": frozenset({"CreateBucketConfiguration", "ObjectOwnership"}),
-    "CreateMultipartUpload": _DESCRIPTION,
+    "CreateMultipartUpload": _DESCRIPTION | {"Tagging"},
     "DeleteObject": frozenset({"IfMatch", "VersionId"}),
     "DeleteObjects": frozenset({"Delete"}),
+    "DeleteObjectTagging": frozenset({"VersionId"}),
     "GetObject": _READ,
+    "GetObjectTagging": frozenset({"VersionId"}),
     "HeadObject": _READ,
     "ListBuckets": frozenset({"Prefix", "MaxBuckets", "BucketRegion", "ContinuationToken"}),
     "ListMultipartUploads": frozenset(
@@ -84,7 +89,8 @@ _UNDERSTOOD: Final[Mapping[str, frozenset[str]]] = {
     "ListObjectsV2": _LIST | {"ContinuationToken", "FetchOwner", "StartAfter"},
     "ListParts": frozenset({"MaxParts", "PartNumberMarker", "UploadId"}),
     "PutBucketVersioning": frozenset({"ContentMD5", "VersioningConfiguration"}),
-    "PutObject": _CHECKSUMS | _CONDITIONS | _DESCRIPTION | {"Body", "ContentLength"},
+    "PutObject": _CHECKSUMS | _CONDITIONS | _DESCRIPTION | {"Body", "ContentLength", "Tagging"},
+    "PutObjectTagging": frozenset({"ContentMD5", "Tagging", "VersionId"}),
     "UploadPart": _CHECKSUMS | {"Body", "ContentLength", "PartNumber", "UploadId"},
     "UploadPartCopy": _COPY_SOURCE | {"CopySourceRange", "PartNumber", "UploadId"},
 }

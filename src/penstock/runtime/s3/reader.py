@@ -64,7 +64,7 @@ def get_object(files: StoreFiles, known: Finds, parameters: Mapping[str, object]
     """
     bucket = str(parameters["Bucket"])
     for _ in range(_TRIES):
-        stored = _existing(files, known, bucket, parameters)
+        stored = existing_version(files, known, bucket, parameters)
         check_read(stored, parameters)
         answer, part = _described(known, bucket, stored, parameters)
         try:
@@ -88,7 +88,7 @@ def head_object(files: StoreFiles, known: Finds, parameters: Mapping[str, object
     """
     bucket = str(parameters["Bucket"])
     try:
-        stored = _existing(files, known, bucket, parameters)
+        stored = existing_version(files, known, bucket, parameters)
         check_read(stored, parameters)
         answer, _ = _described(known, bucket, stored, parameters)
     except ServiceError as error:
@@ -103,7 +103,14 @@ def without_body(error: ServiceError) -> ServiceError:
     )
 
 
-def _existing(files: StoreFiles, known: Finds, bucket: str, parameters: Mapping[str, object]) -> StoredObject:
+def existing_version(
+    files: StoreFiles, known: Finds, bucket: str, parameters: Mapping[str, object]
+) -> StoredObject:
+    """The version of an object that a call names, or its newest one.
+
+    Raises:
+        ServiceError: `NoSuchBucket`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`, `InvalidArgument`.
+    """
     key, version_id = str(parameters["Key"]), asked_version(parameters)
     stored = known.find_version(bucket, key, version_id)
     if stored is None:
@@ -139,6 +146,8 @@ def _described(
     }
     if stored.version_id is not None or known.keeps_versions(bucket):
         answer["VersionId"] = stored.shown_version_id
+    if stored.tags:
+        answer["TagCount"] = len(stored.tags)
     if part is not None:
         answer["ContentRange"] = f"bytes {part.start}-{part.stop - 1}/{stored.size_bytes}"
     if isinstance(number, int) and stored.parts:

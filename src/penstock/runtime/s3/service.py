@@ -11,6 +11,7 @@ from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, cast
+from urllib.parse import urlencode
 
 from penstock.runtime.s3.bucket_calls import BucketCalls
 from penstock.runtime.s3.files import COPY_BYTES, RangeReader
@@ -20,6 +21,7 @@ from penstock.runtime.s3.objects import BINARY, StagedFile, StoredObject
 from penstock.runtime.s3.parameters import check_deleted, check_parameters
 from penstock.runtime.s3.reader import get_object, head_object
 from penstock.runtime.s3.store import S3Store
+from penstock.runtime.s3.tag_calls import TagCalls
 from penstock.runtime.s3.versions import asked_version, no_such_version
 from penstock.runtime.s3.writing import ObjectWriter, Parameters, bucket_of, key_of
 from penstock.runtime.services import Call, ServiceError, unanswered
@@ -35,6 +37,7 @@ class S3Service:
         self.buckets = BucketCalls(store)
         self._writer = ObjectWriter(store)
         self.uploads = MultipartCalls(self._writer)
+        self.tags = TagCalls(store)
 
     def answer(self, call: Call) -> Answer:
         operation = OPERATIONS.get(call.operation)
@@ -182,6 +185,8 @@ class S3Service:
                 "attributes.",
             )
         described = parameters if replace else {**parameters, **_description(stored)}
+        if parameters.get("TaggingDirective", "COPY") == "COPY":
+            described = {**described, "Tagging": urlencode(stored.tags)}
         staged, parts = self._writer.copied(bucket, stored, parameters)
         written = self._writer.write(
             described, staged, event_name="ObjectCreated:Copy", caller=call.caller, parts=parts
@@ -216,9 +221,11 @@ OPERATIONS: Final[Mapping[str, Callable[[S3Service, Call], Answer]]] = {
     "DeleteBucket": lambda self, call: self.buckets.delete(call),
     "DeleteObject": S3Service._delete_object,
     "DeleteObjects": S3Service._delete_objects,
+    "DeleteObjectTagging": lambda self, call: self.tags.delete(call),
     "GetBucketLocation": lambda self, call: self.buckets.location(call),
     "GetBucketVersioning": lambda self, call: self.buckets.versioning(call),
     "GetObject": S3Service._get_object,
+    "GetObjectTagging": lambda self, call: self.tags.get(call),
     "HeadBucket": lambda self, call: self.buckets.head(call),
     "HeadObject": S3Service._head_object,
     "ListBuckets": lambda self, call: self.buckets.listed(call),
@@ -229,6 +236,7 @@ OPERATIONS: Final[Mapping[str, Callable[[S3Service, Call], Answer]]] = {
     "ListParts": lambda self, call: self.uploads.list_parts(call),
     "PutBucketVersioning": lambda self, call: self.buckets.put_versioning(call),
     "PutObject": S3Service._put_object,
+    "PutObjectTagging": lambda self, call: self.tags.put(call),
     "UploadPart": lambda self, call: self.uploads.upload_part(call),
     "UploadPartCopy": lambda self, call: self.uploads.upload_part_copy(call),
 }

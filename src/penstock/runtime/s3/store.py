@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from penstock.runtime.s3.buckets import BucketState
 from penstock.runtime.s3.files import StoreFiles, disk_errors, no_such_bucket
 from penstock.runtime.s3.multipart import last_sequencer
@@ -24,6 +26,7 @@ from penstock.runtime.s3.objects import (
     BucketDeleted,
     DeleteMarkerCreated,
     ObjectRemoved,
+    ObjectTagged,
     ObjectWritten,
     S3Change,
     StoredObject,
@@ -123,6 +126,8 @@ class S3Store:
                 case ObjectRemoved():
                     if not self._is_new(change.bucket, change.key, change.version_id, change.sequencer):
                         return
+                case ObjectTagged():
+                    self._sequencer = max(self._sequencer, change.sequencer)
                 case BucketDeleted() if self._holds(change.bucket):
                     return
                 case VersioningChanged() if not self.has_bucket(change.bucket):
@@ -198,6 +203,8 @@ class S3Store:
                 self._add(change.bucket, change.marker)
             case ObjectRemoved():
                 self._remove(change)
+            case ObjectTagged():
+                self._tag(change)
 
     def _place(self, change: ObjectWritten) -> None:
         """Move the bytes to where they stay."""
@@ -243,6 +250,17 @@ class S3Store:
             Path(self.files.metadata_path(name, key)).unlink(missing_ok=True)
             if stored is not None:
                 self._drop_data(name, stored)
+
+    def _tag(self, change: ObjectTagged) -> None:
+        """Give a version its tags, if it is still there and is still what was tagged."""
+        bucket = self._buckets.get(change.bucket)
+        found = None if bucket is None else bucket.version(change.key, change.version_id)
+        if bucket is None or found is None or found.sequencer != change.written:
+            return
+        tagged = msgspec.structs.replace(found, tags=change.tags)
+        newest = bucket.newest(change.key) is found
+        (self.files.write_metadata if newest else self.files.write_version)(change.bucket, tagged)
+        bucket.replace(found, tagged)
 
     def _keep(self, name: str, key: str, versions: list[StoredObject]) -> None:
         """Have these be a key's versions, the oldest first.

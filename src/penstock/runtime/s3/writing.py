@@ -28,6 +28,7 @@ from penstock.runtime.s3.objects import (
     StoredObject,
 )
 from penstock.runtime.s3.store import S3Store
+from penstock.runtime.s3.tags import tags_of_header
 from penstock.runtime.s3.versions import checked, new_version_id, no_such_version
 from penstock.runtime.services import ServiceError
 
@@ -65,16 +66,18 @@ class ObjectWriter:
         self.store = store
 
     def check_target(self, parameters: Parameters) -> None:
-        """Refuse a bucket that is not there, and a key or metadata that are too long.
+        """Refuse a bucket that is not there, a key or metadata that are too long, and tags that may not be.
 
         Raises:
-            ServiceError: `NoSuchBucket`, `KeyTooLongError`, `MetadataTooLarge`.
+            ServiceError: `NoSuchBucket`, `KeyTooLongError`, `MetadataTooLarge`, `InvalidArgument`, `InvalidTag`,
+                `BadRequest`.
         """
         bucket = bucket_of(parameters)
         if not self.store.has_bucket(bucket):
             raise no_such_bucket(bucket)
         check_key(key_of(parameters))
         _check_metadata(metadata_of(parameters))
+        tags_of_header(parameters.get("Tagging"))
 
     def staged(self, parameters: Parameters) -> StagedFile:
         """The bytes of a call's `Body`, in a file of their own.
@@ -166,6 +169,7 @@ class ObjectWriter:
                 content_type=str(parameters.get("ContentType", BINARY)),
                 metadata=metadata_of(parameters),
                 headers=headers_of(parameters),
+                tags=tags_of_header(parameters.get("Tagging")),
                 checksums=staged.checksums,
                 parts=parts,
                 source_mtime_ns=None if source is None else source[1],
