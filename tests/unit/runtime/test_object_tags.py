@@ -26,13 +26,13 @@ def run(tmp_path: Path) -> Run:
     return made
 
 
-def tag(run: Run, bucket: str, value: str, **asked: str) -> None:
+def tag(run: Run, bucket: str, value: str, **asked: Any) -> None:
     with answering(lambda call: run.service.answer(call)):
         tagging: Any = {"TagSet": [{"Key": "n", "Value": value}]}
         boto3.client("s3").put_object_tagging(Bucket=bucket, Key="k", Tagging=tagging, **asked)
 
 
-def tags(run: Run, bucket: str, **asked: str) -> list[str]:
+def tags(run: Run, bucket: str, **asked: Any) -> list[str]:
     with answering(lambda call: run.service.answer(call)):
         found = boto3.client("s3").get_object_tagging(Bucket=bucket, Key="k", **asked)
         return [one["Value"] for one in found["TagSet"]]
