@@ -21,6 +21,7 @@ API = "https://docs.aws.amazon.com/kinesis/latest/APIReference"
 NEVER = "it would wait for too long"
 
 NOT_ON_LOCALSTACK = {
+    "test_a_stream_on_demand_begins_with_four_shards": "LocalStack begins with one",
     "test_shards_are_even_whatever_they_were": "three shards that it makes of two are not of equal size",
     "test_a_stream_is_scaled_by_two_at_most": "it scales to any number of shards",
 }
@@ -437,6 +438,18 @@ def test_a_stream_on_demand_keeps_its_shards(delivering: Running, page: str) -> 
         scale(delivering, 4)
     switch(delivering, "PROVISIONED")
     assert open_ranges(delivering) == before
+
+
+@states(f"{KINESIS}/service-sizes-and-limits.html")
+def test_a_stream_on_demand_begins_with_four_shards(delivering: Running, page: str) -> None:
+    """A stream on demand begins with the throughput of four shards, which divide the hash keys evenly."""
+    client = delivering.client("kinesis")
+    asked = {"StreamName": "delivery-on-demand"}
+    summary = client.describe_stream_summary(**asked)["StreamDescriptionSummary"]
+    assert summary["StreamModeDetails"]["StreamMode"] == "ON_DEMAND"
+    assert summary["OpenShardCount"] == 4
+    begins = [int(one["HashKeyRange"]["StartingHashKey"]) for one in client.list_shards(**asked)["Shards"]]
+    assert begins == [number * 2**126 for number in range(4)]
 
 
 @states(f"{KINESIS}/how-do-i-size-a-stream.html")

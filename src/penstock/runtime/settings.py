@@ -52,7 +52,7 @@ from penstock.runtime.mappings.queue_mapping import QueueMappingSettings
 from penstock.runtime.mappings.stream_settings import StreamMappingSettings
 from penstock.runtime.notifications import NotificationRule
 from penstock.runtime.queues.queue import QueueSettings
-from penstock.runtime.streams.streams import StreamSettings
+from penstock.runtime.streams.streams import SHARDS_ON_DEMAND, StreamSettings
 from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSettings
 from penstock.runtime.streams.time_to_live import TimeToLiveSettings
 from penstock.runtime.topics.topics import SubscriptionSettings, TopicSettings
@@ -146,7 +146,8 @@ def stream_settings(pipeline: Pipeline) -> Iterator[StreamSettings]:
         yield StreamSettings(
             name=name_of(stream),
             arn=arn_of(stream),
-            shard_count=stream.shard_count,
+            shard_count=SHARDS_ON_DEMAND if stream.on_demand else stream.shard_count,
+            mode="ON_DEMAND" if stream.on_demand else "PROVISIONED",
             retention_hours=stream.retention_hours,
             consumers=tuple(
                 one.consumer for one in pipeline.of(StreamMapping) if one.stream == stream and one.consumer

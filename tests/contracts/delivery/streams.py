@@ -8,4 +8,5 @@ pipeline = family(
     Stream("delivery-shards", shard_count=2),
     Stream("delivery-reshaped"),
     Stream("delivery-scaled", shard_count=2),
+    Stream("delivery-on-demand", on_demand=True),
 )

@@ -148,6 +148,7 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL106": lambda: [Queue("no spaces")],
     "PL107": lambda: [Queue("q", visibility_timeout_seconds=50_000)],
     "PL108": lambda: [Table("tab", partition_key="id", sort_key=Key("id", "N"))],
+    "PL110": lambda: [Stream("clicks", on_demand=True, shard_count=4)],
     "PL109": lambda: [Queue("q", kms_key_arn="alias/orders")],
     "PL201": lambda: [Queue("q", fifo=True)],
     "PL202": lambda: [Queue("q", content_based_deduplication=True)],

@@ -5,6 +5,7 @@
     fields       PL100  types
     names        PL1xx  names, references, numbers
     keys         PL109  keys that resources are encrypted with
+    streams      PL110  how many shards a stream has
     queues       PL2xx  queues, dead letters, visibility timeouts
     mappings     PL3xx  event source mappings
     buckets      PL4xx  notifications, buckets that would trigger themselves
@@ -33,6 +34,7 @@ from penstock.pipelines.checks import (
     pipes,
     queues,
     rules,
+    streams,
     task_data,
 )
 from penstock.pipelines.checks.rule import Rule
@@ -44,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     *fields.RULES,
     *names.RULES,
     *keys.RULES,
+    *streams.RULES,
     *queues.RULES,
     *mappings.RULES,
     *buckets.RULES,

@@ -78,13 +78,18 @@ def _configuration(to: Queue | Topic | Function) -> tuple[str, str, object]:
 
 
 def add_stream(planning: Planning, stream: Stream) -> None:
-    """A Kinesis stream in provisioned mode, encrypted with its key or AWS's own."""
+    """A Kinesis stream, encrypted with its key or AWS's own."""
+    capacity: dict[str, object] = (
+        {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
+        if stream.on_demand
+        else {"ShardCount": stream.shard_count}
+    )
     name = planning.add(
         logical_id(stream),
         "AWS::Kinesis::Stream",
         {
             "Name": planning.name(stream),
-            "ShardCount": stream.shard_count,
+            **capacity,
             "RetentionPeriodHours": stream.retention_hours,
             "StreamEncryption": {"EncryptionType": "KMS", "KeyId": stream.kms_key_arn or "alias/aws/kinesis"},
             "Tags": planning.tags(),

@@ -59,16 +59,19 @@ class Queue(Resource):
 
 @dataclass(frozen=True, slots=True)
 class Stream(Resource):
-    """A Kinesis data stream in provisioned mode (Kinesis, "CreateStream").
+    """A Kinesis data stream (Kinesis, "CreateStream").
 
     Args:
         shard_count: shards that it begins with; each has its own order, by partition key.
+        on_demand: Kinesis decides how many shards there are (Kinesis, "Choose the right mode to stream in"): leave
+            shard_count out.
         retention_hours: how long a record can be read (24 to 8,760).
         kms_key_arn: of a key of one's own (KMS, "Customer managed keys") that its records are encrypted with.
     """
 
     _: KW_ONLY
     shard_count: int = 1
+    on_demand: bool = False
     retention_hours: int = 24
     kms_key_arn: str | None = None
 

@@ -7,8 +7,8 @@ the data stream capacity mode".
    `SplitShard` and `MergeShards`. It takes no time here: the stream is `ACTIVE` all the while.
 2. AWS does not say which shards it splits and merges. Here it goes through the hash keys from the lowest on, and
    makes one shard of the target after the other; four shards become three as they were seen to on AWS.
-3. A stream in on-demand mode keeps the shards that it has: a shard has no limit of throughput here, so nothing makes
-   them more.
+3. A stream in on-demand mode keeps the shards that it has, or the four that it begins with: a shard has no limit of
+   throughput here, so nothing makes them more.
 """
 
 from __future__ import annotations

@@ -36,6 +36,10 @@ SettingsChange = (
     ConsumerRegistered | ConsumerDeregistered | RetentionChanged | ShardCountUpdated | StreamModeChanged
 )
 
+SHARDS_ON_DEMAND: Final = 4
+"""Of a new stream in on-demand mode, which has "4 MB/s of write [...] throughput" (Kinesis, "Quotas and limits"), of
+which a shard has one."""
+
 MAXIMUM_RECORD_BYTES: Final = 1_048_576
 """A record's data and its partition key together (Kinesis, "PutRecord")."""
 
@@ -48,6 +52,7 @@ class StreamSettings:
     """A stream's configuration; `kind` says whether it is Kinesis's or that of a DynamoDB table.
 
     Attributes:
+        mode: the capacity mode that it begins with.
         consumers: the consumers with enhanced fan-out that it has from its beginning, by name.
     """
 
@@ -55,6 +60,7 @@ class StreamSettings:
     arn: str
     kind: StreamKind = "kinesis"
     shard_count: int = 1
+    mode: StreamMode = "PROVISIONED"
     retention_hours: int = 24
     consumers: tuple[str, ...] = ()
 
@@ -86,7 +92,7 @@ class Stream:
         self.retention_hours = settings.retention_hours
         self.lost_before = 0.0
         self.consumers = dict.fromkeys(settings.consumers, made_at)
-        self.mode: StreamMode = "PROVISIONED"
+        self.mode: StreamMode = settings.mode
         self.scaled_at: list[float] = []
         self.switched_at: list[float] = []
         self.shards = {shard.id: shard for shard in even_shards(settings.shard_count, settings.kind)}

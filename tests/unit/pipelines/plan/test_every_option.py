@@ -164,6 +164,7 @@ OPTIONS: dict[type, tuple[Fields, dict[str, Fields | Pair]]] = {
         {
             "name": {"name": "other"},
             "shard_count": {"shard_count": 3},
+            "on_demand": {"on_demand": True},
             "retention_hours": {"retention_hours": 48},
             "kms_key_arn": {"kms_key_arn": KEY},
         },
