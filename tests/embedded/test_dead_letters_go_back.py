@@ -226,6 +226,25 @@ def test_a_pulled_record_is_an_event_of_kinesis(run: Embedded) -> None:
     assert event.records[0].kinesis.data == b"poison"
 
 
+def test_a_pulled_record_is_for_the_function_that_gave_it_up(tmp_path: Path) -> None:
+    """A stream may have several readers; the letter's `functionArn` tells whose it is."""
+    first, second = Queue("poison-of-first"), Queue("poison-of-second")
+    readers = Pipeline(
+        "readers",
+        parts=tuple(
+            StreamMapping(clicks, Function(name, count), maximum_retry_attempts=0, on_failure=letters)
+            for name, letters in (("first", first), ("second", second))
+        ),
+    )
+    with Embedded(readers, new_run("readers", base=tmp_path), clock=VirtualClock()) as run:
+        put_poison(run)
+        run.run_until_idle()
+        for name in ("first", "second"):
+            with letters_in(run.client("sqs"), f"poison-of-{name}") as (letter,):
+                _, test = as_test(letter, readers, run.client)
+            assert f'FunctionName="{name}"' in test
+
+
 def _event_in(test: str) -> object:
     return json.loads(test.partition('r"""')[2].partition('"""')[0])
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from penstock.cli.deployment import checked_stage
 from penstock.cli.dlq import Place, There
 from penstock.cli.printing import printable
-from penstock.errors import EventPatternError, UsageError
+from penstock.errors import EventPatternError, PenstockError, UsageError
 from penstock.pipelines import Pipeline
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.pipelines.load import find_project, load_pipeline
@@ -85,9 +85,18 @@ def _opened_here(pipeline: Pipeline, place: Place) -> Iterator[Opened]:
     folder = last_run(pipeline.name, base=place.state)
     run = Embedded(pipeline, folder, clock=VirtualClock(0.0), logs_apart=True)
     with run:
-        yield Opened(pipeline, run.client, run.scheduler.run_for)
-        if run.was_finished:
-            run.run_until_idle()  # looking at a run that is finished leaves it finished
+        try:
+            yield Opened(pipeline, run.client, run.scheduler.run_for)
+        except (PenstockError, BrokenPipeError):  # a queue that is not there, a reader that has seen enough
+            _leave_as_it_was(run)
+            raise
+        _leave_as_it_was(run)
+
+
+def _leave_as_it_was(run: Embedded) -> None:
+    """Looking at a run that is finished leaves it finished."""
+    if run.was_finished:
+        run.run_until_idle()
 
 
 @contextmanager
@@ -134,11 +143,7 @@ def show_in(here: Opened, queue: str, where: str | None, say: Say, *, records: b
     with here.letters(queue) as letters:
         found = chosen(letters, where)
         for letter in found:
-            say(
-                printable(
-                    f"{letter.message_id}  from {letter.origin or 'nowhere that it tells of'}: {letter.reason()}"
-                )
-            )
+            say(printable(f"{letter.message_id}  from {letter.came_from()}: {letter.reason()}"))
             if records and isinstance(letter.origin, FromStream):
                 told = _records(letter, letter.origin, here)
             else:

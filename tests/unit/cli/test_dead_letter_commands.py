@@ -16,6 +16,7 @@ from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import Letter
 from penstock.runtime.dead_letters.redrive import redrive
 from penstock.runtime.embedded import Embedded
+from penstock.runtime.runs import find_runs
 from penstock.runtime.state_folder import last_run, new_run
 from pipelines.file_processing import pipeline as file_processing
 from pipelines.stream_analytics import pipeline as stream_analytics
@@ -174,6 +175,25 @@ def test_what_is_not_there_is_said(state: Path, arguments: tuple[str, ...], word
     assert "fix: " in result.output
 
 
+def test_a_run_that_was_finished_stays_so(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever becomes of the look at it: a queue that is not there, a reader that has seen enough."""
+    leave_undecodable_messages(state, "no event")
+
+    def status() -> str:
+        (found,) = find_runs(state)
+        return found.status
+
+    assert dlq(state, "show", "file-processing", "nowhere").exit_code == 2
+    assert status() == "finished"
+
+    def seen_enough(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("click.echo", seen_enough)
+    assert dlq(state, "ls", "file-processing").exit_code != 0
+    assert status() == "finished"
+
+
 def test_a_record_of_a_stream_that_could_not_be_decoded_has_no_way_back() -> None:
     """A handler sent it here: the letter says from which stream, and what is left to do."""
     letter = Letter(
@@ -189,5 +209,6 @@ def test_a_record_of_a_stream_that_could_not_be_decoded_has_no_way_back() -> Non
     def no_client(service: str) -> object:
         raise AssertionError(service)
 
+    assert letter.came_from() == "stream clicks"
     with pytest.raises(UsageError, match="stream/clicks that could not be decoded has no way back"):
         redrive(letter, no_client)

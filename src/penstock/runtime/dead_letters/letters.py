@@ -37,13 +37,18 @@ class FromQueue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromStream:
-    """It tells of records of a shard, from `first` to `last` sequence number."""
+    """It tells of records of a shard, from `first` to `last` sequence number.
+
+    Attributes:
+        given_up_by: the ARN of the function or the pipe; empty if the letter does not say it.
+    """
 
     arn: str
     shard: str
     first: str
     last: str
     count: int
+    given_up_by: str = ""
 
     @property
     def is_kinesis(self) -> bool:
@@ -90,6 +95,11 @@ class Letter:
     origin: Origin | None
     typed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     key: str | None = None
+
+    def came_from(self) -> str:
+        """Where it came from, in words; a stream's record that could not be decoded tells of its stream only."""
+        stream = self.attributes.get("Source", "").partition(":stream/")[2]
+        return str(self.origin or (f"stream {stream}" if stream else "nowhere that it tells of"))
 
     def fields(self) -> dict[str, object]:
         """What `--where` looks at: the body (decoded if it is JSON), the attributes, the reason."""
@@ -247,6 +257,7 @@ def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str])
     if isinstance(document, dict) and (
         isinstance(document.get("requestContext"), dict) or _is_of_a_pipe(document)
     ):
+        context = document["context"] if _is_of_a_pipe(document) else document["requestContext"]
         info = document.get("KinesisBatchInfo") or document.get("DDBStreamBatchInfo")
         if isinstance(info, dict) and info.keys() >= _OF_A_BATCH:
             return FromStream(
@@ -255,9 +266,10 @@ def _origin(body: str, attributes: Mapping[str, str], system: Mapping[str, str])
                 first=str(info["startSequenceNumber"]),
                 last=str(info["endSequenceNumber"]),
                 count=int(str(info["batchSize"])) if str(info["batchSize"]).isdecimal() else 0,
+                given_up_by=str(context.get("functionArn") or context.get("partnerResourceArn") or ""),
             )
-        if "requestPayload" in document and "condition" in document.get("requestContext", {}):
-            arn = str(document["requestContext"].get("functionArn", ""))
+        if "requestPayload" in document and "condition" in context:
+            arn = str(context.get("functionArn", ""))
             return FromInvocation(
                 function_arn=arn.removesuffix(":$LATEST"), payload=document["requestPayload"]
             )

@@ -90,7 +90,7 @@ def _delivery(
                     return function, payload
         case FromStream() as origin:
             for stream in pipeline.of(StreamMapping):
-                if _is_of(origin.arn, arn_of(stream.stream, target)):
+                if _is_of(origin.arn, arn_of(stream.stream, target)) and _gave_up(stream, origin, target):
                     kept = kept_records(letter)
                     found = records_of(origin, client_of) if kept is None else kept
                     event: dict[str, Any] = {
@@ -110,6 +110,12 @@ def _delivery(
 def _is_of(arn: str, source: str) -> bool:
     """Whether the ARN is that of a Kinesis stream, or of a stream of a table."""
     return arn == source or arn.startswith(f"{source}/stream/")
+
+
+def _gave_up(mapping: StreamMapping, origin: FromStream, target: Target) -> bool:
+    """Whether it is the mapping's function that the letter tells of: a stream may have several readers."""
+    arn = origin.given_up_by
+    return not arn or arn.partition(":function:")[2].partition(":")[0] == name_of(mapping.function, target)
 
 
 def _window(mapping: StreamMapping, origin: FromStream, at: float) -> dict[str, Any]:
