@@ -173,8 +173,15 @@ class StateTestError(PenstockError):
         code: AWS's error code: `ValidationException` or `InvalidDefinition`.
     """
 
-    def __init__(self, what: str, *, code: str = "ValidationException", at: str | None = None) -> None:
-        super().__init__(what, at=at)
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: str = "ValidationException",
+        at: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(what, at=at, fix=fix)
         self.code = code
 
 

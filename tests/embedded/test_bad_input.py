@@ -235,6 +235,22 @@ def test_a_state_folder_whose_path_is_a_file(pipeline: Pipeline, tmp_path: Path)
     assert "--state" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "base",
+    [
+        pytest.param("/proc/penstock", marks=pytest.mark.skipif(sys.platform != "linux", reason="of Linux")),
+        "link",
+    ],
+)
+def test_a_state_folder_that_cannot_be_made(base: str, pipeline: Pipeline, tmp_path: Path) -> None:
+    """Below /proc, or behind a link that leads nowhere: another place is the remedy."""
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(StateFolderError, match="cannot be made here") as caught:
+        new_run(pipeline.name, base=tmp_path / base)
+    assert caught.value.at == str(tmp_path / base / pipeline.name)
+    assert "--state" in str(caught.value.fix)
+
+
 def test_two_runs_in_one_folder(pipeline: Pipeline, tmp_path: Path) -> None:
     """The second one is told who holds the folder."""
     with (

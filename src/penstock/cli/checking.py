@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penstock.cli.reading import text_of
 from penstock.errors import DeclarationError, DefinitionError, PenstockError, RuleError, UsageError
 
 if TYPE_CHECKING:
@@ -62,10 +63,7 @@ def check_definition_file(path: Path) -> Sequence[PenstockError]:
     """
     from penstock.statemachines.checks import check_text
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the file cannot be read: {error}", at=str(path)) from error
+    text = text_of(path, "the definition")
     try:
         found = check_text(text)
     except DefinitionError as error:

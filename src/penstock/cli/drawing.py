@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
+from penstock.cli.reading import text_of
 from penstock.cli.state_testing import definition_in
 from penstock.errors import UsageError
 from penstock.statemachines.graph import Path as ExecutionPath
@@ -43,11 +44,7 @@ def draw(file: Path, *, output: Path | None, form: Literal["svg", "mermaid"], hi
 def _path(file: Path) -> ExecutionPath:
     """The path in a history: the API's answer, or its list of events."""
     try:
-        decoded = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"the history cannot be read: {error}", at=str(file), fix="name another file"
-        ) from error
+        decoded = json.loads(text_of(file, "the history"))
     except ValueError as error:
         raise UsageError(f"the history is no JSON: {error}", at=str(file), fix=_AS_TOLD) from error
     events = decoded.get("events") if isinstance(decoded, dict) else decoded

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from penstock.errors import DefinitionError, UsageError
+from penstock.cli.reading import text_of
+from penstock.errors import DefinitionError, StateTestError, UsageError
 from penstock.statemachines.definitions import read_definition
 from penstock.statemachines.teststate import Mock, StateConfiguration, StateTest, try_state
 from penstock.statemachines.values import JSON
@@ -50,17 +51,20 @@ def test_state(request: StateRequest) -> StateTest:
             cause=request.cause,
             field_validation_mode=request.validation,
         )
-    return try_state(
-        definition_in(request.file),
-        read_json(request.value, "--input"),
-        state_name=request.state,
-        mock=mock,
-        configuration=StateConfiguration(retrier_retry_count=request.retry_count),
-        variables=_object(request.variables, "--variables"),
-        context=_object(request.context, "--context"),
-        level=request.level,
-        role_arn="arn:aws:iam::123456789012:role/test-state",
-    )
+    try:
+        return try_state(
+            definition_in(request.file),
+            read_json(request.value, "--input"),
+            state_name=request.state,
+            mock=mock,
+            configuration=StateConfiguration(retrier_retry_count=request.retry_count),
+            variables=_object(request.variables, "--variables"),
+            context=_object(request.context, "--context"),
+            level=request.level,
+            role_arn="arn:aws:iam::123456789012:role/test-state",
+        )
+    except StateTestError as error:
+        raise StateTestError(error.what, code=error.code, at=str(request.file), fix=error.fix) from error
 
 
 def shown(answer: StateTest) -> str:
@@ -90,12 +94,10 @@ def read_json(text: str, option: str) -> JSON:
         if text == "-":
             text = sys.stdin.read()
         elif text.startswith("@"):
-            text = Path(text[1:]).read_text(encoding="utf-8")
+            text = text_of(Path(text[1:]), option)
         return cast("JSON", json.loads(text))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"{option} cannot be read: {error}", fix="name a file that is there: @FILE"
-        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{option} is no UTF-8 text: {error}", fix="give the text in UTF-8") from error
     except ValueError as error:
         raise UsageError(
             f"{option} is no JSON: {error}",
@@ -119,11 +121,7 @@ def definition_in(path: Path) -> Mapping[str, JSON]:
         UsageError: it cannot be read.
     """
     try:
-        return read_definition(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"the definition cannot be read: {error}", at=str(path), fix="name another file"
-        ) from error
+        return read_definition(text_of(path, "the definition"))
     except DefinitionError as error:
         raise UsageError(error.what, at=f"{path} {error.at or ''}".strip(), fix=error.fix) from error
 

@@ -95,12 +95,13 @@ def new_run(pipeline: str, *, base: Path = DEFAULT_BASE) -> StateFolder:
         StateFolderError: it cannot be made.
     """
     parent = _pipeline_folder(pipeline, base)
+    _make(parent)
     number = max((number for number, _ in _numbered(parent)), default=0)
     while True:
         number += 1
         path = parent / f"run-{number:04d}"
         try:
-            path.mkdir(parents=True)
+            path.mkdir()
         except FileExistsError:
             continue
         except OSError as error:
@@ -168,6 +169,18 @@ def _pipeline_folder(pipeline: str, base: Path) -> Path:
             fix="use letters, digits, dots, hyphens and underscores in the pipeline's name",
         )
     return base.absolute() / pipeline
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError) as error:
+        # Its parents are made as well: one is below /proc, or a link that leads nowhere.
+        raise StateFolderError(
+            "the state folder cannot be made here", at=str(folder), fix="name another folder with --state"
+        ) from error
+    except OSError as error:
+        raise state_folder_error(error, folder) from error
 
 
 def _numbered(parent: Path) -> list[tuple[int, Path]]:

@@ -6,7 +6,7 @@ Nothing is run here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.errors import DefinitionError, StateTestError
@@ -61,7 +61,9 @@ def find_state(definition: Mapping[str, JSON], name: str | None) -> State:
             state = _parse("StateName", definition, "", jsonata=False)
             _check_definition(_machine_of(definition), "/States/StateName")
             return state
+        known: list[str] = []
         for found in nested_states(definition):
+            known.append(found.name)
             if name is None or found.name == name:
                 state = _parse("StateName", found.members, found.pointer, jsonata=found.jsonata)
                 _check_definition(definition, "")
@@ -72,7 +74,17 @@ def find_state(definition: Mapping[str, JSON], name: str | None) -> State:
             what = f"The field 'Type' should have one of these values: [{_TYPES}, Parallel, Map]"
         message = f"Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: {what} at {error.at}'"
         raise StateTestError(message, code="InvalidDefinition") from error
-    raise StateTestError(f"State not found in definition: {name}")
+    raise StateTestError(f"State not found in definition: {name}", fix=_other_name(name, known))
+
+
+def _other_name(name: str | None, known: Sequence[str]) -> str:
+    """What to ask for instead of a state that is not there."""
+    from difflib import get_close_matches
+
+    if not known:
+        return "give a definition with States, or a single state and no name"
+    close = get_close_matches(name or "", known, n=1)
+    return f'did you mean "{close[0]}"?' if close else f"states: {', '.join(known)}"
 
 
 def _check_definition(definition: Mapping[str, JSON], around: str) -> None:

@@ -121,3 +121,23 @@ def test_what_is_wrong_elsewhere_does_not_matter_to_one_pipeline(project: Path) 
     (project / "pipelines" / "a.py").unlink()
     with pytest.raises(UsageError, match='did you mean "wanted"'):
         load_pipeline("wamted", project)
+
+
+def test_a_definition_that_is_not_there(project: Path) -> None:
+    """What is wrong without the operating system's number, the file, and what to do."""
+    result = check("nothing.asl.json")
+    assert result.exit_code == 2
+    assert result.output == (
+        "error: the definition cannot be read: No such file or directory\n"
+        "  at: nothing.asl.json\n"
+        "  fix: name another file\n"
+    )
+
+
+def test_a_definition_that_is_no_text(project: Path) -> None:
+    """A file in another encoding is told of as such."""
+    (project / "latin.asl.json").write_bytes(b'{"Comment": "caf\xe9"}')
+    result = check("latin.asl.json")
+    assert result.exit_code == 2
+    assert "the definition is no UTF-8 text" in result.output
+    assert "fix: write the file in UTF-8" in result.output

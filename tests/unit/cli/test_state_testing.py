@@ -108,6 +108,23 @@ def test_what_cannot_be_tried_is_said(file: Path, arguments: tuple[str, ...], wo
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"), [("Dubble", 'did you mean "Double"?'), ("Nowhere", "states: Double, Charge, Sorry")]
+)
+def test_a_state_that_is_not_there_has_a_remedy(file: Path, name: str, fix: str) -> None:
+    """AWS's words, then the file, then the name that was meant, or all that there are."""
+    result = tried(file, "--state", name)
+    assert result.exit_code == 1
+    assert result.output == f"error: State not found in definition: {name}\n  at: {file}\n  fix: {fix}\n"
+
+
+def test_a_name_for_a_single_state_has_a_remedy(tmp_path: Path) -> None:
+    """A file that is one state has no names to choose from."""
+    path = tmp_path / "state.asl.json"
+    path.write_text('{"Type": "Pass", "End": true}')
+    assert "and no name" in tried(path, "--state", "X").output
+
+
 def test_a_file_that_is_no_definition_is_said(tmp_path: Path) -> None:
     """Missing, or not to be read."""
     path = tmp_path / "x.asl.json"
