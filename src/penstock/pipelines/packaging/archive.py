@@ -29,11 +29,14 @@ def toolkit_files() -> dict[str, bytes]:
     return {f"penstock/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(paths)}
 
 
-def archive(files: Mapping[str, bytes], *, most_bytes: int = MOST_UNZIPPED_BYTES) -> bytes:
+def archive(
+    files: Mapping[str, bytes], *, of: str = "the code", most_bytes: int = MOST_UNZIPPED_BYTES
+) -> bytes:
     """The files as a zip; equal files give equal bytes, in whatever order they come.
 
     Args:
         files: contents by their names in the archive, with `/`.
+        of: what it is, as the error calls it.
 
     Raises:
         TargetError: unzipped it is over `most_bytes`; the text names the biggest parts.
@@ -41,7 +44,7 @@ def archive(files: Mapping[str, bytes], *, most_bytes: int = MOST_UNZIPPED_BYTES
     size = sum(len(content) for content in files.values())
     if size > most_bytes:
         raise TargetError(
-            f"the code is {size:,} bytes unzipped, Lambda takes {most_bytes:,}",
+            f"{of} is {size:,} bytes unzipped, Lambda takes {most_bytes:,}",
             at=", ".join(f"{name} {part:,}" for name, part in biggest_parts(files)[:_SHOWN]),
             fix="leave out what the handler does not need, or make a container image",
         )

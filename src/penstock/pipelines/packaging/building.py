@@ -89,14 +89,14 @@ def packages(
         files = _together(function, needs.files, toolkit_files(), wheels)
         digest = _digest(files)
         if digest not in made:
-            made[digest] = _packed(files, digest)
+            made[digest] = _packed(function, files, digest)
         found[function.name] = made[digest]
     return found
 
 
-def _packed(files: Mapping[str, bytes], digest: str) -> Package:
+def _packed(function: Function, files: Mapping[str, bytes], digest: str) -> Package:
     return Package(
-        content=archive(files),
+        content=archive(files, of=f'the code of "{function.name}"'),
         digest=digest,
         unzipped_bytes=sum(map(len, files.values())),
         parts=tuple(biggest_parts(files)),

@@ -344,7 +344,9 @@ def test_over_250_mb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lambda would refuse it: the biggest parts are named, before anything is uploaded."""
     from penstock.pipelines.packaging.archive import archive
 
-    monkeypatch.setattr(packaging_module, "archive", lambda files: archive(files, most_bytes=400_000))
+    monkeypatch.setattr(
+        packaging_module, "archive", lambda files, of: archive(files, of=of, most_bytes=400_000)
+    )
     with pytest.raises(TargetError) as raised:
         packages(
             file_processing,
@@ -354,6 +356,7 @@ def test_over_250_mb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             cache=tmp_path,
         )
     assert str(raised.value.at).startswith("huge 500,000")
+    assert 'the code of "start-job" is ' in str(raised.value)
 
 
 @pytest.mark.parametrize("runtime", ["python2.7", "nodejs22.x", "python3.9", "3.13"])
