@@ -137,6 +137,7 @@ def show_json(shown: Shown) -> None:
             "region": REGION,
             "prices_as_of": PRICES_AS_OF,
             "lines": [asdict(line) for line in summary.cost.lines],
+            "without": list(summary.cost.unpriced),
         },
         "results": [str(path) for path in shown.results],
         "report": None if shown.report is None else [str(path) for path in report_files(shown, shown.report)],

@@ -93,13 +93,14 @@ def _facts(shown: Shown) -> list[tuple[str, str]]:
             if virtual
             else ("wall time", f"{summary.seconds:.2f} s, {rate:,.1f} MB/s"),
         ]
+    without = f", without {', '.join(cost.unpriced)}" if cost.unpriced else ""
     return [
         *taken,
         *_given_up(shown),
         ("retries", str(summary.retries)),
         ("dead letters", _dead_letters(shown)),
         ("invocations", f"{summary.invocations} {where}"),
-        ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}"),
+        ("on AWS", f"${cost.usd:.6f} at the list prices of {REGION}, {PRICES_AS_OF}{without}"),
         ("state folder", str(shown.run.folder.path)),
     ]
 

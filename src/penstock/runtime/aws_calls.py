@@ -167,8 +167,10 @@ def settled(
     try:
         return answer()
     except AnswerLater as promise:
-        wait(promise)
-        return promise.result()
+        later = promise
+    # Not in the clause above: whatever is raised meanwhile, a handler's error as well, would tell of the promise.
+    wait(later)
+    return later.result()
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,6 +231,20 @@ def test_a_promised_answer_is_waited_for() -> None:
         assert boto3.client("sqs").receive_message(QueueUrl="here")["Messages"] == []
 
 
+def test_an_error_meanwhile_does_not_tell_of_the_promise() -> None:
+    """In virtual time a function runs while its caller waits: its traceback is its own."""
+
+    def fail() -> None:
+        raise ValueError("of the handler")
+
+    def later() -> Answer:
+        raise AnswerLater(wait=fail)
+
+    with pytest.raises(ValueError, match="of the handler") as raised:
+        settled(later)
+    assert raised.value.__context__ is None
+
+
 class Slow:
     """A service that notices when two threads are in it at once."""
 

@@ -9,6 +9,7 @@ from penstock.runtime.journal_events import (
     Event,
     ExecutionFinished,
     ExecutionStarted,
+    FeedAdvanced,
     Happened,
     InvocationFinished,
     MapItemDone,
@@ -133,6 +134,15 @@ def test_cost_counts_what_aws_bills() -> None:
     assert cost_of(sent("q"), sent("q.fifo")) == {"SQS standard queues": 1.0, "SQS FIFO queues": 1.0}
     read = CallMade(at=1.0, function="f", service="s3", operation="GetObject", count=3)
     assert cost_of(read, written("b", "f", 1)) == {"S3 reads": 3.0, "S3 writes and lists": 1.0}
+
+
+def test_services_without_a_price_are_named() -> None:
+    """A sum that leaves something out says so."""
+    cost = Cost()
+    for service in ("s3", "sqs", "dynamodb", "dynamodb", "ssm"):
+        cost.read(CallMade(at=1.0, function="f", service=service, operation="GetItem"))
+    cost.read(FeedAdvanced(at=1.0, stream="clicks", count=3))
+    assert cost.unpriced == ("DynamoDB", "Kinesis", "ssm")
 
 
 def test_the_sum_is_the_sum_of_the_lines() -> None:

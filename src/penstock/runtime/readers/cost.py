@@ -2,7 +2,7 @@
 
 List prices of us-east-1 as of June 2026, without any free tier, storage, data transfer or logs. Each line names
 the page that its price comes from. What is counted is what the run did: an SQS mapping on AWS polls all the
-time, which an idle queue's bill shows and this does not.
+time, which an idle queue's bill shows and this does not. Services that have no price here are named.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 from penstock.runtime.journal_events import (
     CallMade,
     Event,
+    FeedAdvanced,
     InvocationFinished,
     MapItemDone,
     MessagesDeleted,
@@ -29,6 +30,17 @@ REGION: Final = "us-east-1"
 
 CHILD_TRANSITIONS: Final = 2
 """A child of a Distributed Map: its start, and at least one state."""
+
+PRICED: Final = frozenset({"lambda", "s3", "sqs", "stepfunctions"})
+"""boto3's names of the services whose requests have a price here."""
+
+WORDS: Final = {
+    "dynamodb": "DynamoDB",
+    "events": "EventBridge",
+    "firehose": "Firehose",
+    "kinesis": "Kinesis",
+    "sns": "SNS",
+}
 
 Count = Callable[[Event], float]
 
@@ -152,9 +164,14 @@ class Cost:
 
     def __init__(self) -> None:
         self._quantities = [0.0] * len(PRICES)
+        self._unpriced: set[str] = set()
 
     def read(self, event: Event) -> None:
         """Take one event."""
+        if isinstance(event, CallMade) and event.service not in PRICED:
+            self._unpriced.add(WORDS.get(event.service, event.service))
+        elif isinstance(event, FeedAdvanced):
+            self._unpriced.add(WORDS["kinesis"])
         for at, price in enumerate(PRICES):
             self._quantities[at] += price.count(event)
 
@@ -172,6 +189,11 @@ class Cost:
             for price, quantity in zip(PRICES, self._quantities, strict=True)
             if quantity
         )
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        """The services that were used, and are not in the sum."""
+        return tuple(sorted(self._unpriced))
 
     @property
     def usd(self) -> float:
