@@ -134,9 +134,12 @@ class MapRun:
 
     def stop(self, execution: Execution) -> None:
         """Stop every child, the reader and the writer."""
-        for child_id in self.running:
+        for child_id, child in self.running.items():
             execution.children.pop(child_id, None)
             execution.commands.append(CancelChild(child_id=child_id))
+            # Aborted children stand in the results, with those that failed ("ResultWriter (Map)").
+            aborted = ChildFinished(child_id=child_id, status="ABORTED", at=execution.now)
+            self.results.add(execution, child.command, child.started_at, aborted)
         self.again.extend(child for _, child in sorted(self.running.items()))
         self.running.clear()
         self.close_reader(execution)

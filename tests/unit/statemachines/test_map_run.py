@@ -206,6 +206,31 @@ def test_results_may_be_flattened() -> None:
     assert run(described, [[1, 2], [3]]).output == [1, 2, 3]
 
 
+def test_children_that_are_aborted_stand_in_the_results() -> None:
+    """The files of a Map Run that fails have every child that was begun (Step Functions, "ResultWriter (Map)")."""
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}}
+    arn = "arn:aws:states:us-east-1:123456789012"
+    step = start(
+        load_definition(definition(ResultWriter=writer)),
+        [1, 2, 3],
+        execution_arn=f"{arn}:execution:m:e",
+        state_machine_arn=f"{arn}:stateMachine:m",
+        role_arn="r",
+        at=0,
+    )
+    begun = [command for command in step.commands if isinstance(command, StartChild)]
+    step = advance(
+        step.execution, ChildFinished(child_id=begun[1].child_id, status="FAILED", error="E", at=1)
+    )
+    (written,) = (command for command in step.commands if isinstance(command, WriteResults))
+    assert written.last
+    assert [(one["Input"], one["Status"]) for one in written.records] == [
+        ("2", "FAILED"),
+        ("1", "ABORTED"),
+        ("3", "ABORTED"),
+    ]
+
+
 def test_a_child_costs_the_same_whatever_their_number() -> None:
     """Per child the parent holds no memory once it is over, if a writer takes the results."""
     writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}}
