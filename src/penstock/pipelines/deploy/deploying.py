@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, cast
 
-from penstock.errors import TargetError, UsageError
+from penstock.errors import TargetError
 from penstock.pipelines.deploy.change_sets import ChangeSet, create_change_set, discard, execute
 from penstock.pipelines.deploy.differences import deployed_template
 from penstock.pipelines.deploy.endpoints import Template, for_localstack, remove_leftovers
@@ -22,7 +22,7 @@ from penstock.pipelines.deploy.failures import failure
 from penstock.pipelines.deploy.importing import import_template, kept_here
 from penstock.pipelines.deploy.kept import delete_kept, kept_names
 from penstock.pipelines.deploy.ministack import for_ministack
-from penstock.pipelines.deploy.parameters import check_parameters
+from penstock.pipelines.deploy.parameters import check_parameters, check_settable
 from penstock.pipelines.deploy.ready import until_ready
 from penstock.pipelines.deploy.sessions import Destination
 from penstock.pipelines.deploy.stacks import (
@@ -37,7 +37,7 @@ from penstock.pipelines.deploy.stacks import (
 from penstock.pipelines.deploy.uploading import (
     MOST_DIRECT_TEMPLATE_BYTES,
     MOST_TEMPLATE_BYTES,
-    code_bucket_name,
+    named_bucket,
     package_key,
     ready_bucket,
     remove_uploads,
@@ -146,12 +146,12 @@ def deploy(
         )
     template, notes = planned_for(request, destination)
     known = cast("Mapping[str, Mapping[str, object]]", template.get("Parameters", {}))
-    _checked(request.parameters, known)
+    check_settable(request.parameters, known)
     for note in notes:
         terminal.tell(note)
     with calling(destination.shown, local=destination.local):
         before = settle(destination, request.stack, terminal.tell, terminal.sleep)
-        request = replace(request, code_bucket=_code_bucket(request, destination, before))
+        request = replace(request, code_bucket=named_bucket(destination, request.code_bucket, before))
         values = _values(request, destination, known, before)
         check_parameters(values, known)
         suffix = values.get("BucketNameSuffix", "")
@@ -261,19 +261,6 @@ def _agreed(change_set: ChangeSet, kind: ChangeSetType, destination: Destination
     return agreed
 
 
-def _checked(given: Mapping[str, str], known: Mapping[str, object]) -> None:
-    ours = [name for name in known if name == CODE_BUCKET or name.endswith("CodeKey")]
-    settable = [name for name in known if name not in ours]
-    for name in given:
-        if name not in settable:
-            raise UsageError(
-                f'the template has no parameter "{name}" to set'
-                if name not in ours
-                else f'"{name}" is set by the deployment',
-                fix=f"there is {', '.join(settable) or 'none'}",
-            )
-
-
 def _values(
     request: Request,
     destination: Destination,
@@ -291,13 +278,6 @@ def _values(
         values["Architecture"] = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     old = before.parameters if before is not None else {}
     return values | {name: value for name, value in old.items() if name in known} | dict(request.parameters)
-
-
-def _code_bucket(request: Request, destination: Destination, stack: Stack | None) -> str | None:
-    """The bucket that the user names, or named when the stack was last deployed; None: ours."""
-    old = stack.parameters.get(CODE_BUCKET) if stack is not None else None
-    named = request.code_bucket or old
-    return None if named == code_bucket_name(destination) else named
 
 
 def _upload(
@@ -376,8 +356,14 @@ def destroy(
         Whether it was agreed to.
 
     Raises:
+        UsageError: a parameter is none of the template's, or has a value that the template does not allow.
         TargetError: a resource cannot be deleted; the text names it.
     """
+    if request.parameters:
+        template = plan(request.pipeline, stage=request.stage)
+        known = cast("Mapping[str, Mapping[str, object]]", template.get("Parameters", {}))
+        check_settable(request.parameters, known)
+        check_parameters(request.parameters, known)
     with calling(destination.shown, local=destination.local):
         stack = settle(destination, request.stack, terminal.tell, terminal.sleep)
         old = stack.parameters.get("BucketNameSuffix") if stack is not None else None
@@ -387,8 +373,10 @@ def destroy(
             f"{type(one).__name__.lower()} {name}"
             for one, name in kept_names(request.pipeline, request.stage, suffix)
         ]
+        code_bucket = named_bucket(destination, request.code_bucket, stack)
         if stack is None and not delete_data:
             terminal.tell(f"there is no stack {request.stack}")
+            remove_uploads(destination, request.stack, code_bucket)  # an interrupted `destroy` has left them
             return True
         lines = [f"  delete  the stack {request.stack}"] if stack is not None else []
         lines += [f"  {'delete' if delete_data else 'keep':<8}{name}" for name in kept]
@@ -399,7 +387,7 @@ def destroy(
             terminal.tell(f"deleted the stack {request.stack}")
             if kept and not delete_data and not destination.localstack:
                 terminal.tell("what it has kept is taken over by `penstock deploy --import-kept`")
-        remove_uploads(destination, request.stack, _code_bucket(request, destination, stack))
+        remove_uploads(destination, request.stack, code_bucket)
         if delete_data:
             delete_kept(destination, request.pipeline, request.stage, suffix, terminal.tell)
     return True

@@ -9,6 +9,25 @@ import re
 from collections.abc import Mapping
 
 from penstock.errors import UsageError
+from penstock.pipelines.plan.planning import CODE_BUCKET
+
+
+def check_settable(given: Mapping[str, str], known: Mapping[str, object]) -> None:
+    """See that each parameter is one of the template's that a user may set.
+
+    Raises:
+        UsageError: one is not; the text says which are.
+    """
+    ours = [name for name in known if name == CODE_BUCKET or name.endswith("CodeKey")]
+    settable = [name for name in known if name not in ours]
+    for name in given:
+        if name not in settable:
+            raise UsageError(
+                f'the template has no parameter "{name}" to set'
+                if name not in ours
+                else f'"{name}" is set by the deployment',
+                fix=f"there is {', '.join(settable) or 'none'}",
+            )
 
 
 def check_parameters(values: Mapping[str, str], known: Mapping[str, Mapping[str, object]]) -> None:

@@ -15,7 +15,9 @@ from botocore.exceptions import ClientError
 from penstock.errors import TargetError
 from penstock.pipelines.deploy.errors import code_of
 from penstock.pipelines.deploy.sessions import Destination
+from penstock.pipelines.deploy.stacks import Stack
 from penstock.pipelines.packaging import Package
+from penstock.pipelines.plan.planning import CODE_BUCKET
 
 MOST_DIRECT_TEMPLATE_BYTES: Final = 51_200
 MOST_TEMPLATE_BYTES: Final = 1_000_000
@@ -35,6 +37,13 @@ _OF_OURS: Final = re.compile(r"[0-9a-f]{64}\.(zip|template\.json)")
 def code_bucket_name(destination: Destination) -> str:
     """The bucket that is taken if none is named: one for each account and region."""
     return f"penstock-code-{destination.account_id}-{destination.region}"
+
+
+def named_bucket(destination: Destination, named: str | None, stack: Stack | None) -> str | None:
+    """The bucket that the user names, or named when the stack was last deployed; None: ours."""
+    old = stack.parameters.get(CODE_BUCKET) if stack is not None else None
+    found = named or old
+    return None if found == code_bucket_name(destination) else found
 
 
 def ready_bucket(destination: Destination, named: str | None) -> str:

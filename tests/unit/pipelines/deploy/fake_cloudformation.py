@@ -144,6 +144,13 @@ class Pages:
         return iter(self.pages)
 
 
+class NoUploads:
+    """S3, of which the code bucket is empty."""
+
+    def get_paginator(self, operation: str) -> Pages:
+        return Pages([{}])
+
+
 class Identity:
     """STS."""
 

@@ -12,8 +12,8 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from penstock.errors import TargetError
-from penstock.pipelines import Function, Pipeline, Queue, QueueMapping
+from penstock.errors import TargetError, UsageError
+from penstock.pipelines import Bucket, Function, Pipeline, Queue, QueueMapping
 from penstock.pipelines.deploy import (
     Destination,
     Request,
@@ -197,6 +197,28 @@ def test_a_named_bucket_lasts(aws: Destination, mine: str) -> None:
 
     assert destroy(later, aws, terminal([]))
     assert keys_in(mine) == ["jobs/2026/data.csv", "jobs/report.zip"]
+
+
+def test_a_destruction_that_was_interrupted(aws: Destination) -> None:
+    """The stack is gone, its code is not yet: the same command takes it away."""
+    deploy(Request(pipeline=pipeline()), aws, terminal([]), Building())
+    boto3.client("cloudformation", "eu-central-1").delete_stack(StackName="jobs")
+    assert len(keys_in(code_bucket_name(aws))) == 1
+    assert destroy(Request(pipeline=pipeline()), aws, terminal([]))
+    assert keys_in(code_bucket_name(aws)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("BucketNameSufix", "-x", "no parameter"), ("BucketNameSuffix", "_X", "cannot be")],
+)
+def test_a_parameter_that_destroying_has_no_use_for(
+    name: str, value: str, words: str, aws: Destination
+) -> None:
+    """It says which buckets are deleted: a slip is told of, not passed over."""
+    uploads = Pipeline("uploads", parts=(Bucket("uploads"),))
+    with pytest.raises(UsageError, match=words):
+        destroy(Request(pipeline=uploads, parameters={name: value}), aws, terminal([]), delete_data=True)
 
 
 @pytest.mark.parametrize("how", ["it is forbidden", "its name is taken"])

@@ -26,6 +26,7 @@ from penstock.pipelines.plan import plan
 from tests.unit.pipelines.deploy.fake_cloudformation import (
     NAME,
     FakeCloudFormation,
+    NoUploads,
     destination,
     event,
     terminal,
@@ -253,7 +254,7 @@ def test_destroying_says_what_is_kept() -> None:
     assert not destroy(
         request, destination(FakeCloudFormation(states=["CREATE_COMPLETE"])), terminal(told, agree)
     )
-    assert destroy(request, destination(FakeCloudFormation()), terminal(told))
+    assert destroy(request, destination(FakeCloudFormation(), s3=NoUploads()), terminal(told))
     assert [line.split() for line in shown] == [
         ["delete", "the", "stack", f"dev-{NAME}"],
         ["keep", "queue", "dev-orders"],
