@@ -246,3 +246,12 @@ def test_the_summary_says_where_failures_went(tmp_path: Path) -> None:
         summary = summarize(read_journal(folder.journal))
         assert (summary.given_up, summary.lost) == (1, 0 if kept else 1)
         assert summary.destinations["failures"] == kept
+
+
+def test_a_record_that_no_event_can_hold_is_lost(tmp_path: Path) -> None:
+    """ "Delivery errors can also occur due to [...] size limits": the journal has why, and nobody is told."""
+    room = 1_048_576 - len(json.dumps(bus_event({"n": 1, "padding": ""})).encode())
+    assert invoked(tmp_path, "to-bus", "records", {"n": 1, "padding": "x" * room}) == []
+    journal = read_journal(last_run("test", base=tmp_path).journal)
+    (failed,) = [one for one in journal if isinstance(one, DestinationFailed)]
+    assert (failed.destination, failed.error) == ("results", "ValidationException")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from penstock.errors import UnansweredOperationError
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.functions.service import LambdaService
@@ -228,3 +229,31 @@ def test_a_function_that_does_not_exist() -> None:
     """ResourceNotFoundException with its ARN."""
     with pytest.raises(ServiceError, match="function:nowhere"):
         make_bench().functions.find("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"InvocationType": "Asynchronous"}, "InvalidParameterValueException"),
+        ({"Qualifier": "live"}, "ResourceNotFoundException"),
+        ({"Payload": "ö".encode("utf-16")}, "InvalidRequestContentException"),
+        ({"Payload": b"\xff"}, "InvalidRequestContentException"),
+        ({"Payload": b"NaN"}, "InvalidRequestContentException"),
+        ({"Payload": b"[" * 100_000}, "InvalidRequestContentException"),
+    ],
+)
+def test_invoke_refuses_what_lambda_refuses(parameters: dict[str, object], code: str) -> None:
+    """A type that there is not, a version that nobody published, what is no JSON in UTF-8."""
+    bench = make_bench()
+    with pytest.raises(ServiceError) as caught:
+        invoke(bench, **parameters)
+    assert caught.value.code == code
+    assert not bench.started
+
+
+@pytest.mark.parametrize("parameters", [{"LogType": "Tail"}, {"ClientContext": "e30="}])
+def test_invoke_passes_over_nothing(parameters: dict[str, object]) -> None:
+    """What would be missing in the answer or in the function is refused."""
+    with pytest.raises(UnansweredOperationError, match=next(iter(parameters))):
+        invoke(make_bench(), **parameters)
+    assert invoke(make_bench(), LogType="None", Qualifier="$LATEST")["StatusCode"] == 200

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from penstock.pipelines.event_patterns import Pattern
 from penstock.pipelines.input_transformers import RuleInput
@@ -34,6 +35,9 @@ from penstock.runtime.timestamps import milliseconds_text, seconds_text
 DEFAULT_BUS = "default"
 SCHEDULED = "Scheduled Event"
 SCHEDULER_SOURCE = "aws.events"
+
+MAXIMUM_ENTRY_BYTES: Final = 1_048_576
+"""Of source, detail type and detail together (EventBridge, "Calculating PutEvents event entry size")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,16 @@ class Buses:
 
         Returns:
             The event's id.
+
+        Raises:
+            ServiceError: `ResourceNotFoundException`; `ValidationException`, an event cannot hold the record.
         """
+        size = len(json.dumps(record, ensure_ascii=False).encode())
+        if size > MAXIMUM_ENTRY_BYTES:
+            raise ServiceError(
+                "ValidationException",
+                f"Total size of the entries in the request is over the limit: {size} bytes",
+            )
         context = record["requestContext"]
         function_arn = str(context["functionArn"]) if isinstance(context, Mapping) else ""
         return self.put(

@@ -12,13 +12,10 @@ from typing import Final, NoReturn, cast
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.event_patterns import compile_pattern
-from penstock.runtime.events.buses import DEFAULT_BUS, Buses, NewEvent
+from penstock.runtime.events.buses import DEFAULT_BUS, MAXIMUM_ENTRY_BYTES, Buses, NewEvent
 from penstock.runtime.services import Call, ServiceError, unanswered
 
 MOST_ENTRIES: Final = 10
-MAXIMUM_ENTRY_BYTES: Final = 1_048_576
-"""Of source, detail type and detail together (EventBridge, "Calculating PutEvents event entry size")."""
-
 Parameters = Mapping[str, object]
 Answer = dict[str, object]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import cast
+from typing import Final, NoReturn, cast
 
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.invocation import THROTTLED, InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
+
+LATEST: Final = "$LATEST"
+_UNDERSTOOD: Final = frozenset({"FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"})
 
 
 class LambdaService:
@@ -22,6 +25,7 @@ class LambdaService:
         """Answer one call; see `Service.answer`."""
         if call.operation != "Invoke":
             raise unanswered("lambda", call.operation)
+        _check_parameters(call)
         name = str(call.parameters["FunctionName"])
         payload = _payload(call.parameters.get("Payload"))
         _check_payload(payload)
@@ -32,8 +36,14 @@ class LambdaService:
             case "Event":
                 self.functions.queue_event(name, payload, source=call.caller or "")
                 return {"StatusCode": 202, "Payload": b""}
-            case _:
+            case "RequestResponse":
                 raise self._synchronously(name, payload, call.caller or "")
+            case other:
+                raise ServiceError(
+                    "InvalidParameterValueException",
+                    f"1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: "
+                    "Member must satisfy enum value set: [RequestResponse, Event, DryRun]",
+                )
 
     def _synchronously(self, name: str, payload: bytes, source: str) -> AnswerLater:
         promise = AnswerLater(lambda: self._scheduler.run_until(lambda: promise.settled))
@@ -68,6 +78,33 @@ def _payload(given: object) -> bytes:
     return cast("bytes", given.read()) or b"{}" if hasattr(given, "read") else b"{}"
 
 
+def _check_parameters(call: Call) -> None:
+    """Refuse what would be passed over, and versions: none is published here or by the plan.
+
+    Raises:
+        UnansweredOperationError: a parameter that is not understood.
+        ServiceError: `ResourceNotFoundException`.
+    """
+    for name in call.parameters.keys() - _UNDERSTOOD:
+        raise unanswered("lambda", "Invoke", because=f"its parameter {name} is not understood")
+    if call.parameters.get("LogType") == "Tail":
+        raise unanswered(
+            "lambda", "Invoke", because="LogType=Tail is not understood: see the function's log file"
+        )
+    qualifier = call.parameters.get("Qualifier", LATEST)
+    if qualifier != LATEST:
+        bare = str(call.parameters["FunctionName"]).rpartition("function:")[2]
+        raise ServiceError(
+            "ResourceNotFoundException",
+            f"Function not found: arn:aws:lambda:us-east-1:123456789012:function:{bare}:{qualifier}",
+            404,
+        )
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _check_payload(payload: bytes) -> None:
     """Refuse what is no JSON (Lambda, "Invoke").
 
@@ -75,8 +112,8 @@ def _check_payload(payload: bytes) -> None:
         ServiceError: `InvalidRequestContentException`.
     """
     try:
-        json.loads(payload)
-    except ValueError as error:
+        json.loads(payload.decode(), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise ServiceError(
             "InvalidRequestContentException", f"Could not parse request body into json: {error}", 400
         ) from error

@@ -76,6 +76,17 @@ class BucketState:
         found = self.objects.get(stored.key)
         return found is None or found.version_id == stored.version_id
 
+    def append(self, stored: StoredObject) -> None:
+        """Put a version in front of those that its key has; there is one at least."""
+        key = stored.key
+        if key not in self.history:
+            self.history[key] = [self.objects[key]]
+        self.history[key].append(stored)
+        if stored.delete_marker:
+            self.remove(key)
+        else:
+            self.put(stored)
+
     def replace(self, found: StoredObject, by: StoredObject) -> None:
         """Have a version be described otherwise."""
         if self.objects.get(found.key) is found:

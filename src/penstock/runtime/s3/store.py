@@ -229,9 +229,15 @@ class S3Store:
 
     def _add(self, name: str, stored: StoredObject) -> None:
         """Write a version beside others; it replaces the one of its id."""
-        others = [
-            one for one in self._buckets[name].versions(stored.key) if one.version_id != stored.version_id
-        ]
+        bucket = self._buckets[name]
+        newest = bucket.newest(stored.key)
+        if stored.version_id is not None and newest is not None and newest.sequencer < stored.sequencer:
+            # Its id is its own, as its sequencer is: the others stay as they are.
+            self.files.write_version(name, newest)
+            self.files.write_metadata(name, stored)
+            bucket.append(stored)
+            return
+        others = [one for one in bucket.versions(stored.key) if one.version_id != stored.version_id]
         self._keep(name, stored.key, sorted((*others, stored), key=lambda one: one.sequencer))
 
     def _remove(self, change: ObjectRemoved) -> None:
