@@ -9,11 +9,12 @@ from penstock.errors import StateFolderError, UsageError
 from penstock.runtime.journal import read_journal
 from penstock.runtime.journal_events import RunFinished, RunResumed, RunStarted
 from penstock.runtime.s3.files import StoreFiles
+from penstock.runtime.state_folder import is_held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFound:
-    """One run. `status` is `finished`, `cut off` or `unreadable`; `started_at` is in epoch seconds."""
+    """One run. `status` is `finished`, `running`, `cut off` or `unreadable`; `started_at` is in epoch seconds."""
 
     pipeline: str
     run_id: str
@@ -62,6 +63,8 @@ def _look_at(journal: Path) -> RunFound:
     except StateFolderError:
         status = "unreadable"
     folder = journal.parent
+    if status == "cut off" and is_held(folder):
+        status = "running"
     return RunFound(
         pipeline=folder.parent.name,
         run_id=folder.name,

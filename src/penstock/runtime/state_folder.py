@@ -161,6 +161,21 @@ def hold(path: Path) -> StateFolder:
     return StateFolder(path=path, _lock=lock)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a process, this one or another, holds the folder of a run."""
+    try:
+        lock = os.open(path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def _pipeline_folder(pipeline: str, base: Path) -> Path:
     if not _NAME.match(pipeline):
         raise StateFolderError(

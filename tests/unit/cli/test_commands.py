@@ -12,6 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from penstock.cli.main import main
+from penstock.runtime.journal import Journal
+from penstock.runtime.journal_events import RunStarted
+from penstock.runtime.state_folder import new_run
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -129,6 +132,17 @@ def test_the_runs_are_listed(state: Path, orders: Path) -> None:
     assert penstock("runs", "--state", state).output == "no runs here\n"
     run(state, "--input", orders)
     assert "file-processing          run-0001  finished" in penstock("runs", "--state", state).output
+
+
+def test_a_run_that_goes_on_is_not_cut_off(state: Path) -> None:
+    """As long as a process holds its folder it is running; after that, without an end, it was cut off."""
+    with new_run("orders", base=state) as folder:
+        journal = Journal(folder.journal)
+        journal.append(RunStarted(at=1.0, run_id="run-0001", pipeline="orders", seed=0, clock="real"))
+        journal.flush()
+        journal.close()
+        assert "orders                   run-0001  running" in penstock("runs", "--state", state).output
+    assert "orders                   run-0001  cut off" in penstock("runs", "--state", state).output
 
 
 def test_check_of_a_sound_project(state: Path) -> None:
