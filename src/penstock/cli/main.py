@@ -7,6 +7,7 @@ was interrupted.
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import io
 import os
@@ -40,6 +41,13 @@ class PlainErrors(click.Group):
         except (KeyboardInterrupt, click.Abort):  # click's own, of a question that is not answered
             click.echo("interrupted", err=True)
             ctx.exit(130)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            sys.stdout = io.StringIO()  # what is left of the output is not tried again when the process ends
+            at = f"\n  at: {error.filename}" if error.filename else ""
+            click.echo(f"error: no space is left{at}\n  fix: make room, and run the command again", err=True)
+            ctx.exit(1)
 
 
 def _prepare_output() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,6 +76,22 @@ def test_a_question_that_is_interrupted(project: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("penstock.cli.deploying.deploy_pipeline", interrupted)
     result = penstock("deploy", "orders")
     assert (result.exit_code, result.output) == (130, "interrupted\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_a_full_disk(project: Path) -> None:
+    """Output that does not fit is told of, without a traceback."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "penstock.cli.main", "plan", "orders"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: no space is left\n  fix: make room, and run the command again\n"
 
 
 def test_nothing_was_kept(project: Path) -> None:
