@@ -19,6 +19,7 @@ from penstock.errors import UsageError
 from penstock.pipelines import Bucket, Pipeline, Table
 from penstock.pipelines.iam import Policy, policy_of, read_seen
 from penstock.pipelines.resolve import arn_of, name_of
+from penstock.runtime.access import Authority
 from penstock.runtime.aws_calls import answering, settled
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.composition import Setup, put_together
@@ -36,7 +37,6 @@ from penstock.runtime.journal_events import (
     RunResumed,
     RunStarted,
 )
-from penstock.runtime.roles import authority_of
 from penstock.runtime.s3.objects import (
     BucketCreated,
     BucketDeleted,
@@ -109,7 +109,7 @@ class Embedded:
         try:
             if policy is None and started is not None and started.enforces_iam:
                 policy = policy_of(pipeline, seen=read_seen(pipeline))
-            self.authority = None if policy is None else authority_of(policy)
+            self.authority = None if policy is None else _authority_of(policy)
             setup = Setup(
                 pipeline=pipeline,
                 folder=folder,
@@ -383,3 +383,9 @@ class Embedded:
     def client(self, service: str) -> Client:
         """A boto3 client that this run answers; no credentials are needed."""
         return self._parts.clients(service)
+
+
+def _authority_of(policy: Policy) -> Authority:
+    from penstock.runtime.roles import authority_of  # with all of the plan, of which no other run has need
+
+    return authority_of(policy)

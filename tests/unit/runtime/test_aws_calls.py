@@ -135,6 +135,22 @@ def test_no_default_session_stays_of_a_boto3_that_was_imported_meanwhile() -> No
     assert done.stdout == "None\n", done.stderr
 
 
+def test_botocore_is_hooked_into_when_it_is_imported() -> None:
+    """Not before, since it takes long; also if somebody has only asked where it is."""
+    script = (
+        "import sys\n"
+        "from importlib.util import find_spec\n"
+        "from penstock.runtime.aws_calls import answering\n"
+        "with answering(lambda call: {'Buckets': [{'Name': call.operation}]}):\n"
+        "    assert 'botocore' not in sys.modules\n"
+        "    assert find_spec('botocore.handlers').name == 'botocore.handlers'\n"
+        "    import boto3\n"
+        "    print(boto3.client('s3').list_buckets()['Buckets'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[{'Name': 'ListBuckets'}]\n", done.stderr
+
+
 def test_errors_are_the_exceptions_of_the_client() -> None:
     """`client.exceptions` has them, they are `ClientError`s, and show the HTTP status."""
 
