@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -80,6 +81,7 @@ def report_of(s3: S3Port, bucket: str, key: str, *, size_bytes: int, etag: str, 
         stop = min(SAMPLE_BYTES, size_bytes)
         sample = s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{stop - 1}")["Body"].read()
         complete = stop == size_bytes
+    _check_beginning(sample, file_format, at)
     if file_format == "csv":
         columns = header_of(sample, complete=complete, at=at, fmt=fmt)
         _check_columns(columns, at)
@@ -108,6 +110,30 @@ def report_of(s3: S3Port, bucket: str, key: str, *, size_bytes: int, etag: str, 
             fix="name the ones you want with sum=...",
         )
     return report
+
+
+_OTHER_FILES: Final = (
+    (b"\x1f\x8b", "is packed with gzip", "let its name end with .gz"),
+    (b"PK\x03\x04", "is a zip archive", "unpack it, or pack it with gzip and let its name end with .gz"),
+    (b"BZh91AY&SY", "is packed with bzip2", "unpack it, or pack it with gzip"),
+    (b"\x28\xb5\x2f\xfd", "is packed with zstd", "unpack it, or pack it with gzip"),
+    (b"PAR1", "is Parquet", "write it as CSV or JSON Lines; plan_row_groups is for handlers of your own"),
+    (b"\xff\xfe", "is UTF-16", "save the file as UTF-8"),
+    (b"\xfe\xff", "is UTF-16", "save the file as UTF-8"),
+)
+"""How files begin that are neither CSV nor JSON Lines in UTF-8."""
+
+
+def _check_beginning(sample: bytes, file_format: FileFormat, at: str) -> None:
+    for begins, what, fix in _OTHER_FILES:
+        if sample.startswith(begins):
+            raise ChunkingError(f"the file {what}", at=at, fix=fix)
+    first, _, rest = sample.removeprefix(BOM_UTF8).strip().partition(b"\n")
+    array = first.strip() == b"[" or (first.startswith(b"[") and not rest)
+    if file_format == "jsonl" and array:
+        raise ChunkingError(
+            "the file is one JSON array", at=at, fix="write each of its objects on a line: jq -c '.[]' FILE"
+        )
 
 
 def _placed(report: Report, columns: list[str], at: str) -> Report:

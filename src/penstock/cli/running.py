@@ -20,7 +20,7 @@ from penstock.pipelines.resolve import name_of
 from penstock.runtime import aws_calls
 from penstock.runtime.clock import Clock, RealClock, VirtualClock
 from penstock.runtime.embedded import Embedded
-from penstock.runtime.entry import Input, check_inputs, check_readable, entry_metadata
+from penstock.runtime.entry import Input, check_inputs, check_readable, entry_metadata, takes_nothing
 from penstock.runtime.fed_records import check_fed_file, fed_records
 from penstock.runtime.journal_events import GivenInputs
 from penstock.runtime.mappings.making import check_starting_times
@@ -78,8 +78,8 @@ def _begun(request: RunRequest, pipeline: Pipeline, stack: ExitStack) -> tuple[E
         raise UsageError("there is nothing to process", fix="name a file with --input")
     if pipeline.feed is not None and (len(given.files) > 1 or given.options):
         raise UsageError("a stream is fed by one file, without options", fix="give one --input")
-    if not takes_files and given.files:
-        raise UsageError(f'the pipeline "{pipeline.name}" takes no file', fix="run it without --input")
+    if not takes_files and (given.files or given.options):
+        raise takes_nothing(pipeline)
     inputs = _inputs(given, request.state, pipeline, stack)
     if pipeline.entry is not None:
         entry_metadata(pipeline, given.options)

@@ -28,8 +28,16 @@ def entry_of(pipeline: Pipeline) -> Entry:
         UsageError: it takes none.
     """
     if pipeline.entry is None:
-        raise UsageError(f'the pipeline "{pipeline.name}" takes no file', fix="run it without --input")
+        raise takes_nothing(pipeline)
     return pipeline.entry
+
+
+def takes_nothing(pipeline: Pipeline) -> UsageError:
+    """The pipeline has no place for a file."""
+    return UsageError(
+        f'the pipeline "{pipeline.name}" takes no file and no options',
+        fix="run it without --input and --option, or declare its entry=Entry(bucket) or feed=Feed(stream, ...)",
+    )
 
 
 def entry_metadata(pipeline: Pipeline, options: Mapping[str, str]) -> dict[str, str]:

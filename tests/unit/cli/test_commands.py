@@ -326,3 +326,21 @@ def test_output_that_goes_nowhere_fails_nothing(state: Path, tmp_path: Path, red
         timeout=120,
     )
     assert (done.returncode, "Traceback" in done.stderr + done.stdout) == (0, False), done.stderr
+
+
+@pytest.mark.parametrize("given", [("--input", "a.csv"), ("--option", "a=b")], ids=["file", "option"])
+def test_what_a_pipeline_has_no_place_for_is_refused(
+    given: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not passed over in silence; the remedy says how it would be declared."""
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "__init__.py").touch()
+    (tmp_path / "pipelines" / "quiet.py").write_text(
+        'from penstock.pipelines import Pipeline, Queue\n\nquiet = Pipeline("quiet", parts=(Queue("q"),))\n'
+    )
+    (tmp_path / "a.csv").write_text("a\n")
+    monkeypatch.chdir(tmp_path)
+    result = penstock("run", "quiet", *given)
+    assert result.exit_code == 2, result.output
+    assert "takes no file and no options" in result.output
+    assert "entry=Entry(bucket)" in result.output

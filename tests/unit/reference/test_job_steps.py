@@ -253,6 +253,31 @@ def test_a_gzip_of_several_members_is_sampled_whole(parts: list[bytes]) -> None:
     assert _report(packed + b"\0" * 300_000, "f.csv.gz").measures == ("v",)
 
 
+@pytest.mark.parametrize(
+    ("content", "key", "words", "fix"),
+    [
+        (gzip.compress(b"k,v\na,1\n"), "f.csv", "packed with gzip", "end with .gz"),
+        (gzip.compress(gzip.compress(b"k,v\na,1\n")), "f.csv.gz", "packed with gzip", "end with .gz"),
+        (b"PK\x03\x04\x14\x00k,v\n", "f.zip", "zip archive", "unpack"),
+        (b"PAR1\x15\x04k\n\x00PAR1", "f.parquet", "is Parquet", "CSV or JSON Lines"),
+        ("k,v\na,1\n".encode("utf-16"), "f.csv", "is UTF-16", "UTF-8"),
+        (b'[{"k": "a"}, {"k": "b"}]', "f.json", "one JSON array", "each of its objects on a line"),
+        (b'\n[\n{"k": "a"},\n{"k": "b"}\n]\n', "f.jsonl", "one JSON array", "each of its objects on a line"),
+    ],
+    ids=["gzip", "twice", "zip", "parquet", "utf-16", "array", "lines of an array"],
+)
+def test_a_file_of_another_kind_is_named(content: bytes, key: str, words: str, fix: str) -> None:
+    """By how it begins, and not by what its bytes are as a header."""
+    with pytest.raises(ChunkingError, match=words) as raised:
+        _report(content, key)
+    assert fix in str(raised.value)
+
+
+def test_a_first_line_that_is_an_array_is_rejected_alone() -> None:
+    """It is one bad record among others."""
+    assert _report(b'[1, 2]\n{"n": 1}\n', "f.jsonl").measures == ("n",)
+
+
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", None], ids=["empty", "mark", "cut"])
 def test_a_gzip_without_a_header_says_so(content: bytes | None) -> None:
     """Empty, nothing but a byte order mark, cut off."""

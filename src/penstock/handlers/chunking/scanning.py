@@ -293,7 +293,11 @@ def _unpacked(s3: S3Port, bucket: str, key: str, etag: str) -> Generator[bytes]:
                 if content:
                     yield content
     except zlib.error as error:
-        raise ChunkingError(f"the object is not gzip: {error}", at=f"s3://{bucket}/{key}") from error
+        raise ChunkingError(
+            f"the object is not gzip, or spoiled: {error}",
+            at=f"s3://{bucket}/{key}",
+            fix="upload the whole file again; the name of one that is not packed does not end with .gz",
+        ) from error
     finally:
         body.close()
     if begun and not member.eof:
