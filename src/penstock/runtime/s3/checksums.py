@@ -11,9 +11,9 @@ import base64
 import binascii
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from penstock.runtime.services import ServiceError
 
@@ -28,6 +28,8 @@ CHECKSUM_MEMBERS: Final = (
 
 DEFAULT: Final = "ChecksumCRC32"
 """What boto3 adds to a write that has no checksum of its own."""
+
+_PIECE_BYTES: Final = 4 * 1024 * 1024
 
 
 class _Running(Protocol):
@@ -89,6 +91,45 @@ class Checksums:
                     "BadDigest", f"The {algorithm} you specified did not match the calculated checksum."
                 )
         return self.given or {name: base64.b64encode(digest).decode() for name, digest in computed.items()}
+
+
+ChecksumType = Literal["COMPOSITE", "FULL_OBJECT"]
+"""How the checksum of an object in parts is made: of its parts' checksums, or of its bytes."""
+
+
+def type_of(checksums: Mapping[str, str]) -> ChecksumType:
+    """How an object's checksums were made: one that is made of checksums ends with the number of parts."""
+    return "COMPOSITE" if any("-" in value for value in checksums.values()) else "FULL_OBJECT"
+
+
+def is_computed(algorithm: object) -> bool:
+    """Whether checksums of this algorithm are computed here."""
+    return _computed(f"Checksum{algorithm}") is not None
+
+
+def composite(member: str, parts: Sequence[str]) -> str:
+    """The checksum of the parts' checksums, with their number ("Checking object integrity": composite checksums).
+
+    Args:
+        member: AWS's name, of an algorithm that is computed here.
+    """
+    running = _computed(member)
+    if running is None:
+        raise ValueError(f"{member} is not computed here")
+    for part in parts:
+        running.update(_decoded(part))
+    return f"{base64.b64encode(running.digest()).decode()}-{len(parts)}"
+
+
+def of_file(member: str, path: str) -> str:
+    """The checksum of a file's bytes."""
+    running = _computed(member)
+    if running is None:
+        raise ValueError(f"{member} is not computed here")
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            running.update(piece)
+    return base64.b64encode(running.digest()).decode()
 
 
 def _computed(name: str) -> _Running | None:

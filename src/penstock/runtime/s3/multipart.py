@@ -1,12 +1,14 @@
 """Multipart uploads: parts wait in a folder of their own until they are joined into one object.
 
 1. An upload is a folder `uploads/<upload id>` with `upload.json`; a part is a file whose name says its
-   number, its entity tag and its size. So an upload outlives a killed run without being journaled.
+   number, its entity tag, its size and, if the upload has an algorithm, its checksum in hexadecimal. So an upload
+   outlives a killed run without being journaled.
 2. Limits are S3's ("Amazon S3 multipart upload limits"): parts 1 to 10,000, each but the last at least 5 MB.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import shutil
@@ -17,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from penstock.runtime.s3.checksums import ChecksumType
 from penstock.runtime.s3.files import StoreFiles, disk_errors, replace_file
 from penstock.runtime.s3.ingest import copy_whole
 from penstock.runtime.s3.objects import StagedFile
@@ -38,16 +41,24 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
     headers: dict[str, str]
     tagging: str = ""
+    checksum_algorithm: str = ""
+    checksum_type: ChecksumType = "COMPOSITE"
+
+    @property
+    def checksum_member(self) -> str:
+        """AWS's name of the checksum that each part has; empty if the upload was begun without an algorithm."""
+        return f"Checksum{self.checksum_algorithm}" if self.checksum_algorithm else ""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A part that was uploaded; `file` is its path."""
+    """A part that was uploaded; `file` is its path, `checksum` the upload's, if it has one."""
 
     number: int
     etag: str
     size_bytes: int
     modified: float
     file: str
+    checksum: str = ""
 
 
 def new_upload_id(bucket: str, key: str, sequencer: int) -> str:
@@ -104,13 +115,25 @@ def add_part(files: StoreFiles, upload: Upload, number: int, staged: StagedFile)
     """Move a staged file into the upload; it replaces a part of the same number.
 
     Raises:
-        ServiceError: `InvalidArgument`; the staged file is gone then.
+        ServiceError: `InvalidArgument`; `InvalidRequest`, it came with another checksum than the upload has. The
+            staged file is gone then.
     """
+    member = upload.checksum_member
+    if member and member not in staged.checksums:
+        (files.incoming / staged.file).unlink(missing_ok=True)
+        came = next(iter(staged.checksums), "Checksumnull").removeprefix("Checksum").lower()
+        raise ServiceError(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {upload.checksum_algorithm.lower()}, actual "
+            f"checksum Type: {came}",
+        )
     if not 1 <= number <= PART_LIMIT:
         (files.incoming / staged.file).unlink(missing_ok=True)
         raise ServiceError("InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive")
     folder = files.uploads / upload.upload_id
     name = f"{number:05d}-{staged.md5}-{staged.size_bytes}"
+    if member:
+        name += f"-{base64.b64decode(staged.checksums[member]).hex()}"
     with disk_errors(folder):
         os.rename(files.incoming / staged.file, folder / name)
         for other in folder.glob(f"{number:05d}-*"):
@@ -161,6 +184,7 @@ def chosen_parts(
                 "or the specified entity tag may not match the part's entity tag.",
                 fields={"UploadId": upload.upload_id, "PartNumber": str(number)},
             )
+        _check_checksum(upload, part, item)
         chosen.append(part)
     for part in chosen[:-1]:
         if part.size_bytes < MINIMUM_PART_BYTES:
@@ -181,6 +205,24 @@ def chosen_parts(
             f"The provided 'x-amz-mp-object-size' header does not match what was computed: {size}",
         )
     return chosen
+
+
+def _check_checksum(upload: Upload, part: Part, item: Mapping[str, object]) -> None:
+    member = upload.checksum_member
+    given = item.get(member) if member else None
+    if given is not None and given != part.checksum:
+        raise ServiceError(
+            "InvalidPart",
+            "One or more of the specified parts could not be found.  The part may not have been uploaded, "
+            "or the specified entity tag may not match the part's entity tag.",
+            fields={"UploadId": upload.upload_id, "PartNumber": str(part.number)},
+        )
+    if given is None and member and upload.checksum_type == "COMPOSITE":
+        raise ServiceError(
+            "InvalidRequest",
+            f"The upload was created using a {upload.checksum_algorithm.lower()} checksum. The complete request must "
+            f"include the checksum for each part. It was missing for part {part.number} in the request.",
+        )
 
 
 def join(files: StoreFiles, parts: Sequence[Part]) -> StagedFile:
@@ -214,7 +256,8 @@ def drop(files: StoreFiles, upload: Upload) -> None:
 def _stored_parts(folder: Path) -> Iterator[Part]:
     for path in folder.iterdir():
         number, _, rest = path.name.partition("-")
-        etag, _, size = rest.partition("-")
+        etag, _, rest = rest.partition("-")
+        size, _, checksum = rest.partition("-")
         if number.isdigit() and size.isdigit():
             yield Part(
                 number=int(number),
@@ -222,4 +265,5 @@ def _stored_parts(folder: Path) -> Iterator[Part]:
                 size_bytes=int(size),
                 modified=path.stat().st_mtime,
                 file=str(path),
+                checksum=base64.b64encode(bytes.fromhex(checksum)).decode(),
             )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final, TypedDict
+
+import msgspec
 
 from penstock.runtime.s3 import multipart
+from penstock.runtime.s3.checksums import ChecksumType, composite, is_computed, of_file
 from penstock.runtime.s3.conditions import check_write
-from penstock.runtime.s3.files import RangeReader
-from penstock.runtime.s3.objects import BINARY
+from penstock.runtime.s3.files import RangeReader, disk_errors
+from penstock.runtime.s3.objects import BINARY, StagedFile
 from penstock.runtime.s3.ranges import copied_range
-from penstock.runtime.s3.upload_listing import list_parts, list_uploads
+from penstock.runtime.s3.upload_listing import described_checksum, list_parts, list_uploads
 from penstock.runtime.s3.writing import (
     ObjectWriter,
     Parameters,
@@ -19,9 +23,17 @@ from penstock.runtime.s3.writing import (
     metadata_of,
     moment_of,
 )
-from penstock.runtime.services import Call
+from penstock.runtime.services import Call, ServiceError
 
 Answer = dict[str, object]
+
+_WHOLE: Final = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
+"""Algorithms of which there may be a checksum of the whole object; the others have those of its parts only."""
+
+
+class _Checksum(TypedDict, total=False):
+    checksum_algorithm: str
+    checksum_type: ChecksumType
 
 
 class MultipartCalls:
@@ -46,9 +58,15 @@ class MultipartCalls:
             metadata=metadata_of(parameters),
             headers=headers_of(parameters),
             tagging=str(parameters.get("Tagging") or ""),
+            **_checksum(parameters),
         )
         multipart.begin(self._store.files, upload)
-        return {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.upload_id}
+        return {
+            "Bucket": upload.bucket,
+            "Key": upload.key,
+            "UploadId": upload.upload_id,
+            **described_checksum(upload),
+        }
 
     def upload_part(self, call: Call) -> Answer:
         """`UploadPart`."""
@@ -64,10 +82,14 @@ class MultipartCalls:
         bucket, stored = self._writer.source(parameters)
         part = copied_range(parameters.get("CopySourceRange"), stored.size_bytes)
         body = RangeReader(self._store.files.open_data(bucket, stored), part.start, part.size_bytes)
-        staged = self._store.files.stage(body, {})
+        staged = self._store.files.stage(body, {"ChecksumAlgorithm": upload.checksum_algorithm or None})
         multipart.add_part(self._store.files, upload, _number(parameters), staged)
         answer: Answer = {
-            "CopyPartResult": {"ETag": f'"{staged.md5}"', "LastModified": moment_of(self._store.now())}
+            "CopyPartResult": {
+                "ETag": f'"{staged.md5}"',
+                "LastModified": moment_of(self._store.now()),
+                **staged.checksums,
+            }
         }
         if stored.version_id is not None:
             answer["CopySourceVersionId"] = stored.version_id
@@ -92,9 +114,10 @@ class MultipartCalls:
             "Tagging": upload.tagging,
             **{name: parameters[name] for name in ("IfMatch", "IfNoneMatch") if name in parameters},
         }
+        staged = self._joined(upload, parts, parameters)
         stored = self._writer.write(
             described,
-            multipart.join(self._store.files, parts),
+            staged,
             event_name="ObjectCreated:CompleteMultipartUpload",
             caller=call.caller,
             parts=tuple(part.size_bytes for part in parts),
@@ -105,8 +128,38 @@ class MultipartCalls:
             "Bucket": upload.bucket,
             "Key": upload.key,
             "ETag": stored.quoted_etag,
+            **stored.checksums,
+            **({"ChecksumType": upload.checksum_type} if stored.checksums else {}),
             **self._writer.versioned(upload.bucket, stored),
         }
+
+    def _joined(
+        self, upload: multipart.Upload, parts: Sequence[multipart.Part], parameters: Parameters
+    ) -> StagedFile:
+        """The whole object, with the checksum that it has as a whole.
+
+        Raises:
+            ServiceError: `BadDigest`, the call says another one.
+        """
+        staged = multipart.join(self._store.files, parts)
+        member, path = upload.checksum_member, self._store.files.incoming / staged.file
+        if not member:
+            return staged
+        if upload.checksum_type == "COMPOSITE":
+            value = composite(member, [part.checksum for part in parts])
+        else:
+            with disk_errors(path):
+                value = of_file(member, str(path))
+        # The number of parts may be left out.
+        given = parameters.get(member)
+        wrong = given is not None and given not in (value, value.partition("-")[0])
+        if wrong or parameters.get("ChecksumType", upload.checksum_type) != upload.checksum_type:
+            path.unlink(missing_ok=True)
+            raise ServiceError(
+                "BadDigest",
+                f"The {upload.checksum_algorithm} you specified did not match the calculated checksum.",
+            )
+        return msgspec.structs.replace(staged, checksums={member: value})
 
     def abort(self, call: Call) -> Answer:
         """`AbortMultipartUpload`."""
@@ -123,6 +176,27 @@ class MultipartCalls:
         bucket = bucket_of(call.parameters)
         self._store.bucket(bucket)
         return list_uploads(multipart.uploads_of(self._store.files, bucket), call.parameters)
+
+
+def _checksum(parameters: Parameters) -> _Checksum:
+    """The checksum that an upload's parts and its object will have (S3, "Checking object integrity").
+
+    Raises:
+        ServiceError: `InvalidRequest`, the type is none of the algorithm's.
+    """
+    algorithm = parameters.get("ChecksumAlgorithm")
+    if not is_computed(algorithm):
+        return {}
+    whole = parameters.get("ChecksumType") == "FULL_OBJECT"
+    if whole and algorithm not in _WHOLE:
+        raise ServiceError(
+            "InvalidRequest",
+            f"The FULL_OBJECT checksum type cannot be used with the {str(algorithm).lower()} checksum algorithm.",
+        )
+    return {
+        "checksum_algorithm": str(algorithm),
+        "checksum_type": "FULL_OBJECT" if whole else "COMPOSITE",
+    }
 
 
 def _number(parameters: Parameters) -> int:

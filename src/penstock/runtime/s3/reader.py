@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from penstock.runtime.s3.checksums import type_of
 from penstock.runtime.s3.conditions import check_read
 from penstock.runtime.s3.files import (
     EAGER_BYTES,
@@ -153,7 +154,7 @@ def _described(
     if isinstance(number, int) and stored.parts:
         answer["PartsCount"] = len(stored.parts)
     if stored.checksums and part is None and parameters.get("ChecksumMode") == "ENABLED":
-        answer.update(stored.checksums, ChecksumType="FULL_OBJECT")
+        answer.update(stored.checksums, ChecksumType=type_of(stored.checksums))
     for parameter, member in _RESPONSE_OVERRIDES.items():
         if parameter in parameters:
             answer[member] = parameters[parameter]

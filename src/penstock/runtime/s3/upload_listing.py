@@ -61,6 +61,7 @@ def list_uploads(uploads: Iterable[Upload], parameters: Mapping[str, object]) ->
                     "Key": shown(key),
                     "Initiated": moment_of(upload.initiated),
                     "StorageClass": "STANDARD",
+                    **described_checksum(upload),
                 }
             )
             last = (key, upload.upload_id)
@@ -96,6 +97,7 @@ def list_parts(upload: Upload, parts: Sequence[Part], parameters: Mapping[str, o
         "MaxParts": limit,
         "IsTruncated": len(behind) > limit,
         "StorageClass": "STANDARD",
+        **described_checksum(upload),
     }
     if shown:
         answer["Parts"] = [
@@ -104,10 +106,18 @@ def list_parts(upload: Upload, parts: Sequence[Part], parameters: Mapping[str, o
                 "LastModified": moment_of(part.modified),
                 "ETag": f'"{part.etag}"',
                 "Size": part.size_bytes,
+                **({upload.checksum_member: part.checksum} if upload.checksum_member else {}),
             }
             for part in shown
         ]
     return answer
+
+
+def described_checksum(upload: Upload) -> dict[str, object]:
+    """The checksum that an upload was begun with, as its answers tell of it."""
+    if not upload.checksum_algorithm:
+        return {}
+    return {"ChecksumAlgorithm": upload.checksum_algorithm, "ChecksumType": upload.checksum_type}
 
 
 def _is_before(upload: Upload, key_marker: str, id_marker: str) -> bool:

@@ -115,7 +115,8 @@ class ObjectWriter:
                 f"{MOST_BYTES}",
             )
         files = self.store.files
-        algorithm = parameters.get("ChecksumAlgorithm")
+        own = next(iter(stored.checksums), "").removeprefix("Checksum")
+        algorithm = parameters.get("ChecksumAlgorithm") or own or None
         if stored.parts or (algorithm is not None and f"Checksum{algorithm}" not in stored.checksums):
             body = RangeReader(files.open_data(bucket, stored), 0, stored.size_bytes)
             return files.stage(body, {"ChecksumAlgorithm": algorithm}), ()
