@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.pipelines.iam.test_machine_roles import allowed, regional, task
+from tests.unit.pipelines.iam.machine_roles import allowed, regional, task
 
 SHOP = {"Database": "shop"}
 
