@@ -290,6 +290,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
         windowed=open_window is not None,
         result=hints.get("return", object) if source is Source.TASK else object,
         idempotency_table=None if options.powertools is None else options.powertools.idempotency_table,
+        stop_margin_seconds=options.stop_margin_seconds if source in _PARTIAL and not per_batch else 0.0,
     )
     if options.powertools is not None:
         check_powertools(options.powertools, spec, at)

@@ -42,6 +42,7 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
         windowed: it is given a tumbling window, so that the mapping must have one.
         result: of a task: the type of what it returns; `object` if its annotation says nothing.
         idempotency_table: the table in which it remembers what was done, as its declaration calls it.
+        stop_margin_seconds: no further record of a batch is begun when less time than this is left; 0: all are.
     """
 
     source: Source
@@ -53,3 +54,4 @@ class HandlerSpec(msgspec.Struct, frozen=True, kw_only=True):
     windowed: bool = False
     result: object = object
     idempotency_table: str | None = None
+    stop_margin_seconds: float = 0.0

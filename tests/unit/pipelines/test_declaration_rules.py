@@ -100,7 +100,7 @@ def local_handler() -> Function:
 
 
 def mapped(queue: Queue, **options: object) -> QueueMapping:
-    return QueueMapping(queue, Function("f", on_message, timeout_seconds=1), **options)  # type: ignore[arg-type]
+    return QueueMapping(queue, Function("f", on_message, timeout_seconds=2), **options)  # type: ignore[arg-type]
 
 
 def streamed(**options: object) -> StreamMapping:
@@ -203,13 +203,14 @@ BROKEN: dict[str, Callable[[], Sequence[Part]]] = {
     "PL505": lambda: [
         QueueMapping(
             queue,
-            Function("f", on_message, timeout_seconds=1, reserved_concurrency=2),
+            Function("f", on_message, timeout_seconds=2, reserved_concurrency=2),
             maximum_concurrency=10,
         )
     ],
     "PL506": lambda: [Function("f", on_message, environment={"1st": "x"})],
     "PL507": lambda: [Function("f", on_message, environment={"LONG": "é" * 2100})],
     "PL508": lambda: [Function("f", once)],
+    "PL509": lambda: [QueueMapping(queue, Function("f", on_message, timeout_seconds=1))],
     "PL601": lambda: [machine(Path("statemachines/nowhere.asl.yaml"))],
     "PL602": lambda: [machine(one_task("${Missing}"))],
     "PL603": lambda: [

@@ -206,6 +206,20 @@ def _idempotency_tables(graph: Graph) -> Iterator[Finding]:
             )
 
 
+def _no_time_for_a_second_record(graph: Graph) -> Iterator[Finding]:
+    for mapping in (*graph.of(QueueMapping), *graph.of(StreamMapping)):
+        function = mapping.function
+        spec = spec_of(function, graph.root)
+        margin = 0.0 if spec is None else spec.stop_margin_seconds
+        if mapping.batch_size > 1 and 0 < function.timeout_seconds <= margin:
+            yield Finding(
+                what=f'"{function.name}" has {function.timeout_seconds} s, of which its handler leaves {margin:g} s '
+                "over: all but the first record of a batch go back, each time",
+                part=function,
+                fix="a longer timeout_seconds, a shorter stop_margin_seconds of the handler, or batch_size=1",
+            )
+
+
 def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[Source, ...]]]:
     """Every part that invokes the function, with the sources of which its handler may be one."""
     for mapping in graph.of(QueueMapping):
@@ -337,5 +351,11 @@ RULES = (
         title="the table in which a handler remembers what it has done is there, and has the keys for it",
         source="https://docs.powertools.aws.dev/lambda/python/latest/utilities/idempotency/ (Required resources)",
         check=_idempotency_tables,
+    ),
+    Rule(
+        id="PL509",
+        title="a function has more time than its handler leaves over at the end",
+        source="our own: records that were never begun would end as dead letters",
+        check=_no_time_for_a_second_record,
     ),
 )
