@@ -207,7 +207,8 @@ def _idempotency_tables(graph: Graph) -> Iterator[Finding]:
 
 
 def _no_time_for_a_second_record(graph: Graph) -> Iterator[Finding]:
-    for mapping in (*graph.of(QueueMapping), *graph.of(StreamMapping)):
+    mappings: tuple[QueueMapping | StreamMapping, ...] = (*graph.of(QueueMapping), *graph.of(StreamMapping))
+    for mapping in mappings:
         function = mapping.function
         spec = spec_of(function, graph.root)
         margin = 0.0 if spec is None else spec.stop_margin_seconds
