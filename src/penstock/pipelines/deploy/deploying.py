@@ -22,6 +22,7 @@ from penstock.pipelines.deploy.failures import failure
 from penstock.pipelines.deploy.importing import import_template, kept_here
 from penstock.pipelines.deploy.kept import delete_kept, kept_names
 from penstock.pipelines.deploy.ministack import for_ministack
+from penstock.pipelines.deploy.owner import check_ours
 from penstock.pipelines.deploy.parameters import check_parameters, check_settable
 from penstock.pipelines.deploy.ready import until_ready
 from penstock.pipelines.deploy.sessions import Destination
@@ -151,6 +152,7 @@ def deploy(
         terminal.tell(note)
     with calling(destination.shown, local=destination.local):
         before = settle(destination, request.stack, terminal.tell, terminal.sleep)
+        check_ours(destination, before, request.pipeline, request.stage)
         request = replace(request, code_bucket=named_bucket(destination, request.code_bucket, before))
         values = _values(request, destination, known, before)
         check_parameters(values, known)
@@ -357,7 +359,7 @@ def destroy(
 
     Raises:
         UsageError: a parameter is none of the template's, or has a value that the template does not allow.
-        TargetError: a resource cannot be deleted; the text names it.
+        TargetError: the stack is another's, or a resource cannot be deleted; the text names it.
     """
     if request.parameters:
         template = plan(request.pipeline, stage=request.stage)
@@ -366,6 +368,7 @@ def destroy(
         check_parameters(request.parameters, known)
     with calling(destination.shown, local=destination.local):
         stack = settle(destination, request.stack, terminal.tell, terminal.sleep)
+        check_ours(destination, stack, request.pipeline, request.stage)
         old = stack.parameters.get("BucketNameSuffix") if stack is not None else None
         default = "" if destination.local else f"-{destination.account_id}"
         suffix = request.parameters.get("BucketNameSuffix", default if old is None else old)

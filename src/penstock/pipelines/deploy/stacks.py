@@ -34,13 +34,19 @@ _ONLY_DELETED: Final = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREAT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """What is deployed under a name."""
+    """What is deployed under a name.
+
+    Args:
+        description: that of its template; empty where the endpoint tells none.
+    """
 
     id: str
     name: str
     status: str
     parameters: Mapping[str, str]
     outputs: Mapping[str, str]
+    tags: Mapping[str, str]
+    description: str
 
     @property
     def failed(self) -> bool:
@@ -73,6 +79,8 @@ def find_stack(destination: Destination, name: str) -> Stack | None:
             each["ParameterKey"]: each.get("ParameterValue", "") for each in one.get("Parameters", [])
         },
         outputs={each["OutputKey"]: each["OutputValue"] for each in one.get("Outputs", [])},
+        tags={each["Key"]: each["Value"] for each in one.get("Tags", [])},
+        description=one.get("Description") or "",
     )
 
 

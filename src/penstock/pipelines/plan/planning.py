@@ -27,6 +27,11 @@ SAME_ACCOUNT: Final = Condition("StringEquals", "aws:SourceAccount", ("${AWS::Ac
 permissions with an execution role")."""
 
 
+def description_of(pipeline: str) -> str:
+    """What the template says that it is."""
+    return f"Pipeline {pipeline}"
+
+
 def acting_for(arn: str | Sequence[str], operator: str = "ArnEquals") -> Condition:
     """A service acts for one of these resources."""
     return Condition(operator, "aws:SourceArn", (arn,) if isinstance(arn, str) else tuple(arn))

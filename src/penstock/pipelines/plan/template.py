@@ -19,7 +19,7 @@ from penstock.pipelines.plan.http import add_api
 from penstock.pipelines.plan.limits import check_counts, check_names
 from penstock.pipelines.plan.messaging import add_bus, add_queue, add_rule, add_topic
 from penstock.pipelines.plan.pipes import add_pipe
-from penstock.pipelines.plan.planning import CODE_BUCKET, Planning, code_key_parameter
+from penstock.pipelines.plan.planning import CODE_BUCKET, Planning, code_key_parameter, description_of
 from penstock.pipelines.plan.schedules import add_schedule
 from penstock.pipelines.plan.storage import add_bucket, add_stream, add_table
 from penstock.pipelines.resources import (
@@ -88,7 +88,7 @@ def plan(pipeline: Pipeline, *, stage: str = "") -> dict[str, object]:
     add_alarms(planning)
     template: dict[str, object] = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Pipeline {pipeline.name}",
+        "Description": description_of(pipeline.name),
     }
     has_alarms = any(one["Type"] == "AWS::CloudWatch::Alarm" for one in planning.resources.values())
     parameters = _parameters(pipeline, has_alarms=has_alarms)

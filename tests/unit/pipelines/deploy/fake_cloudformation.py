@@ -37,6 +37,7 @@ class FakeCloudFormation:
         states: what the next looks find; the last stays. None: there is no stack.
         on_execute, on_delete, on_continue: what these operations set off; a state `None` ends with no stack.
         change_set: the status and reason of every change set.
+        tags: the stack's; None: those that a deployment under its name gives, the stage `dev` among them.
     """
 
     states: list[str | None] = field(default_factory=lambda: [None])
@@ -51,6 +52,7 @@ class FakeCloudFormation:
     requests: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, str]] = field(default_factory=list)
     parameters: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] | None = None
     validations: list[dict[str, Any]] = field(default_factory=list)
 
     def describe_events(self, **of: str) -> dict[str, Any]:
@@ -70,10 +72,17 @@ class FakeCloudFormation:
                         {"ParameterKey": key, "ParameterValue": value}
                         for key, value in self.parameters.items()
                     ],
+                    "Tags": [{"Key": key, "Value": value} for key, value in self._tags(StackName).items()],
                     "Outputs": [{"OutputKey": "OrdersQueueUrl", "OutputValue": "https://queue"}],
                 }
             ]
         }
+
+    def _tags(self, name: str) -> dict[str, str]:
+        if self.tags is not None:
+            return self.tags
+        stage = {"penstock:stage": "dev"} if name.startswith("dev-") else {}
+        return {"penstock:pipeline": name.removeprefix("dev-")} | stage
 
     def create_change_set(self, **request: Any) -> dict[str, str]:
         self.calls.append(f"create {request['ChangeSetType']}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -219,6 +220,18 @@ def test_a_parameter_that_destroying_has_no_use_for(
     uploads = Pipeline("uploads", parts=(Bucket("uploads"),))
     with pytest.raises(UsageError, match=words):
         destroy(Request(pipeline=uploads, parameters={name: value}), aws, terminal([]), delete_data=True)
+
+
+def test_a_stack_that_another_tool_made(aws: Destination) -> None:
+    """It is neither deployed over nor destroyed, and keeps what it has."""
+    precious = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "precious"}}
+    template = json.dumps({"Resources": {"Precious": precious}})
+    boto3.client("cloudformation", "eu-central-1").create_stack(StackName="jobs", TemplateBody=template)
+    with pytest.raises(TargetError, match="not penstock's"):
+        deploy(Request(pipeline=pipeline()), aws, terminal([]), Building())
+    with pytest.raises(TargetError, match="not penstock's"):
+        destroy(Request(pipeline=pipeline()), aws, terminal([]), delete_data=True)
+    assert len(boto3.client("sqs", "eu-central-1").list_queues()["QueueUrls"]) == 1
 
 
 @pytest.mark.parametrize("how", ["it is forbidden", "its name is taken"])
