@@ -124,7 +124,7 @@ def test_boto3s_transfers_bring_a_checksum(s3: S3Client, tmp_path: Path) -> None
 
 def test_a_copied_part_has_the_uploads_checksum(s3: S3Client) -> None:
     """It is computed of what was copied."""
-    s3.put_object(Bucket="files", Key="from", Body=b"0123456789")
+    s3.put_object(Bucket="files", Key="from", Body=b"0123456789" * 600_000)
     upload = begun(s3, ChecksumAlgorithm="SHA1")
     asked: Any = {**upload, "PartNumber": 1, "CopySource": {"Bucket": "files", "Key": "from"}}
     copied: Any = s3.upload_part_copy(**asked, CopySourceRange="bytes=1-3")["CopyPartResult"]

@@ -111,10 +111,13 @@ def test_buckets_are_listed_in_pages(s3: S3Client) -> None:
     assert refused(s3.list_buckets, MaxBuckets=10_001) == "InvalidArgument"
 
 
-@pytest.mark.parametrize("asked", ["bytes=0-", "bytes=-3", "0-3", "bytes=3-1", "bytes=0-10", "bytes=0-1,2-3"])
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-", "bytes=-3", "0-3", "bytes=3-1", "bytes=0-9999999", "bytes=0-1,2-3"]
+)
 def test_a_copied_range_has_both_of_its_ends(s3: S3Client, asked: str) -> None:
     """What is no `bytes=first-last` within the source is refused; it does not copy the whole object."""
-    s3.put_object(Bucket="files", Key="from", Body=b"0123456789")
+    s3.put_object(Bucket="files", Key="from", Body=b"x" * (MINIMUM_PART_BYTES + 1))
+    s3.put_object(Bucket="files", Key="small", Body=b"x" * MINIMUM_PART_BYTES)
     place: dict[str, Any] = {"Bucket": "files", "Key": "k"}
     place["UploadId"] = s3.create_multipart_upload(**place)["UploadId"]
     source: dict[str, Any] = {"CopySource": {"Bucket": "files", "Key": "from"}, "PartNumber": 1}
@@ -122,6 +125,9 @@ def test_a_copied_range_has_both_of_its_ends(s3: S3Client, asked: str) -> None:
     assert (code, "Parts" in s3.list_parts(**place)) == ("InvalidArgument", False)
     s3.upload_part_copy(**place, **source, CopySourceRange="bytes=2-4")
     assert s3.list_parts(**place)["Parts"][0]["Size"] == 3
+    small: dict[str, Any] = {"CopySource": {"Bucket": "files", "Key": "small"}, "PartNumber": 2}
+    assert refused(s3.upload_part_copy, **place, **small, CopySourceRange="bytes=0-1") == "InvalidRequest"
+    s3.upload_part_copy(**place, **small)
 
 
 def test_a_copy_of_an_upload_in_parts_has_the_md5_of_its_bytes(s3: S3Client) -> None:

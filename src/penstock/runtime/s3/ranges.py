@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from penstock.runtime.services import ServiceError
+
+LEAST_COPIED_FROM_BYTES: Final = 5 * 1024 * 1024
 
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*\Z")
 _COPIED = re.compile(r"bytes=([0-9]+)-([0-9]+)")
@@ -58,10 +61,11 @@ def copied_range(asked: object, size_bytes: int) -> ByteRange:
     """Find which bytes a `CopySourceRange` asks for: all of them, if it is not given.
 
     "The range value must use the form bytes=first-last" (S3, API reference, `UploadPartCopy`): nothing of it may be
-    left out, and both ends are within the source.
+    left out, and both ends are within the source. "You can copy a range only if the source object is greater than
+    5 MB."
 
     Raises:
-        ServiceError: `InvalidArgument`.
+        ServiceError: `InvalidArgument`, `InvalidRequest`.
     """
     if asked is None:
         return ByteRange(start=0, stop=size_bytes)
@@ -75,6 +79,10 @@ def copied_range(asked: object, size_bytes: int) -> ByteRange:
     first, last = map(int, found.groups())
     if not first <= last < size_bytes:
         raise _not_copied(asked, f"Range specified is not valid for source object of size: {size_bytes}")
+    if size_bytes <= LEAST_COPIED_FROM_BYTES:
+        raise ServiceError(
+            "InvalidRequest", "The specified copy source is not supported as a byte-range copy source"
+        )
     return ByteRange(start=first, stop=last + 1)
 
 

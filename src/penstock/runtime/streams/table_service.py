@@ -25,6 +25,8 @@ from penstock.runtime.streams.table_changes import STREAM_LABEL, TableStreamSett
 MOST_READ: Final = 1000
 """Of records that one `GetRecords` returns; they have at most 1 MB."""
 
+MOST_LISTED: Final = 100
+
 _READ_BYTES: Final = 1_048_576
 
 Parameters = Mapping[str, object]
@@ -55,14 +57,20 @@ class TableStreamsService:
         return found
 
     def _list_streams(self, parameters: Parameters) -> Answer:
-        wanted = parameters.get("TableName")
-        return {
+        """A page of the streams: "the maximum number of streams to return. The upper limit is 100"."""
+        wanted, limit = parameters.get("TableName"), int(str(parameters.get("Limit", MOST_LISTED)))
+        if not 1 <= limit <= MOST_LISTED:
+            raise ServiceError("ValidationException", f"Limit may be 1 to {MOST_LISTED}.")
+        known = {one.arn: one.table for one in self._tables.values() if wanted in (None, one.table)}
+        first = str(parameters.get("ExclusiveStartStreamArn", ""))
+        arns = [arn for arn in sorted(known) if arn > first]
+        answer: Answer = {
             "Streams": [
-                {"StreamArn": one.arn, "TableName": one.table, "StreamLabel": STREAM_LABEL}
-                for one in self._tables.values()
-                if wanted in (None, one.table)
+                {"StreamArn": arn, "TableName": known[arn], "StreamLabel": STREAM_LABEL}
+                for arn in arns[:limit]
             ]
         }
+        return {**answer, "LastEvaluatedStreamArn": arns[limit - 1]} if len(arns) > limit else answer
 
     def _describe_stream(self, parameters: Parameters) -> Answer:
         table = self._table(parameters)
@@ -99,13 +107,20 @@ class TableStreamsService:
                 position = self._streams.horizon(table.stream, shard.id)
             case "LATEST":
                 position = shard.end
-            case kind:
+            case "AT_SEQUENCE_NUMBER" | "AFTER_SEQUENCE_NUMBER" as kind:
                 number = str(parameters.get("SequenceNumber"))
                 if not number.isdecimal() or not 0 <= shard.position(number) < shard.end:
                     raise ServiceError("ValidationException", f"Invalid SequenceNumber: {number}")
                 position = shard.position(number) + (kind == "AFTER_SEQUENCE_NUMBER")
                 if position < self._streams.horizon(table.stream, shard.id):
                     raise _trimmed()
+            case other:
+                raise ServiceError(
+                    "ValidationException",
+                    f"1 validation error detected: Value '{other}' at 'shardIteratorType' failed to satisfy "
+                    "constraint: Member must satisfy enum value set: [AFTER_SEQUENCE_NUMBER, LATEST, "
+                    "AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
+                )
         made = ShardIterator(table.stream, shard.id, position, self._scheduler.now())
         return {"ShardIterator": iterator_text(made)}
 
