@@ -36,7 +36,7 @@ def deployed_template(destination: Destination, stack: str) -> Mapping[str, obje
             raise TargetError(
                 f'the template of the stack "{stack}" is not JSON',
                 at=destination.shown,
-                fix="deploy with penstock deploy",
+                fix="choose another --stage; if the stack is this pipeline's, `penstock deploy` makes it comparable",
             ) from error
     template: Mapping[str, object] = body
     return template

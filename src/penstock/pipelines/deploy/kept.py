@@ -5,13 +5,13 @@ At AWS only what bears this pipeline's tags is deleted. (`importing` takes them 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from botocore.exceptions import ClientError
 
 from penstock.errors import TargetError
-from penstock.pipelines.deploy.errors import code_of
+from penstock.pipelines.deploy.errors import code_of, without_secrets
 from penstock.pipelines.deploy.events import Tell
 from penstock.pipelines.deploy.sessions import Destination
 from penstock.pipelines.pipeline import Pipeline
@@ -100,6 +100,19 @@ def tags_of(destination: Destination, resource: Keeping, name: str) -> dict[str,
     return {one["Key"]: one["Value"] for one in dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]}
 
 
+def _refuse_errors(destination: Destination, bucket: str, errors: Sequence[Mapping[str, Any]]) -> None:
+    """What S3 did not delete is in its answer, for the call itself succeeds (S3, "DeleteObjects")."""
+    if errors:
+        first = errors[0]
+        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        raise TargetError(
+            f'S3 does not delete "{first.get("Key", "")}" ({first.get("Code", "")}{more}): '
+            f"{without_secrets(str(first.get('Message', '')))}",
+            at=f"bucket {bucket}, {destination.shown}",
+            fix="allow it (a retention of the object has to end first), and run the command again",
+        )
+
+
 def _delete(destination: Destination, resource: Keeping, name: str) -> None:
     if isinstance(resource, Bucket):
         s3: Any = destination.client("s3")
@@ -107,7 +120,8 @@ def _delete(destination: Destination, resource: Keeping, name: str) -> None:
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if found:
                 keys = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
-                s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
+                answer = s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True})
+                _refuse_errors(destination, name, answer.get("Errors", []))
         s3.delete_bucket(Bucket=name)
     elif isinstance(resource, Queue):
         sqs: Any = destination.client("sqs")

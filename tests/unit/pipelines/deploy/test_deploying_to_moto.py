@@ -25,6 +25,7 @@ from penstock.pipelines.deploy import (
     destroy,
     differences,
 )
+from penstock.pipelines.deploy.kept import delete_kept
 from penstock.pipelines.deploy.uploading import MOST_DIRECT_TEMPLATE_BYTES, code_bucket_name
 from penstock.pipelines.packaging import Package, archive
 from penstock.pipelines.plan import plan, written
@@ -232,6 +233,28 @@ def test_a_stack_that_another_tool_made(aws: Destination) -> None:
     with pytest.raises(TargetError, match="not penstock's"):
         destroy(Request(pipeline=pipeline()), aws, terminal([]), delete_data=True)
     assert len(boto3.client("sqs", "eu-central-1").list_queues()["QueueUrls"]) == 1
+
+
+def test_an_object_that_cannot_be_deleted(aws: Destination) -> None:
+    """S3 tells of it in an answer that is otherwise a success, stubbed here: it is named, with the reason."""
+    uploads = Pipeline("uploads", parts=(Bucket("uploads"),))
+    deploy(Request(pipeline=uploads), aws, terminal([]))
+    (name,) = (one["Name"] for one in boto3.client("s3").list_buckets()["Buckets"])
+    s3 = boto3.client("s3", "eu-central-1")
+    stub = Stubber(s3)
+    stub.add_response("head_bucket", {})
+    tags = [{"Key": "penstock:pipeline", "Value": "uploads"}]
+    stub.add_response("get_bucket_tagging", {"TagSet": tags})
+    stub.add_response("list_object_versions", {"Versions": [{"Key": "held.csv", "VersionId": "1"}]})
+    errors = [
+        {"Key": "held.csv", "VersionId": "1", "Code": "AccessDenied", "Message": "protected by object lock"}
+    ]
+    stub.add_response("delete_objects", {"Errors": errors})
+    held = replace(aws, client=lambda service: s3 if service == "s3" else aws.client(service))
+    with stub, pytest.raises(TargetError, match="object lock") as raised:
+        delete_kept(held, uploads, "", "-123456789012", print)
+    assert 'does not delete "held.csv" (AccessDenied)' in str(raised.value)
+    assert name in str(raised.value.at)
 
 
 @pytest.mark.parametrize("how", ["it is forbidden", "its name is taken"])
