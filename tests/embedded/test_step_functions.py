@@ -396,6 +396,10 @@ def test_what_is_asked_for_without_its_data(tmp_path: Path) -> None:
         assert len(events) == 4
         assert '{"a"' not in str(events)
         assert '{"a"' in str(step_functions.get_execution_history(executionArn=arn)["events"])
+        described = step_functions.describe_state_machine(stateMachineArn=ARN)
+        assert json.loads(described["definition"]) == one_state(Type="Pass")
+        bare = step_functions.describe_state_machine(stateMachineArn=ARN, includedData="METADATA_ONLY")
+        assert "definition" not in bare
         first = step_functions.list_state_machines(maxResults=1)
         rest = step_functions.list_state_machines(maxResults=1, nextToken=first["nextToken"])
         assert {one["name"] for page in (first, rest) for one in page["stateMachines"]} == {

@@ -108,7 +108,11 @@ class Drawn:
             for number in range(2)
         ]
         self.streams = [
-            Stream(self._name("clicks"), shard_count=self._one(1, 9), retention_hours=self._one(24, 8760))
+            Stream(
+                self._name("clicks"),
+                **self._one({"shard_count": 1}, {"shard_count": 9}, {"on_demand": True}),
+                retention_hours=self._one(24, 8760),
+            )
             for _ in range(2)
         ]
         self.tables = [self._table() for _ in range(2)]

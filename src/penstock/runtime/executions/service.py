@@ -195,7 +195,7 @@ class StepFunctions:
 
     def _describe_state_machine(self, parameters: Parameters) -> Answer:
         found = self._machine(str(parameters["stateMachineArn"]))
-        return {
+        answer: Answer = {
             "stateMachineArn": found.arn,
             "name": found.name,
             "status": "ACTIVE",
@@ -203,6 +203,9 @@ class StepFunctions:
             "roleArn": found.role_arn,
             "creationDate": moment(0.0),
         }
+        if parameters.get("includedData") != "METADATA_ONLY":
+            answer["definition"] = compact(found.machine.source)
+        return answer
 
     def _list_state_machines(self, parameters: Parameters) -> Answer:
         shown, token = page(list(self._machines.values()), parameters, most=1000)
