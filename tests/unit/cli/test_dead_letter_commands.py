@@ -14,6 +14,7 @@ from penstock.cli.main import main
 from penstock.errors import UsageError
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import Letter
+from penstock.runtime.dead_letters.pulling import as_test
 from penstock.runtime.dead_letters.redrive import redrive
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.runs import find_runs
@@ -201,7 +202,11 @@ def test_a_record_of_a_stream_that_could_not_be_decoded_has_no_way_back() -> Non
         message_id="m",
         receipt_handle="r",
         body="not JSON",
-        attributes={"Source": "arn:aws:kinesis:us-east-1:123456789012:stream/clicks", "RecordId": "1"},
+        attributes={
+            "Source": "arn:aws:kinesis:us-east-1:123456789012:stream/clicks",
+            "RecordId": "1",
+            "Handler": "handlers.clicks.count",
+        },
         system={},
         origin=None,
     )
@@ -212,3 +217,7 @@ def test_a_record_of_a_stream_that_could_not_be_decoded_has_no_way_back() -> Non
     assert letter.came_from() == "stream clicks"
     with pytest.raises(UsageError, match="stream/clicks that could not be decoded has no way back"):
         redrive(letter, no_client)
+    with pytest.raises(UsageError, match="count could not decode") as raised:
+        as_test(letter, stream_analytics, no_client)
+    assert "kinesis_event(...)" in str(raised.value)
+    assert "'not JSON'" in str(raised.value)

@@ -97,6 +97,13 @@ def _delivery(
                         "Records": [_record(one, origin, target.region) for one in found]
                     }
                     return stream.function, {**event, **_window(stream, origin, _arrived_at(found[0]))}
+        case None if "Handler" in letter.attributes:
+            raise UsageError(
+                f"the letter is what {letter.attributes['Handler']} could not decode, without the record around it",
+                at=letter.message_id,
+                fix="give the handler that text in a test: kinesis_event(...) of penstock.testing.events; "
+                f"it is {letter.body[:200]!r}",
+            )
         case None:
             pass
     raise UsageError(
