@@ -12,14 +12,21 @@ from botocore.exceptions import ClientError
 from tests.contracts.conftest import Running
 from tests.contracts.delivery import streams
 from tests.contracts.delivery.asking import states
+from tests.contracts.delivery.stream_calls import (
+    KEYS,
+    RESHAPED,
+    SCALED,
+    STREAM,
+    put,
+    shards,
+    split,
+    when_active,
+)
 
 pipeline = streams.pipeline
-
 KINESIS = "https://docs.aws.amazon.com/streams/latest/dev"
 API = "https://docs.aws.amazon.com/kinesis/latest/APIReference"
-
 NEVER = "it would wait for too long"
-
 NOT_ON_LOCALSTACK = {
     "test_a_stream_on_demand_begins_with_four_shards": "LocalStack begins with one",
     "test_shards_are_even_whatever_they_were": "three shards that it makes of two are not of equal size",
@@ -37,38 +44,11 @@ ONLY_EMBEDDED = {
     "test_a_stream_on_demand_keeps_its_shards": "LocalStack scales it all the same, MiniStack has no modes",
     "test_a_stream_is_scaled_ten_times_a_day": NEVER,
     "test_a_stream_changes_its_mode_twice_a_day": NEVER,
-    "test_a_subscription_pushes_records": "a subscription lives for five minutes, in real time elsewhere",
-    "test_a_subscription_is_made_again_with_its_continuation": "a subscription lives for five minutes",
-    "test_a_subscription_ends_with_its_shard": "its stream is resharded elsewhere by another test",
-    "test_a_subscription_is_taken_over_after_five_seconds": NEVER,
-    "test_a_stream_has_at_most_twenty_consumers": "elsewhere five are registered at once, and each takes its time",
 }
-
-
-STREAM, RESHAPED, SCALED = "delivery-shards", "delivery-reshaped", "delivery-scaled"
-KEYS = 1 << 128
-
-
-def shards(run: Running, stream: str = STREAM, **wanted: object) -> list[dict[str, Any]]:
-    found = run.client("kinesis").list_shards(StreamName=stream, **wanted)["Shards"]
-    assert isinstance(found, list)
-    return found
 
 
 def range_of(shard: dict[str, Any]) -> tuple[int, int]:
     return int(shard["HashKeyRange"]["StartingHashKey"]), int(shard["HashKeyRange"]["EndingHashKey"])
-
-
-def put(run: Running, *data: bytes, stream: str = STREAM, hash_key: int = 0) -> list[dict[str, Any]]:
-    """Put records into the shard that has the hash key; where they are."""
-    answer = run.client("kinesis").put_records(
-        StreamName=stream,
-        Records=[{"PartitionKey": "k", "ExplicitHashKey": str(hash_key), "Data": one} for one in data],
-    )
-    assert answer["FailedRecordCount"] == 0
-    placed = answer["Records"]
-    assert isinstance(placed, list)
-    return placed
 
 
 def iterator(run: Running, shard: str, kind: str, *, stream: str = STREAM, **more: object) -> str:
@@ -88,26 +68,6 @@ def data_in(run: Running, shard: str, kind: str = "TRIM_HORIZON", **more: Any) -
     """What can be read from there to the shard's end."""
     answer = read(run, iterator(run, shard, kind, **more))
     return [one["Data"] for one in answer["Records"]]
-
-
-def when_active(run: Running, stream: str = STREAM) -> str:
-    """The stream's ARN, when what was asked of it is done."""
-    client = run.client("kinesis")
-
-    def arn() -> Any:
-        found = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
-        return found["StreamARN"] if found["StreamStatus"] == "ACTIVE" else None
-
-    return str(run.settle(arn, of=f"{stream} as it was asked for"))
-
-
-def split(run: Running, stream: str = RESHAPED, shard: str = "shardId-000000000000") -> None:
-    run.client("kinesis").split_shard(
-        StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(KEYS // 2)
-    )
-
-
-# --- Shards and keys --------------------------------------------------------------------------------------
 
 
 @states(f"{KINESIS}/key-concepts.html")
@@ -169,9 +129,6 @@ def test_what_is_too_large_is_refused(delivering: Running, page: str) -> None:
     for records in refused:
         with pytest.raises(ClientError, match=r"ValidationException|InvalidArgumentException"):
             client.put_records(StreamName=STREAM, Records=records)
-
-
-# --- Reading ----------------------------------------------------------------------------------------------
 
 
 @states(f"{API}/API_GetShardIterator.html")
@@ -257,9 +214,6 @@ def test_an_iterator_lives_for_five_minutes(delivering: Running, page: str) -> N
         read(delivering, found)
 
 
-# --- Retention --------------------------------------------------------------------------------------------
-
-
 @states(f"{KINESIS}/kinesis-extended-retention.html")
 def test_records_are_kept_for_a_day(delivering: Running, page: str) -> None:
     """Records can be read for 24 hours if the stream's retention does not say otherwise."""
@@ -285,9 +239,6 @@ def test_a_longer_retention_brings_nothing_back(delivering: Running, page: str) 
     assert data_in(delivering, "shardId-000000000000") == [b"kept"]
     client.decrease_stream_retention_period(StreamName=STREAM, RetentionPeriodHours=24)
     assert data_in(delivering, "shardId-000000000000") == []
-
-
-# --- Resharding -------------------------------------------------------------------------------------------
 
 
 @states(f"{KINESIS}/kinesis-using-sdk-java-after-resharding.html")
@@ -346,9 +297,6 @@ def test_a_closed_shard_is_forgotten_with_its_records(delivering: Running, page:
     split(delivering)
     delivering.wait(24 * 3600 + 1)
     assert [one["ShardId"][-1] for one in shards(delivering, RESHAPED)] == ["1", "2"]
-
-
-# --- Scaling ----------------------------------------------------------------------------------------------
 
 
 def scale(run: Running, count: int) -> dict[str, Any]:
@@ -461,115 +409,3 @@ def test_a_stream_changes_its_mode_twice_a_day(delivering: Running, page: str) -
         switch(delivering, "ON_DEMAND")
     delivering.wait(24 * 3600)
     switch(delivering, "ON_DEMAND")
-
-
-# --- Consumers --------------------------------------------------------------------------------------------
-
-
-@states(f"{API}/API_RegisterStreamConsumer.html")
-def test_a_consumer_is_registered_and_found(delivering: Running, page: str) -> None:
-    """A consumer is registered once by its name; it is found by that and by its ARN until it is deregistered."""
-    client = delivering.client("kinesis")
-    arn = when_active(delivering)
-    made = client.register_stream_consumer(StreamARN=arn, ConsumerName="one")["Consumer"]
-    assert made["ConsumerARN"].startswith(f"{arn}/consumer/one:")
-    assert made["ConsumerStatus"] == "CREATING"
-    with pytest.raises(ClientError, match="ResourceInUseException"):
-        client.register_stream_consumer(StreamARN=arn, ConsumerName="one")
-
-    def active() -> Any:
-        found = client.describe_stream_consumer(StreamARN=arn, ConsumerName="one")["ConsumerDescription"]
-        return found["ConsumerARN"] if found["ConsumerStatus"] == "ACTIVE" else None
-
-    assert delivering.settle(active, of="the consumer") == made["ConsumerARN"]
-    client.deregister_stream_consumer(ConsumerARN=made["ConsumerARN"])
-    assert delivering.settle(
-        lambda: not client.list_stream_consumers(StreamARN=arn)["Consumers"], of="its end"
-    )
-
-
-@states(f"{API}/API_RegisterStreamConsumer.html")
-def test_a_stream_has_at_most_twenty_consumers(delivering: Running, page: str) -> None:
-    """A stream has up to 20 consumers, whose names are its own."""
-    client = delivering.client("kinesis")
-    arns = [
-        client.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamARN"]
-        for name in (STREAM, RESHAPED)
-    ]
-    for number in range(20):
-        client.register_stream_consumer(StreamARN=arns[0], ConsumerName=f"c{number}")
-    with pytest.raises(ClientError, match="LimitExceededException"):
-        client.register_stream_consumer(StreamARN=arns[0], ConsumerName="c20")
-    client.register_stream_consumer(StreamARN=arns[1], ConsumerName="c0")
-
-
-# --- Subscriptions ----------------------------------------------------------------------------------------
-
-
-def subscribe(run: Running, position: dict[str, str], stream: str = STREAM) -> Any:
-    """Subscribe the consumer `reader` to the stream's first shard; the event stream."""
-    client = run.client("kinesis")
-    arn = when_active(run, stream)
-    known = client.list_stream_consumers(StreamARN=arn)["Consumers"]
-    consumer = (
-        known[0]
-        if known
-        else client.register_stream_consumer(StreamARN=arn, ConsumerName="reader")["Consumer"]
-    )
-    answer = client.subscribe_to_shard(
-        ConsumerARN=consumer["ConsumerARN"], ShardId="shardId-000000000000", StartingPosition=position
-    )
-    return answer["EventStream"]
-
-
-def pushed(stream: Any) -> list[dict[str, Any]]:
-    return [one["SubscribeToShardEvent"] for one in stream]
-
-
-@states(f"{API}/API_SubscribeToShard.html")
-def test_a_subscription_pushes_records(delivering: Running, page: str) -> None:
-    """A consumer's subscription gives a shard's records from its starting position on, and those that come."""
-    put(delivering, b"before")
-    latest = subscribe(delivering, {"Type": "LATEST"})
-    put(delivering, b"after")
-    assert [record["Data"] for one in pushed(latest) for record in one["Records"]] == [b"after"]
-    (oldest,) = pushed(subscribe(delivering, {"Type": "TRIM_HORIZON"}))
-    assert [record["Data"] for record in oldest["Records"]] == [b"before", b"after"]
-    assert oldest["MillisBehindLatest"] == 0
-
-
-@states(f"{API}/API_SubscribeToShardEvent.html")
-def test_a_subscription_is_made_again_with_its_continuation(delivering: Running, page: str) -> None:
-    """An event's ContinuationSequenceNumber is where the next subscription goes on, also without records."""
-    (idle,) = pushed(subscribe(delivering, {"Type": "TRIM_HORIZON"}))
-    assert idle["Records"] == []
-    put(delivering, b"1")
-    position = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": idle["ContinuationSequenceNumber"]}
-    (found,) = pushed(subscribe(delivering, position))
-    assert [record["Data"] for record in found["Records"]] == [b"1"]
-    position["SequenceNumber"] = found["ContinuationSequenceNumber"]
-    (nothing,) = pushed(subscribe(delivering, position))
-    assert nothing["Records"] == []
-
-
-@states(f"{API}/API_SubscribeToShardEvent.html")
-def test_a_subscription_ends_with_its_shard(delivering: Running, page: str) -> None:
-    """The event at the end of a shard names the shards that follow it."""
-    put(delivering, b"1", stream=RESHAPED)
-    split(delivering)
-    *_, end = pushed(subscribe(delivering, {"Type": "TRIM_HORIZON"}, RESHAPED))
-    assert [one["ShardId"] for one in end["ChildShards"]] == [
-        one["ShardId"] for one in shards(delivering, RESHAPED)[1:]
-    ]
-
-
-@states(f"{API}/API_SubscribeToShard.html")
-def test_a_subscription_is_taken_over_after_five_seconds(delivering: Running, page: str) -> None:
-    """A consumer that subscribes again within five seconds is refused; later the new subscription takes over."""
-    first = subscribe(delivering, {"Type": "LATEST"})
-    with pytest.raises(ClientError, match="ResourceInUseException"):
-        subscribe(delivering, {"Type": "LATEST"})
-    delivering.wait(5)
-    subscribe(delivering, {"Type": "LATEST"})
-    with pytest.raises(ClientError, match="ResourceInUseException"):
-        pushed(first)
