@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from penstock.cli.printing import from_here
 from penstock.errors import UsageError
 from penstock.pipelines import Pipeline
 from penstock.pipelines.iam import (
@@ -63,7 +64,7 @@ def show_policy(request: PolicyRequest) -> Iterator[str]:
     if request.write:
         write_policy(policy, policy_path(pipeline))
         if request.form == "text":
-            yield f"wrote {_shown(policy_path(pipeline))}"
+            yield f"wrote {from_here(policy_path(pipeline))}"
 
 
 def _text(policy: Policy) -> Iterator[str]:
@@ -80,7 +81,7 @@ def _text(policy: Policy) -> Iterator[str]:
 
 
 def _changes(changes: Changes | None, pipeline: Pipeline, *, written: bool) -> Iterator[str]:
-    path = _shown(policy_path(pipeline))
+    path = from_here(policy_path(pipeline))
     if changes is None:
         if not written:
             yield f"no policy is kept yet; keep this one with --write, in {path}"
@@ -122,7 +123,3 @@ def _document(policy: Policy, changes: Changes | None) -> dict[str, object]:
 
 def _changed(change: Change) -> dict[str, str]:
     return {"owner": change.owner, "Action": change.action, "Resource": change.resource}
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

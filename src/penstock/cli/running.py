@@ -240,10 +240,12 @@ def _resume_command(request: RunRequest) -> str:
     for option, value, default in (
         ("--state", request.state, DEFAULT_BASE),
         ("--output", request.output, DEFAULT_OUTPUT),
+        ("--workers", request.workers, None),
+        ("--clock", "virtual" if request.virtual else "real", "real"),
     ):
         if value != default:
             words += [option, str(value)]
-    return shlex.join([*words, *(["--clock", "virtual"] if request.virtual else [])])
+    return shlex.join([*words, *(["--json"] if request.as_json else [])])
 
 
 def _clock(request: RunRequest, pipeline: Pipeline, fed: Path | None) -> Clock:

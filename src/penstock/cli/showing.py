@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.cli.outcome import Shown, dead_letters_of, denials, records_in, report_files, rows_of
-from penstock.cli.printing import printable
+from penstock.cli.printing import from_here, printable
 from penstock.pipelines import Report
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.letters import told_of_records
@@ -66,11 +66,7 @@ def _show_function_failures(console: Console, shown: Shown) -> None:
         if failures.records:
             times = "1 record" if failures.records == 1 else f"{failures.records:,} records"
             console.print(Text(f"{name} named {times} as failed, counted with each delivery", style="red"))
-        console.print(Text(f"  why: {_relative(shown.run.folder.logs / f'{name}.log')}"))
-
-
-def _relative(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        console.print(Text(f"  why: {from_here(shown.run.folder.logs / f'{name}.log')}"))
 
 
 def _facts(shown: Shown) -> list[tuple[str, str]]:

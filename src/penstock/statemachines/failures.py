@@ -17,10 +17,7 @@ DATA_LIMIT = "States.DataLimitExceeded"
 ITEM_READER = "States.ItemReaderFailed"
 RESULT_WRITER = "States.ResultWriterFailed"
 TOLERATED_FAILURES = "States.ExceedToleratedFailureThreshold"
-NO_CHOICE_MATCHED = "States.NoChoiceMatched"
-PARAMETER_PATH = "States.ParameterPathFailure"
 RESULT_PATH_MATCH = "States.ResultPathMatchFailure"
-INTRINSIC = "States.IntrinsicFailure"
 
 # Developer Guide, "Handling errors": `States.Runtime` always fails the execution.
 UNCATCHABLE = frozenset({RUNTIME})

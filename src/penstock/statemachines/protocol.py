@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from penstock.statemachines.failures import RESULT_WRITER
+
 if TYPE_CHECKING:
     from penstock.statemachines.execution import Execution
 
@@ -321,7 +323,7 @@ class ResultsWriteFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     write_id: int
     cause: str
-    error: str = "States.ResultWriterFailed"
+    error: str = RESULT_WRITER
     at: float
 
 

@@ -278,9 +278,10 @@ def test_an_interrupted_run_says_how_to_go_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(Embedded, "run_until_idle", interrupt)
-        result = run(state, "--input", orders, "--option", "sum=amount")
+        result = run(state, "--input", orders, "--option", "sum=amount", "--workers", 1, "--json")
     assert result.exit_code == 130
     assert "penstock run file-processing --resume" in result.output
+    assert result.output.rstrip().endswith(" --workers 1 --clock virtual --json")
     resumed = run(state, "--resume")
     assert resumed.exit_code == 0
     assert "file-processing done: run-0001" in resumed.output

@@ -20,7 +20,6 @@ from penstock.runtime.services import ServiceError
 
 MAXIMUM_MESSAGE_BYTES: Final = 1_048_576
 MAXIMUM_ATTRIBUTES: Final = 10
-ACCOUNT_ID: Final = "123456789012"
 
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\.[A-Za-z0-9_.-]+)?\Z")
