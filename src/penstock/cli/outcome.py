@@ -13,6 +13,7 @@ from penstock.errors import UsageError
 from penstock.pipelines import Pipeline, Report
 from penstock.pipelines.iam import Need
 from penstock.pipelines.iam.advice import advice
+from penstock.runtime.clock import VirtualClock
 from penstock.runtime.dead_letters.queues import dead_letter_queues
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.readers.cost import PRICES_AS_OF, REGION
@@ -112,6 +113,7 @@ def show_json(shown: Shown) -> None:
         "pipeline": shown.pipeline.name,
         "run_id": summary.run_id,
         "succeeded": summary.succeeded,
+        "clock": "virtual" if isinstance(shown.run.clock, VirtualClock) else "real",
         "input_bytes": summary.input_bytes,
         "records": summary.records_fed,
         "windows": summary.windows_closed,

@@ -66,7 +66,7 @@ def test_a_run_as_json(state: Path, orders: Path) -> None:
     """One object and nothing else; it has what the summary has."""
     result = run(state, "--input", orders, "--option", "sum=amount", "--json")
     document = json.loads(result.output)
-    assert document["succeeded"] is True
+    assert (document["succeeded"], document["clock"]) == (True, "virtual")
     assert document["chunks"] == {"done": 1, "failed": 0}
     assert document["dead_letters"] == {"rejected-rows.fifo": 1}
     assert document["input_bytes"] == orders.stat().st_size
