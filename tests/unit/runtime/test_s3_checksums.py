@@ -122,6 +122,16 @@ def test_boto3s_transfers_bring_a_checksum(s3: S3Client, tmp_path: Path) -> None
     assert copied["CopyObjectResult"]["ChecksumCRC32"] == right
 
 
+def test_boto3_copies_in_parts(s3: S3Client) -> None:
+    """`copy` names ranges with both of their ends; with an algorithm, its parts' checksums come back to it."""
+    s3.put_object(**PLACE, Body=b"".join(BODIES))
+    settings = TransferConfig(multipart_threshold=1, multipart_chunksize=MINIMUM_PART_BYTES)
+    s3.copy(PLACE, "files", "copy", ExtraArgs={"ChecksumAlgorithm": "SHA256"}, Config=settings)
+    head = s3.head_object(Bucket="files", Key="copy", ChecksumMode="ENABLED")
+    assert (head["ContentLength"], head["ChecksumSHA256"][-2:]) == (len(b"".join(BODIES)), "-2")
+    assert s3.get_object(Bucket="files", Key="copy")["Body"].read() == b"".join(BODIES)
+
+
 def test_a_copied_part_has_the_uploads_checksum(s3: S3Client) -> None:
     """It is computed of what was copied."""
     s3.put_object(Bucket="files", Key="from", Body=b"0123456789" * 600_000)

@@ -96,6 +96,7 @@ def test_an_upload_of_before_a_kill_is_not_begun_again(tmp_path: Path) -> None:
     for _ in range(2):
         with answering(made(tmp_path / "s3").answer):
             ids.append(boto3.client("s3").create_multipart_upload(Bucket="files", Key="k")["UploadId"])
+        (tmp_path / "s3" / "uploads" / ".DS_Store").touch()
     assert len(set(ids)) == 2
 
 

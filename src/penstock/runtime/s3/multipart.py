@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -28,6 +29,7 @@ from penstock.runtime.services import ServiceError
 MINIMUM_PART_BYTES: Final = 5 * 1024 * 1024
 PART_LIMIT: Final = 10_000
 _SEQUENCER_DIGITS: Final = 12
+_ID: Final = re.compile(rf"[0-9a-f]{{{_SEQUENCER_DIGITS + 64}}}")
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +71,9 @@ def new_upload_id(bucket: str, key: str, sequencer: int) -> str:
 
 def last_sequencer(files: StoreFiles) -> int:
     """The greatest sequencer that an upload was begun with; 0 if none is under way."""
-    return max((int(one.name[:_SEQUENCER_DIGITS], 16) for one in files.uploads.iterdir()), default=0)
+    begun = (one.parent.name for one in files.uploads.glob("*/upload.json"))
+    ids = (one for one in begun if _ID.fullmatch(one))
+    return max((int(one[:_SEQUENCER_DIGITS], 16) for one in ids), default=0)
 
 
 def begin(files: StoreFiles, upload: Upload) -> None:
