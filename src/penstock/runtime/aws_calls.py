@@ -12,22 +12,19 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from penstock.errors import StateFolderError
+from penstock.runtime.botocore_hooks import hook_into_botocore
 from penstock.runtime.services import MORE_EVENTS, AnswerLater, Call, HttpRequest, ServiceError
 
 if TYPE_CHECKING:
@@ -91,12 +88,7 @@ def install() -> None:
     """
     if _asked.installed:
         return
-    if _HOOKED in sys.modules:
-        _hook_into(sys.modules[_HOOKED])
-        if "botocore.client" in sys.modules:
-            _hook_into_what_exists()
-    else:
-        sys.meta_path.insert(0, _WaitsForBotocore())
+    hook_into_botocore(_HOOKS)
     _asked.installed = True
 
 
@@ -222,59 +214,6 @@ def _answer(
 
 
 _HOOKS: Final = (("before-parameter-build", _remember), ("before-call", _answer))
-
-
-_HOOKED: Final = "botocore.handlers"
-
-
-class _WaitsForBotocore(MetaPathFinder):
-    """Hooks into botocore once somebody imports it: a run with workers has it in its workers only.
-
-    Importing it takes a fifth of the time that a run needs to begin.
-    """
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """botocore's handlers, as whoever comes next finds them, with the hooks."""
-        if fullname != _HOOKED:
-            return None
-        for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(fullname, path, target)
-            if spec is not None:
-                spec.loader = None if spec.loader is None else _HookingLoader(spec.loader)
-                return spec
-        return None
-
-
-class _HookingLoader(Loader):
-    """Loads botocore's handlers as another loader does, then hooks into them."""
-
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        self._loader.exec_module(module)
-        _hook_into(module)
-
-
-def _hook_into(handlers: ModuleType) -> None:
-    handlers.BUILTIN_HANDLERS.extend(_HOOKS)
-
-
-def _hook_into_what_exists() -> None:
-    from botocore.client import BaseClient
-    from botocore.session import Session
-
-    for found in gc.get_objects():
-        # `isinstance` would ask a proxy for its `__class__`, and a dead one raises.
-        if issubclass(type(found), BaseClient | Session):
-            events = found.meta.events if issubclass(type(found), BaseClient) else found
-            for name, hook in _HOOKS:
-                events.register(name, cast("Callable[..., None]", hook))
 
 
 def _refused(error: ServiceError) -> tuple[_Http, dict[str, object]]:

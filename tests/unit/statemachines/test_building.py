@@ -153,6 +153,21 @@ def test_the_operator_follows_the_type(value: object, status: str) -> None:
     assert run_machine(machine, {"n": value}).status == status
 
 
+@pytest.mark.parametrize(("value", "status"), [(None, "SUCCEEDED"), (0, "FAILED")])
+def test_null_is_asked_for(value: object, status: str) -> None:
+    """`is_null` is IsNull: no other value is one, however little it says."""
+    choice = Choice("C", choices=(When(var("$.n").is_null(), next="Yes"),), default="No")
+    machine = load_definition(flow(choice, Succeed("Yes"), Fail("No", error="E")))
+    assert run_machine(machine, {"n": value}).status == status
+
+
+def test_both_texts_are_the_same_machine() -> None:
+    """As YAML in the order that was written, characters as they are; as JSON likewise."""
+    built = flow(Pass("Zürich", result={"n": 5}) >> Succeed("Aarau"))
+    assert load_definition(built.to_yaml()) == load_definition(built.to_json())
+    assert built.to_yaml().index("Zürich:") < built.to_yaml().index("Aarau:")
+
+
 def test_a_condition_is_not_combined_by_and() -> None:
     """`and` would silently drop the first condition; it is refused."""
     with pytest.raises(UsageError, match="no truth value"):
