@@ -23,7 +23,7 @@ from penstock.runtime.journal_events import (
     StateEntered,
     StateRetried,
 )
-from penstock.runtime.readers.cost import PRICES, Cost
+from penstock.runtime.readers.cost import EXPRESS_DURATION, PRICES, Cost
 from penstock.runtime.readers.progress import Progress
 from penstock.runtime.readers.summary import summarize
 from penstock.runtime.s3.objects import ObjectWritten, StoredObject
@@ -143,6 +143,23 @@ def test_services_without_a_price_are_named() -> None:
         cost.read(CallMade(at=1.0, function="f", service=service, operation="GetItem"))
     cost.read(FeedAdvanced(at=1.0, stream="clicks", count=3))
     assert cost.unpriced == ("DynamoDB", "Kinesis", "ssm")
+
+
+def test_express_executions_are_billed_by_request() -> None:
+    """Not by their transitions; their duration is named as left out."""
+    execution = "arn:aws:states:us-east-1:123456789012:express:fast:one:uuid"
+    events: list[Event] = [
+        ExecutionStarted(
+            at=1.0, execution=execution, state_machine="fast", name="one", kind="EXPRESS", input={}, seed=1
+        ),
+        StateEntered(at=1.0, execution=execution, state="A"),
+        StateRetried(at=1.0, execution=execution, due_at=2.0),
+    ]
+    assert cost_of(*events) == {"Step Functions (Express)": 1.0}
+    cost = Cost()
+    for event in events:
+        cost.read(event)
+    assert cost.unpriced == (EXPRESS_DURATION,)
 
 
 def test_the_sum_is_the_sum_of_the_lines() -> None:

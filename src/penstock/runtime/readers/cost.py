@@ -14,6 +14,7 @@ from typing import Final
 from penstock.runtime.journal_events import (
     CallMade,
     Event,
+    ExecutionStarted,
     FeedAdvanced,
     InvocationFinished,
     MapItemDone,
@@ -29,7 +30,7 @@ PRICES_AS_OF: Final = "2026-06"
 REGION: Final = "us-east-1"
 
 CHILD_TRANSITIONS: Final = 2
-"""A child of a Distributed Map: its start, and at least one state."""
+"""A child of a Distributed Map: its start, and at least one state. It is counted as Standard, which is the dearer."""
 
 PRICED: Final = frozenset({"lambda", "s3", "sqs", "stepfunctions"})
 """boto3's names of the services whose requests have a price here."""
@@ -41,6 +42,9 @@ WORDS: Final = {
     "kinesis": "Kinesis",
     "sns": "SNS",
 }
+
+EXPRESS_DURATION: Final = "the duration of EXPRESS executions"
+"""It is billed by the memory that Step Functions uses, which nothing here knows."""
 
 Count = Callable[[Event], float]
 
@@ -67,7 +71,11 @@ def _invocations(event: Event) -> float:
 def _transitions(event: Event) -> float:
     if isinstance(event, MapItemDone):
         return CHILD_TRANSITIONS
-    return float(isinstance(event, StateEntered | StateRetried))
+    return float(isinstance(event, StateEntered | StateRetried) and ":express:" not in event.execution)
+
+
+def _is_express(event: Event) -> bool:
+    return isinstance(event, ExecutionStarted) and event.kind == "EXPRESS"
 
 
 def _queue_requests(event: Event, *, fifo: bool) -> float:
@@ -116,6 +124,13 @@ PRICES: Final = (
         usd=0.025 / 1e3,
         source="https://aws.amazon.com/step-functions/pricing/",
         count=_transitions,
+    ),
+    Price(
+        name="Step Functions (Express)",
+        unit="requests",
+        usd=1.00 / 1e6,
+        source="https://aws.amazon.com/step-functions/pricing/",
+        count=lambda event: float(_is_express(event)),
     ),
     Price(
         name="SQS standard queues",
@@ -172,6 +187,8 @@ class Cost:
             self._unpriced.add(WORDS.get(event.service, event.service))
         elif isinstance(event, FeedAdvanced):
             self._unpriced.add(WORDS["kinesis"])
+        elif _is_express(event):
+            self._unpriced.add(EXPRESS_DURATION)
         for at, price in enumerate(PRICES):
             self._quantities[at] += price.count(event)
 
@@ -192,7 +209,7 @@ class Cost:
 
     @property
     def unpriced(self) -> tuple[str, ...]:
-        """The services that were used, and are not in the sum."""
+        """What was used and is not in the sum: services, by name, and `EXPRESS_DURATION`."""
         return tuple(sorted(self._unpriced))
 
     @property
