@@ -24,7 +24,8 @@ _KINDS: Final = (
 )
 
 _SAYS_SO: Final = re.compile(
-    r"(?i)(?:^|_)(?:password|passwd|passphrase|api_?key|secret_key|access_key|private_key|auth_token|access_token)$"
+    r"(?i)(?:^|_)(?:password|passwd|pwd|passphrase|api_?key|secret_key|access_key|private_key"
+    r"|(?:client|signing|webhook)_secret|(?:access|api|auth|bearer|refresh|session)_token)$"
 )
 """A variable of such a name holds the secret itself; one that holds its name is called `..._NAME`, say."""
 

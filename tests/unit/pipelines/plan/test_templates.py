@@ -383,7 +383,10 @@ def test_a_bucket_that_keeps_versions() -> None:
     assert "s3:DeleteObjectVersion" not in allowed
 
 
-@pytest.mark.parametrize("variable", ["DB_PASSWORD", "STRIPE_API_KEY", "apikey", "AUTH_TOKEN"])
+@pytest.mark.parametrize(
+    "variable",
+    ["DB_PASSWORD", "STRIPE_API_KEY", "apikey", "AUTH_TOKEN", "CRM_API_TOKEN", "CLIENT_SECRET", "DB_PWD"],
+)
 def test_a_variable_that_says_what_it_holds(variable: str) -> None:
     """The value is not shown; a reference, a name's place and a variable for the name pass."""
 
