@@ -156,8 +156,9 @@ def _of_endpoint(url: str, region: str | None) -> tuple[ClientOf, str]:
         connect_timeout=_SECONDS,
         s3={"addressing_style": "path"},
     )
-    # The first call of all tells whether anybody answers: something that only listens is not waited for, for minutes.
-    first = config.merge(Config(read_timeout=_FIRST_SECONDS, retries={"mode": "standard", "max_attempts": 1}))
+    # The first call of all tells whether anybody answers: something that only listens is asked once.
+    once = Config(read_timeout=_FIRST_SECONDS, retries={"mode": "standard", "total_max_attempts": 1})
+    first = config.merge(once)
     return (lambda service: session.client(service, config=first if service == "sts" else config)), found
 
 

@@ -129,13 +129,17 @@ def test_an_endpoint_that_does_not_answer() -> None:
 
 
 def test_an_endpoint_that_only_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call that is never answered is given up after seconds: nobody waits for botocore's minutes."""
+    """A call that is never answered is given up after seconds, and is not made again: nobody waits for minutes."""
     monkeypatch.setattr(sessions, "_FIRST_SECONDS", 0.3)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         with pytest.raises(TargetError, match="does not answer: ReadTimeoutError"):
             connect(f"http://127.0.0.1:{silent.getsockname()[1]}", None)
+        silent.accept()[0].close()
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 @pytest.mark.parametrize(
