@@ -147,7 +147,7 @@ class VersionsMachine(RuleBasedStateMachine):
         self.change(turn, lambda: self.ask("DeleteObject", Key=key, VersionId=gone.id))
         versions.remove(gone)
 
-    @rule(chosen=st.lists(keys, max_size=4), place=st.integers(0, 5))
+    @rule(chosen=st.lists(keys, min_size=1, max_size=4), place=st.integers(0, 5))
     def delete_many(self, chosen: list[str], place: int) -> None:
         """Versions and keys in one call, each in its turn."""
         items: list[dict[str, str]] = []
