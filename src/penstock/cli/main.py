@@ -41,13 +41,6 @@ class PlainErrors(click.Group):
         except (KeyboardInterrupt, click.Abort):  # click's own, of a question that is not answered
             click.echo("interrupted", err=True)
             ctx.exit(130)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            sys.stdout = io.StringIO()  # what is left of the output is not tried again when the process ends
-            at = f"\n  at: {error.filename}" if error.filename else ""
-            click.echo(f"error: no space is left{at}\n  fix: make room, and run the command again", err=True)
-            ctx.exit(1)
 
 
 def _prepare_output() -> None:
@@ -381,7 +374,15 @@ def command_line() -> None:
     """The script `penstock`: a process of its own, which ends with the command."""
     # Python's collector would look through all that was imported once more, only to find that the process ends.
     atexit.register(gc.freeze)
-    main()
+    try:
+        main()
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.stdout = io.StringIO()  # what is left of the output is not tried again when the process ends
+        at = f"\n  at: {error.filename}" if error.filename else ""
+        click.echo(f"error: no space is left{at}\n  fix: make room, and run the command again", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -148,6 +148,8 @@ def up(
         if fresh:
             shutil.rmtree(folder.environments, ignore_errors=True)
             shutil.rmtree(folder.data, ignore_errors=True)
+        if port is not None:
+            _port(port)  # before anything is installed for it
         chosen = installation.install(folder.environments, python, tell)
         return _start(folder, chosen, port, os.getpid() if ends_with_us else None)
 

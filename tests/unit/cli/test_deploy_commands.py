@@ -79,11 +79,12 @@ def test_a_question_that_is_interrupted(project: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
-def test_a_full_disk(project: Path) -> None:
+@pytest.mark.parametrize("arguments", [["plan", "orders"], ["--help"]])
+def test_a_full_disk(arguments: list[str], project: Path) -> None:
     """Output that does not fit is told of, without a traceback."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "penstock.cli.main", "plan", "orders"],
+            [sys.executable, "-m", "penstock.cli.main", *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

@@ -7,6 +7,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,18 @@ def test_a_python_that_is_none(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "there is no Python 3.13 or 3.12 here" in result.output
     assert "fix: install one" in result.output
+
+
+def test_a_port_that_is_taken_installs_nothing(tmp_path: Path) -> None:
+    """It is told before the minute that an installation takes."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = penstock("localstack", "--state", tmp_path, "up", "--port", port)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"error: the port {port} is in use")
+    assert not (tmp_path / "localstack" / "environments").exists()
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:

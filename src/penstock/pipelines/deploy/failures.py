@@ -22,8 +22,8 @@ _REMEDIES: Final = (
     (
         r"(?i)already (exists|owned)|not available|BucketAlreadyExists|AlreadyExists",
         "the name is taken: choose another --stage (or, for a bucket, --parameter BucketNameSuffix=-SOMETHING), "
-        "or delete what has it; what an earlier `penstock destroy` kept is taken over with --import-kept, "
-        "or goes with `penstock destroy --delete-data`",
+        "or delete what has it; what an earlier `penstock destroy` kept is taken over with --import-kept (LocalStack "
+        "cannot), or goes with `penstock destroy --delete-data`",
     ),
     (
         r"(?i)deleted recently|60 seconds",
