@@ -60,7 +60,7 @@ def test_an_object_has_tags(delivering: Running, page: str) -> None:
         Bucket=INBOX, Key="tags", Body=b"x", Tagging="team=data%20team&cost+centre=4%2B2&empty="
     )
     assert tags(delivering, "tags") == {"team": "data team", "cost centre": "4+2", "empty": ""}
-    assert client.head_object(Bucket=INBOX, Key="tags")["TagCount"] == 3
+    assert client.head_object(Bucket=INBOX, Key="tags").get("TagCount") == 3
     tag(delivering, "tags", team="other")
     assert tags(delivering, "tags") == {"team": "other"}
     client.delete_object_tagging(Bucket=INBOX, Key="tags")

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.contracts.conftest import Running
 from tests.contracts.delivery import sqs
-from tests.contracts.delivery.asking import LAMBDA, SQS, left, notes, seen, send, states, url_of
+from tests.contracts.delivery.asking import LAMBDA, SQS, emptied, left, notes, seen, send, states, url_of
 
 pipeline = sqs.pipeline
 
@@ -47,7 +47,7 @@ def test_a_batch_that_succeeds_is_deleted(delivering: Running, page: str) -> Non
     """When the function has processed a batch, Lambda deletes its messages from the queue."""
     send(delivering, "delivery-work", {"n": 1}, {"n": 2})
     assert seen(delivering, "of-queue", count=1) == [[1, 2]]
-    assert left(delivering, "delivery-work") == 0
+    emptied(delivering, "delivery-work")
 
 
 @states(f"{LAMBDA}/services-sqs-errorhandling.html")
@@ -105,7 +105,7 @@ def test_an_empty_response_is_a_success(delivering: Running, page: str) -> None:
     for answer in SUCCESSES:
         send(delivering, "delivery-work", {"n": 1, "answers": answer}, {"n": 2})
         assert sorted(n for batch in seen(delivering, "of-queue", count=1) for n in batch)[:1] == [1]
-    delivering.settle(lambda: left(delivering, "delivery-work") == 0, of="the end of all messages")
+    emptied(delivering, "delivery-work")
     assert left(delivering, "delivery-refused") == 0
 
 
@@ -123,7 +123,7 @@ def test_without_the_setting_a_response_says_nothing(delivering: Running, page: 
     """Without ReportBatchItemFailures an answer that names failures deletes the batch all the same."""
     send(delivering, "delivery-deaf", {"n": 1, "fails": True}, {"n": 2})
     assert seen(delivering, "of-deaf-queue", count=1) == [[1, 2]]
-    assert left(delivering, "delivery-deaf") == 0
+    emptied(delivering, "delivery-deaf")
 
 
 @states(f"{LAMBDA}/with-sqs-filtering.html")
@@ -131,7 +131,8 @@ def test_what_the_filter_does_not_match_is_deleted(delivering: Running, page: st
     """A message that matches no filter is deleted from the queue, and the function does not see it."""
     send(delivering, "delivery-work", {"other": 1}, {"n": 2})
     assert seen(delivering, "of-queue", count=1) == [[2]]
-    assert left(delivering, "delivery-work") == left(delivering, "delivery-refused") == 0
+    emptied(delivering, "delivery-work")
+    assert left(delivering, "delivery-refused") == 0
 
 
 @states(f"{LAMBDA}/with-sqs-filtering.html#filtering-sqs-properly")
@@ -144,7 +145,7 @@ def test_filters_are_ored_and_look_at_json_or_text(delivering: Running, page: st
         "get one",
         '{"n": 7}',
     ]
-    assert left(delivering, "delivery-text-lines") == 0
+    emptied(delivering, "delivery-text-lines")
 
 
 @states(f"{LAMBDA}/services-sqs-configure.html")

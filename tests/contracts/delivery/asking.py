@@ -77,6 +77,11 @@ def left(run: Running, queue: str) -> int:
     return sum(int(attributes["Attributes"][name]) for name in names)
 
 
+def emptied(run: Running, queue: str) -> None:
+    """See that a queue's messages come to be deleted, which a mapping does after its function has ended."""
+    run.settle(lambda: left(run, queue) == 0, of=f"the end of all messages in {queue}")
+
+
 def url_of(run: Running, queue: str) -> str:
     """The URL of a queue."""
     return str(run.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"])
