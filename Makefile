@@ -62,8 +62,9 @@ test-docker: $(READY)
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("penstock needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable . || \
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	{ $(BIN)/python -m pip install --quiet uv && \
+	  $(BIN)/uv pip install --quiet --python $(BIN)/python --group dev --editable .; } || \
 	$(BIN)/python -m pip install --quiet --no-compile --group dev --editable .
 	@touch $(READY)
 
