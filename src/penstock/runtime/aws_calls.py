@@ -233,10 +233,13 @@ def _status(model: OperationModel, answer: Mapping[str, object]) -> int:
     """
     if "ContentRange" in answer:
         return 206
-    shape = model.output_shape
-    for name, member in {} if shape is None else shape.members.items():
-        found = answer.get(name)
-        if member.serialization.get("location") == "statusCode" and isinstance(found, int):
+    members = {} if model.output_shape is None else model.output_shape.members
+    for name, found in answer.items():
+        if (
+            isinstance(found, int)
+            and name in members
+            and members[name].serialization.get("location") == "statusCode"
+        ):
             return found
     return int(model.http.get("responseCode", 200))
 

@@ -135,10 +135,8 @@ def _of_aws(region: str | None) -> tuple[ClientOf, str]:
         raise NoRegionError
     try:
         session.get_credentials()
-    except (
-        OSError,
-        ValueError,
-    ) as error:  # botocore runs a `credential_process` as it is, and reads what it prints
+    except (OSError, ValueError) as error:
+        # botocore runs a `credential_process` as it is, and reads what it prints.
         raise CredentialRetrievalError(provider="custom-process", error_msg=str(error)) from error
     config = Config(retries={"mode": "standard", "max_attempts": _TRIES})
     return (lambda service: session.client(service, config=config)), session.region_name

@@ -24,6 +24,24 @@ _DECRYPT: Final = ("kms:Decrypt",)
 _GENERATE: Final = ("kms:GenerateDataKey",)
 _BOTH: Final = (*_DECRYPT, *_GENERATE)
 
+_OF_ITEMS: Final = (
+    "BatchGetItem",
+    "BatchWriteItem",
+    "ConditionCheckItem",
+    "DeleteItem",
+    "GetItem",
+    "GetRecords",
+    "PartiQLDelete",
+    "PartiQLInsert",
+    "PartiQLSelect",
+    "PartiQLUpdate",
+    "PutItem",
+    "Query",
+    "Scan",
+    "UpdateItem",
+)
+"""DynamoDB's actions on items, which only decrypt."""
+
 _ACTIONS: Final = {
     "s3:GetObject": _DECRYPT,
     "s3:GetObjectVersion": _DECRYPT,
@@ -35,32 +53,7 @@ _ACTIONS: Final = {
     "kinesis:SubscribeToShard": _DECRYPT,
     "kinesis:PutRecord": _GENERATE,
     "kinesis:PutRecords": _GENERATE,
-    **dict.fromkeys(
-        (
-            f"dynamodb:{one}"
-            for one in (
-                *(
-                    "BatchGetItem",
-                    "BatchWriteItem",
-                    "ConditionCheckItem",
-                    "DeleteItem",
-                    "GetItem",
-                    "GetRecords",
-                ),
-                *(
-                    "PartiQLDelete",
-                    "PartiQLInsert",
-                    "PartiQLSelect",
-                    "PartiQLUpdate",
-                    "PutItem",
-                    "Query",
-                    "Scan",
-                ),
-                "UpdateItem",
-            )
-        ),
-        _DECRYPT,
-    ),
+    **{f"dynamodb:{one}": _DECRYPT for one in _OF_ITEMS},
 }
 """What an action on a resource takes on its key."""
 

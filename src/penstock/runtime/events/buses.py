@@ -40,6 +40,19 @@ MAXIMUM_ENTRY_BYTES: Final = 1_048_576
 """Of source, detail type and detail together (EventBridge, "Calculating PutEvents event entry size")."""
 
 
+def check_entry_size(size_bytes: int) -> None:
+    """Refuse entries that are too large together.
+
+    Raises:
+        ServiceError: `ValidationException`.
+    """
+    if size_bytes > MAXIMUM_ENTRY_BYTES:
+        raise ServiceError(
+            "ValidationException",
+            f"Total size of the entries in the request is over the limit: {size_bytes} bytes",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class RuleTarget:
     """One target of a rule.
@@ -173,11 +186,7 @@ class Buses:
             ServiceError: `ResourceNotFoundException`; `ValidationException`, an event cannot hold the record.
         """
         size = len(json.dumps(record, ensure_ascii=False).encode())
-        if size > MAXIMUM_ENTRY_BYTES:
-            raise ServiceError(
-                "ValidationException",
-                f"Total size of the entries in the request is over the limit: {size} bytes",
-            )
+        check_entry_size(size)
         context = record["requestContext"]
         function_arn = str(context["functionArn"]) if isinstance(context, Mapping) else ""
         return self.put(

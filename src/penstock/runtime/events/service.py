@@ -12,7 +12,7 @@ from typing import Final, NoReturn, cast
 
 from penstock.errors import EventPatternError
 from penstock.pipelines.event_patterns import compile_pattern
-from penstock.runtime.events.buses import DEFAULT_BUS, MAXIMUM_ENTRY_BYTES, Buses, NewEvent
+from penstock.runtime.events.buses import DEFAULT_BUS, Buses, NewEvent, check_entry_size
 from penstock.runtime.services import Call, ServiceError, unanswered
 
 MOST_ENTRIES: Final = 10
@@ -44,12 +44,7 @@ class EventBridgeService:
                 f"1 validation error detected: Value at 'entries' has {len(entries)} members; "
                 f"it may have 1 to {MOST_ENTRIES}",
             )
-        size = sum(_size_bytes(entry) for entry in entries)
-        if size > MAXIMUM_ENTRY_BYTES:
-            raise ServiceError(
-                "ValidationException",
-                f"Total size of the entries in the request is over the limit: {size} bytes",
-            )
+        check_entry_size(sum(_size_bytes(entry) for entry in entries))
         answers = [self._put(entry) for entry in entries]
         return {"FailedEntryCount": sum("ErrorCode" in one for one in answers), "Entries": answers}
 

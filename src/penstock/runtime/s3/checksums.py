@@ -113,9 +113,7 @@ def composite(member: str, parts: Sequence[str]) -> str:
     Args:
         member: AWS's name, of an algorithm that is computed here.
     """
-    running = _computed(member)
-    if running is None:
-        raise ValueError(f"{member} is not computed here")
+    running = _begun(member)
     for part in parts:
         running.update(_decoded(part))
     return f"{base64.b64encode(running.digest()).decode()}-{len(parts)}"
@@ -123,13 +121,18 @@ def composite(member: str, parts: Sequence[str]) -> str:
 
 def of_file(member: str, path: str) -> str:
     """The checksum of a file's bytes."""
-    running = _computed(member)
-    if running is None:
-        raise ValueError(f"{member} is not computed here")
+    running = _begun(member)
     with open(path, "rb") as file:
         while piece := file.read(_PIECE_BYTES):
             running.update(piece)
     return base64.b64encode(running.digest()).decode()
+
+
+def _begun(member: str) -> _Running:
+    running = _computed(member)
+    if running is None:
+        raise ValueError(f"{member} is not computed here")
+    return running
 
 
 def _computed(name: str) -> _Running | None:

@@ -181,13 +181,7 @@ def chosen_parts(
         number = item.get("PartNumber")
         part = there.get(number) if isinstance(number, int) else None
         if part is None or str(item.get("ETag", "")).strip('"') != part.etag:
-            raise ServiceError(
-                "InvalidPart",
-                "One or more of the specified parts could not be found.  "
-                "The part may not have been uploaded, "
-                "or the specified entity tag may not match the part's entity tag.",
-                fields={"UploadId": upload.upload_id, "PartNumber": str(number)},
-            )
+            raise _invalid_part(upload, number)
         _check_checksum(upload, part, item)
         chosen.append(part)
     for part in chosen[:-1]:
@@ -215,18 +209,22 @@ def _check_checksum(upload: Upload, part: Part, item: Mapping[str, object]) -> N
     member = upload.checksum_member
     given = item.get(member) if member else None
     if given is not None and given != part.checksum:
-        raise ServiceError(
-            "InvalidPart",
-            "One or more of the specified parts could not be found.  The part may not have been uploaded, "
-            "or the specified entity tag may not match the part's entity tag.",
-            fields={"UploadId": upload.upload_id, "PartNumber": str(part.number)},
-        )
+        raise _invalid_part(upload, part.number)
     if given is None and member and upload.checksum_type == "COMPOSITE":
         raise ServiceError(
             "InvalidRequest",
             f"The upload was created using a {upload.checksum_algorithm.lower()} checksum. The complete request must "
             f"include the checksum for each part. It was missing for part {part.number} in the request.",
         )
+
+
+def _invalid_part(upload: Upload, number: object) -> ServiceError:
+    return ServiceError(
+        "InvalidPart",
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, "
+        "or the specified entity tag may not match the part's entity tag.",
+        fields={"UploadId": upload.upload_id, "PartNumber": str(number)},
+    )
 
 
 def join(files: StoreFiles, parts: Sequence[Part]) -> StagedFile:

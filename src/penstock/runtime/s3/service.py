@@ -187,10 +187,8 @@ class S3Service:
         described = parameters if replace else {**parameters, **_description(stored)}
         if parameters.get("TaggingDirective", "COPY") == "COPY":
             described = {**described, "Tagging": urlencode(stored.tags)}
-        staged, parts = self._writer.copied(bucket, stored, parameters)
-        written = self._writer.write(
-            described, staged, event_name="ObjectCreated:Copy", caller=call.caller, parts=parts
-        )
+        staged = self._writer.copied(bucket, stored, parameters)
+        written = self._writer.write(described, staged, event_name="ObjectCreated:Copy", caller=call.caller)
         answer: Answer = {
             "CopyObjectResult": {
                 "ETag": written.quoted_etag,

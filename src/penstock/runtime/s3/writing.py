@@ -96,10 +96,8 @@ class ObjectWriter:
             )
         return found
 
-    def copied(
-        self, bucket: str, stored: StoredObject, parameters: Parameters
-    ) -> tuple[StagedFile, tuple[int, ...]]:
-        """An object's bytes for its copy, in a file of their own, and the sizes of the copy's parts.
+    def copied(self, bucket: str, stored: StoredObject, parameters: Parameters) -> StagedFile:
+        """An object's bytes for its copy, in a file of their own; the copy has no parts.
 
         "Objects created by [...] Copy operation [...] have ETags that are an MD5 digest of their object data" (S3,
         API reference, `Object`), also of what was uploaded in parts; then it is read once, and as well for a
@@ -119,7 +117,7 @@ class ObjectWriter:
         algorithm = parameters.get("ChecksumAlgorithm") or own or None
         if stored.parts or (algorithm is not None and f"Checksum{algorithm}" not in stored.checksums):
             body = RangeReader(files.open_data(bucket, stored), 0, stored.size_bytes)
-            return files.stage(body, {"ChecksumAlgorithm": algorithm}), ()
+            return files.stage(body, {"ChecksumAlgorithm": algorithm})
         if stored.source_mtime_ns is None:
             path = files.new_staged_path()
             with disk_errors(path):
@@ -128,7 +126,7 @@ class ObjectWriter:
             path = files.incoming / str(ingest(files, Path(stored.data)).staged)
         return StagedFile(
             file=path.name, size_bytes=stored.size_bytes, md5=stored.etag, checksums=stored.checksums
-        ), ()
+        )
 
     def write(
         self,
