@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 import yaml
+
+from tests.packaging.compose import docker_compose
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,18 +54,25 @@ def test_step_functions_local_is_asked_for_explicitly() -> None:
 
 
 def test_docker_compose_accepts_the_file() -> None:
-    """`docker compose config`, where there is a docker compose; without it the file is only read above."""
-    docker = shutil.which("docker")
-    if (
-        docker is None
-        or subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("docker compose is not installed")
+    """`docker compose config`, with every profile; and not whatever it is given."""
+    command = docker_compose(ROOT / ".penstock" / "compose")
+    assert configured(command, ROOT / "docker-compose.yml") == ""
+
+
+def test_docker_compose_refuses_another_file(tmp_path: Path) -> None:
+    """An image that is misspelt as a setting: the check can fail."""
+    command = docker_compose(ROOT / ".penstock" / "compose")
+    wrong = tmp_path / "docker-compose.yml"
+    wrong.write_text((ROOT / "docker-compose.yml").read_text().replace("image:", "picture:"))
+    assert "picture" in configured(command, wrong)
+
+
+def configured(command: tuple[str, ...], file: Path) -> str:
+    """What it says of a file that it does not accept."""
     done = subprocess.run(
-        [docker, "compose", "--profile", "*", "config", "--quiet"],
-        cwd=ROOT,
+        [*command, "--file", str(file), "--profile", "*", "config", "--quiet"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    return done.stderr if done.returncode else ""

@@ -12,9 +12,10 @@ import pytest
 
 from penstock.localstack.processes import MARK, Process, end, is_alive, marked, process
 
+# The child waits for a signal, not for its parent: a pipe from the parent would end it as the parent ends.
 PARENT = """
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], start_new_session=True)
 print(child.pid, flush=True)
 sys.stdin.read()
 """

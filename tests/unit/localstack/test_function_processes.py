@@ -56,16 +56,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "code"
 
 
-def started(folder: Path, handler: str, *, timeout: int = 1) -> FunctionProcess:
+def started(folder: Path, handler: str, *, init_seconds: float = 10) -> FunctionProcess:
     code = Code(
         python=Path(sys.executable),
         folder=folder,
         handler=handler,
         version="$LATEST",
-        timeout_seconds=timeout,
+        timeout_seconds=1,
         memory_mb=128,
     )
-    return FunctionProcess(code, {"CHILD": str(folder / "child")}, init_seconds=0.2)
+    return FunctionProcess(code, {"CHILD": str(folder / "child")}, init_seconds=init_seconds)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def invoke(function: FunctionProcess, payload: str) -> tuple[str, bool]:
 
 def test_an_initialization_without_an_end(folder: Path) -> None:
     """Lambda gives it ten seconds, and then the function's timeout; nobody waits for ever."""
-    function = started(folder, "handlers.hangs")
+    function = started(folder, "handlers.hangs", init_seconds=0.2)
     try:
         with pytest.raises(InitError, match=r"Sandbox.Timedout") as caught:
             function.start()
