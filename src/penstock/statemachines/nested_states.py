@@ -48,4 +48,5 @@ def nested_states(flow: object, pointer: str = "", *, jsonata: bool = False) -> 
 
 def escaped(name: str | int) -> str:
     """A name as a part of a JSON pointer."""
-    return str(name).replace("~", "~0").replace("/", "~1")
+    text = str(name)
+    return text.replace("~", "~0").replace("/", "~1") if "~" in text or "/" in text else text

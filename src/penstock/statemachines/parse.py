@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TypedDict
 
 from penstock.errors import DefinitionError
@@ -17,7 +18,7 @@ from penstock.statemachines.jsonpath import ReferencePath
 from penstock.statemachines.map_fields import parse_map
 from penstock.statemachines.model import Evaluate, Flow, Machine, State
 from penstock.statemachines.nested_states import escaped
-from penstock.statemachines.values import JSON, compact, type_name
+from penstock.statemachines.values import JSON, mentions, type_name
 
 # Members that hold states of their own: what they mention is not mentioned by the state around them.
 _INNER = frozenset({"ItemProcessor", "Iterator", "Branches"})
@@ -109,7 +110,7 @@ def common(name: str, fields: Fields) -> Common:
     ends = fields.value("End") is True or kind in ("Succeed", "Fail", "Choice")
     if next_state is None and not ends:
         raise fields.fault("the state has neither Next nor End", fix='add "Next" or "End": true')
-    own = compact({key: value for key, value in fields.members.items() if key not in _INNER})
+    own = {key: value for key, value in fields.members.items() if key not in _INNER}
     members = fields.members
     return Common(
         name=name,
@@ -123,7 +124,7 @@ def common(name: str, fields: Fields) -> Common:
         discards_output=not jsonata and "OutputPath" in members and members["OutputPath"] is None,
         output=fields.template("Output") if jsonata else None,
         assign=fields.template("Assign"),
-        reads_context="$states" in own if jsonata else "$$" in own,
+        reads_context=mentions(own, "$states" if jsonata else "$$"),
         entered_event=f"{kind}StateEntered",
         exited_event=f"{kind}StateExited",
     )
@@ -276,6 +277,7 @@ def _task(name: str, fields: Fields, _flows: dict[str, Flow]) -> State:
     )
 
 
+@lru_cache(maxsize=1024)
 def parse_resource(resource: str) -> tuple[str, str, str]:
     """Split a Task's Resource into type, action and integration pattern.
 

@@ -47,6 +47,14 @@ def shown(value: JSON) -> str:
         return f"({error.what})"
 
 
+def mentions(value: JSON, text: str) -> bool:
+    """Whether a text of ASCII characters, none of which JSON escapes, stands in the value's compact JSON text."""
+    try:
+        return text.encode() in _encode(value)
+    except (UnicodeEncodeError, RecursionError, ValueError):
+        return text in compact(value)  # which says what is wrong with it, if it is not only a lone surrogate
+
+
 def size_bytes(value: JSON) -> int:
     """The length of the value's compact JSON text in UTF-8."""
     try:
@@ -72,19 +80,23 @@ def is_small(value: object) -> bool:
     return True
 
 
+_TYPE_NAMES: Final = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
 def type_name(value: JSON) -> str:
     """The JSON type's name as AWS's messages say it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    if isinstance(value, list):
-        return "array"
-    return "object"
+    name = _TYPE_NAMES.get(type(value))
+    if name is None:  # a subclass: a number, a string or an object of another library
+        return next((name for kind, name in _TYPE_NAMES.items() if isinstance(value, kind)), "object")
+    return name
 
 
 def iso_date_time(at: float) -> str:

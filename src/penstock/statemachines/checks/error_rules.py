@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from penstock.statemachines.checks.rule import Finding, Rule
-from penstock.statemachines.checks.tree import StateNode, Tree, objects
-from penstock.statemachines.values import JSON
+from penstock.statemachines.checks.tree import Tree
 
 _SPEC = "https://states-language.net/spec.html"
 ALL = "States.ALL"
@@ -33,27 +32,19 @@ NAMES = frozenset(f"States.{name}" for name in _RESERVED)
 """Every error name that begins with States."""
 
 
-def _handlers(tree: Tree) -> Iterator[tuple[StateNode, str, int, int, dict[str, JSON]]]:
-    for state in tree.states:
-        for field in ("Retry", "Catch"):
-            found = list(objects(state.members.get(field)))
-            for index, one in found:
-                yield state, field, index, len(found), dict(one)
-
-
 def _all_errors(tree: Tree) -> Iterator[Finding]:
-    for state, field, index, count, one in _handlers(tree):
+    for state, field, place, is_last, one in tree.handlers:
         names = one.get("ErrorEquals")
         if not isinstance(names, list) or ALL not in names:
             continue
-        pointer = state.at(field, index, "ErrorEquals")
+        pointer = state.at(field, place, "ErrorEquals")
         if len(names) > 1:
             yield Finding(
                 what=f"{ALL} stands beside other names",
                 pointer=pointer,
                 fix=f'write ["{ALL}"]: it stands for the other names as well',
             )
-        if index < count - 1:
+        if not is_last:
             yield Finding(
                 what=f"{ALL} is not in the last one, so what follows is never looked at",
                 pointer=pointer,
@@ -62,19 +53,19 @@ def _all_errors(tree: Tree) -> Iterator[Finding]:
 
 
 def _error_names(tree: Tree) -> Iterator[Finding]:
-    for state, field, index, _, one in _handlers(tree):
+    for state, field, place, _, one in tree.handlers:
         names = one.get("ErrorEquals")
         for number, name in enumerate(names if isinstance(names, list) else []):
             if isinstance(name, str) and name.startswith("States.") and name not in NAMES:
                 yield Finding(
                     what=f"Step Functions has no error {name}",
-                    pointer=state.at(field, index, "ErrorEquals", number),
+                    pointer=state.at(field, place, "ErrorEquals", number),
                     fix=f"one of {', '.join(sorted(NAMES))}",
                 )
 
 
 def _numbers(tree: Tree) -> Iterator[Finding]:
-    for state, field, index, _, one in _handlers(tree):
+    for state, field, place, _, one in tree.handlers:
         if field != "Retry":
             continue
         for name, low, high in (
@@ -87,7 +78,7 @@ def _numbers(tree: Tree) -> Iterator[Finding]:
             if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
                 yield Finding(
                     what=f"{name} is {value}",
-                    pointer=state.at(field, index, name),
+                    pointer=state.at(field, place, name),
                     fix=f"{low} or more" + ("" if high == float("inf") else f", up to {high:,}"),
                 )
 

@@ -127,20 +127,21 @@ def _forgotten_suffixes(tree: Tree) -> Iterator[Finding]:
         if state.jsonata:
             continue
         for field in ("Parameters", "ResultSelector", "ItemSelector", "Assign"):
-            yield from _texts_like_paths(state.members.get(field), state, (field,))
+            if field in state.members:
+                yield from _texts_like_paths(state.members[field], state, (field,))
 
 
 def _texts_like_paths(value: JSON, state: StateNode, place: tuple[str | int, ...]) -> Iterator[Finding]:
     if isinstance(value, dict):
         for name, member in value.items():
-            if isinstance(member, str) and not name.endswith(".$") and member.startswith(("$.", "$$.", "$[")):
+            if not isinstance(member, str):
+                yield from _texts_like_paths(member, state, (*place, name))
+            elif member.startswith(("$.", "$$.", "$[")) and not name.endswith(".$"):
                 yield Finding(
                     what=f'"{name}" is the text {member!r}, not what that path leads to',
                     pointer=state.at(*place, name),
                     fix=f'write "{name}.$"',
                 )
-            else:
-                yield from _texts_like_paths(member, state, (*place, name))
     elif isinstance(value, list):
         for index, member in enumerate(value):
             yield from _texts_like_paths(member, state, (*place, index))

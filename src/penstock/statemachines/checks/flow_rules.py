@@ -13,19 +13,19 @@ _TERMINAL = ("Succeed", "Fail")
 LONGEST_NAME = 80
 
 
-def targets(state: StateNode) -> Iterator[tuple[str, str]]:
-    """Every state that may follow, with the pointer of the member that names it."""
+def targets(state: StateNode) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Every state that may follow, with the place of the member that names it."""
     following = state.members.get("Next")
     if isinstance(following, str):
-        yield following, state.at("Next")
+        yield following, ("Next",)
     default = state.members.get("Default")
     if isinstance(default, str) and state.type == "Choice":
-        yield default, state.at("Default")
+        yield default, ("Default",)
     for field in ("Choices", "Catch"):
         for index, one in objects(state.members.get(field)):
             following = one.get("Next")
             if isinstance(following, str):
-                yield following, state.at(field, index, "Next")
+                yield following, (field, index, "Next")
 
 
 def _starts(tree: Tree) -> Iterator[Finding]:
@@ -46,11 +46,11 @@ def _starts(tree: Tree) -> Iterator[Finding]:
 
 def _unknown_targets(tree: Tree) -> Iterator[Finding]:
     for state in tree.states:
-        for name, pointer in targets(state):
+        for name, place in targets(state):
             if name not in state.flow.states:
                 yield Finding(
                     what=f'"{state.name}" goes on to "{name}", which is no state of its flow',
-                    pointer=pointer,
+                    pointer=state.at(*place),
                     fix=_meant(name, state.flow),
                 )
 

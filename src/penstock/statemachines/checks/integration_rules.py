@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from penstock.statemachines.checks.rule import Finding, Rule
@@ -141,9 +142,18 @@ def _integrations(tree: Tree) -> Iterator[tuple[StateNode, str, str, str]]:
     for state in tree.states:
         resource = state.members.get("Resource")
         if state.type == "Task" and isinstance(resource, str) and ":states:" in resource:
-            found = _RESOURCE.fullmatch(resource)
-            if found is not None and found["service"] != "activity":
-                yield state, found["service"], found["action"], found["pattern"] or ""
+            found = _parts(resource)
+            if found is not None:
+                yield state, *found
+
+
+@lru_cache(maxsize=1024)
+def _parts(resource: str) -> tuple[str, str, str] | None:
+    """The service, the action, what it waits for; None if it is no optimized integration."""
+    found = _RESOURCE.fullmatch(resource)
+    if found is None or found["service"] == "activity":
+        return None
+    return found["service"], found["action"], found["pattern"] or ""
 
 
 RULES = (

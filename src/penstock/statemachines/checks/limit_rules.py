@@ -51,6 +51,8 @@ def _outside(
     state: StateNode,
     place: tuple[str, ...],
 ) -> Iterator[Finding]:
+    if ranges.keys().isdisjoint(members):
+        return
     for name, (low, high) in ranges.items():
         value = members.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
@@ -83,6 +85,8 @@ def _labels(tree: Tree) -> Iterator[Finding]:
 
 
 def _large_values(tree: Tree) -> Iterator[Finding]:
+    if size_bytes(dict(tree.members)) <= MAXIMUM_PAYLOAD_BYTES:
+        return  # nothing in it is larger than the whole
     for state in tree.states:
         for name in _WRITTEN_OUT:
             value = state.members.get(name)

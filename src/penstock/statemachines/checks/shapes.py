@@ -79,8 +79,9 @@ class Missing:
 
 def object_of(members: Mapping[str, Shape], *, more: bool = False) -> Shape:
     """An object with these members."""
-    if any(shape.depth >= DEEPEST for shape in members.values()):
-        members = {name: _shallow(shape) for name, shape in members.items()}
+    for shape in members.values():
+        if shape.depth >= DEEPEST:
+            return _built(members={name: _shallow(one) for name, one in members.items()}, more=more)
     return _built(members=members, more=more)
 
 

@@ -7,13 +7,23 @@ A member of a JSONata state may be an expression `{% ... %}` wherever a value is
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from penstock.statemachines.choice_rules import COMPARISONS, TYPE_TESTS
 from penstock.statemachines.values import JSON, type_name
 
 Types = frozenset[str]
+
+_PYTHON: Final[Mapping[str, tuple[type, ...]]] = {
+    "null": (type(None),),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "string": (str,),
+    "array": (list,),
+    "object": (dict,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,13 @@ class Allowed:
     choices: tuple[str, ...] = ()
     fixed: bool = False
     needs_elements: bool = False
+    any_value_of: frozenset[type] = field(init=False)
+    """Python's types whose values are all allowed."""
+
+    def __post_init__(self) -> None:
+        some = self.types if self.needs_elements else {"string"} if self.choices else ()
+        whole = (_PYTHON[name] for name in self.types if name not in some)
+        object.__setattr__(self, "any_value_of", frozenset(kind for kinds in whole for kind in kinds))
 
     def complaint(self, value: JSON, *, jsonata: bool) -> str | None:
         """What is wrong with a value; None if nothing is."""
@@ -215,3 +232,7 @@ EITHER: Final = (
     ("MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"),
 )
 """Fields that say the same thing in two ways: one of them at most."""
+
+IN_TWO_WAYS: Final = frozenset(other for _, other in EITHER)
+TESTS: Final = frozenset({*OPERATORS, "And", "Or", "Not"})
+"""What a choice rule compares or puts together: one of them."""

@@ -2,80 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
+from itertools import chain
 
 from penstock.statemachines.checks import structure
 from penstock.statemachines.checks.rule import Finding, Rule
-from penstock.statemachines.checks.structure import Fields
-from penstock.statemachines.checks.tree import StateNode, Tree, objects
+from penstock.statemachines.checks.tree import DEEPEST, Part, StateNode, Tree
 from penstock.statemachines.values import JSON
 
 _SPEC = "https://states-language.net/spec.html"
 _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
-_DEEPEST = 100
-
-Part = tuple[str, str, Mapping[str, JSON], Fields, bool]
-"""What it is called, its pointer, its members, the fields that it may have, whether it is in JSONata."""
-
-
-def _parts(tree: Tree) -> Iterator[Part]:
-    """Every object of the definition that is not a state."""
-    root = tree.flows[0]
-    yield "a state machine", "", root.members, structure.MACHINE, root.jsonata
-    for flow in tree.flows[1:]:
-        is_branch = "/Branches/" in flow.pointer.rpartition("/States/")[2]
-        told = "a branch" if is_branch else "a processor"
-        fields = structure.BRANCH if is_branch else structure.PROCESSOR
-        yield told, flow.pointer, flow.members, fields, flow.jsonata
-        config = flow.members.get("ProcessorConfig")
-        if isinstance(config, dict) and not is_branch:
-            pointer = f"{flow.pointer}/ProcessorConfig"
-            yield "a ProcessorConfig", pointer, config, structure.PROCESSOR_CONFIG, flow.jsonata
-    for state in tree.states:
-        yield from _parts_of(state)
-
-
-def _parts_of(state: StateNode) -> Iterator[Part]:
-    jsonata = state.jsonata
-    for index, retrier in objects(state.members.get("Retry")):
-        yield "a retrier", state.at("Retry", index), retrier, structure.RETRIER, jsonata
-    for index, catcher in objects(state.members.get("Catch")):
-        yield "a catcher", state.at("Catch", index), catcher, structure.CATCHER, jsonata
-    for index, rule in objects(state.members.get("Choices")):
-        if jsonata:
-            yield "a choice rule", state.at("Choices", index), rule, structure.JSONATA_RULE, jsonata
-        else:
-            yield "a choice rule", state.at("Choices", index), rule, structure.RULE, jsonata
-            yield from _nested_rules(rule, state.at("Choices", index), 0)
-    for name, fields, config, config_fields in (
-        ("ItemReader", structure.READER, "ReaderConfig", structure.READER_CONFIG),
-        ("ResultWriter", structure.WRITER, "WriterConfig", structure.WRITER_CONFIG),
-        ("ItemBatcher", structure.BATCHER, "", {}),
-    ):
-        part = state.members.get(name)
-        if not isinstance(part, dict):
-            continue
-        yield f"an {name}" if name[0] == "I" else f"a {name}", state.at(name), part, fields, jsonata
-        inner = part.get(config)
-        if isinstance(inner, dict):
-            yield f"a {config}", state.at(name, config), inner, config_fields, jsonata
-
-
-def _nested_rules(rule: Mapping[str, JSON], pointer: str, depth: int) -> Iterator[Part]:
-    if depth > _DEEPEST:
-        return
-    inner = [(f"{pointer}/{name}/{i}", one) for name in ("And", "Or") for i, one in objects(rule.get(name))]
-    negated = rule.get("Not")
-    if isinstance(negated, dict):
-        inner.append((f"{pointer}/Not", negated))
-    for place, one in inner:
-        yield "a choice rule inside another", place, one, structure.NESTED_RULE, False
-        yield from _nested_rules(one, place, depth + 1)
 
 
 def _unknown_fields(tree: Tree) -> Iterator[Finding]:
-    for told, pointer, members, fields, _ in _parts(tree):
+    for told, pointer, members, fields, _ in tree.parts:
         for name in members:
             if name not in fields:
                 close = get_close_matches(name, fields, n=1)
@@ -87,12 +28,13 @@ def _unknown_fields(tree: Tree) -> Iterator[Finding]:
 
 
 def _wrong_values(tree: Tree) -> Iterator[Finding]:
-    places: list[Part] = list(_parts(tree))
-    places += [("a state", one.pointer, one.members, structure.STATE, one.jsonata) for one in tree.states]
-    for _, pointer, members, fields, jsonata in places:
+    states = (Part("a state", one.pointer, one.members, structure.STATE, one.jsonata) for one in tree.states)
+    for _, pointer, members, fields, jsonata in chain(tree.parts, states):
         for name, value in members.items():
             allowed = fields.get(name)
-            complaint = None if allowed is None else allowed.complaint(value, jsonata=jsonata)
+            if allowed is None or type(value) in allowed.any_value_of:
+                continue
+            complaint = allowed.complaint(value, jsonata=jsonata)
             if complaint is not None:
                 yield Finding(
                     what=f"{name} {complaint}", pointer=f"{pointer}/{name}", fix=f"see {_SPEC} for {name}"
@@ -100,17 +42,20 @@ def _wrong_values(tree: Tree) -> Iterator[Finding]:
 
 
 def _said_twice(tree: Tree) -> Iterator[Finding]:
-    places = [(one.pointer, one.members) for one in tree.states]
-    places += [(pointer, members) for _, pointer, members, _, _ in _parts(tree)]
-    for pointer, members in places:
-        for one, other in structure.EITHER:
-            if one in members and other in members:
-                yield Finding(
-                    what=f"{one} and {other} stand side by side",
-                    pointer=f"{pointer}/{other}",
-                    fix="keep one of them",
-                )
-        operators = [name for name in members if name in structure.OPERATORS or name in ("And", "Or", "Not")]
+    nodes: list[StateNode | Part] = [*tree.states, *tree.parts]
+    for node in nodes:
+        pointer, members = node.pointer, node.members
+        if not structure.IN_TWO_WAYS.isdisjoint(members):
+            for one, other in structure.EITHER:
+                if one in members and other in members:
+                    yield Finding(
+                        what=f"{one} and {other} stand side by side",
+                        pointer=f"{pointer}/{other}",
+                        fix="keep one of them",
+                    )
+        if structure.TESTS.isdisjoint(members):
+            continue
+        operators = [name for name in members if name in structure.TESTS]
         if len(operators) > 1:
             yield Finding(
                 what=f"a choice rule has several operators: {', '.join(operators)}",
@@ -128,7 +73,7 @@ def _half_expressions(tree: Tree) -> Iterator[Finding]:
 
 
 def _half(value: JSON, pointer: str, depth: int) -> Iterator[Finding]:
-    if depth > _DEEPEST:
+    if depth > DEEPEST:
         return
     if isinstance(value, dict):
         for name, member in value.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from penstock.statemachines.checks.rule import Finding, Rule
@@ -71,33 +71,35 @@ def _unassigned(tree: Tree) -> Iterator[Finding]:
 
 
 _OF_NO_VALUE = frozenset(
-    {"Branches", "ItemProcessor", "Iterator", "Comment", "Resource", "Type", "Next", "Default"}
+    {"Branches", "ItemProcessor", "Iterator", "Comment", "Resource", "Type", "Next", "Default", "Retry"}
 )
 
 
 def _reads(state: StateNode) -> Iterator[tuple[str, str]]:
     """The pointers of the texts that read variables, with the variables' names."""
     for name, member in state.members.items():
-        if isinstance(member, dict | list | str) and name not in _OF_NO_VALUE:
-            yield from _reads_in(member, state, (name,), is_path=name.endswith("Path"))
+        if name not in _OF_NO_VALUE:
+            for place, text in _texts(member, (name,), every=state.jsonata):
+                for read in sorted(_names(text, state)):
+                    yield state.at(*place), read
 
 
-def _reads_in(
-    value: JSON, state: StateNode, place: tuple[str | int, ...], *, is_path: bool
-) -> Iterator[tuple[str, str]]:
+def _texts(
+    value: JSON, place: tuple[str | int, ...], *, every: bool
+) -> Sequence[tuple[tuple[str | int, ...], str]]:
+    """The texts with a `$` that are read as expressions: in JSONPath, those whose names say so."""
     if isinstance(value, str):
-        if "$" in value and (is_path or state.jsonata):
-            for name in sorted(_names(value, state)):
-                yield state.at(*place), name
-    elif isinstance(value, dict):
-        for name, member in value.items():
-            if isinstance(member, dict | list | str):
-                by_path = name.endswith((".$", "Path")) or name == "Variable"
-                yield from _reads_in(member, state, (*place, name), is_path=by_path)
+        name = str(place[-1])
+        reads = "$" in value and (every or name.endswith((".$", "Path")) or name == "Variable")
+        return [(place, value)] if reads else ()
+    inner: Iterable[tuple[str | int, JSON]] = ()
+    if isinstance(value, dict):
+        inner = value.items()
     elif isinstance(value, list):
-        for index, member in enumerate(value):
-            if isinstance(member, dict | list | str):
-                yield from _reads_in(member, state, (*place, index), is_path=False)
+        inner = enumerate(value)
+    return [
+        found for name, member in inner if member for found in _texts(member, (*place, name), every=every)
+    ]
 
 
 def _names(text: str, state: StateNode) -> set[str]:
