@@ -12,7 +12,7 @@ from types import MappingProxyType
 from penstock.errors import PathError
 from penstock.statemachines.execution import Branch, Execution, context_object
 from penstock.statemachines.failures import DATA_LIMIT, RESULT_PATH_MATCH, StateFailure, too_large_cause
-from penstock.statemachines.model import Catcher, Evaluate, Scope, State
+from penstock.statemachines.model import Catcher, ChoiceRule, Evaluate, Scope, State
 from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 _NO_CONTEXT: Mapping[str, JSON] = MappingProxyType({})
@@ -90,11 +90,25 @@ def finish(
                 output = state.result_path.put(branch.input, result)
             except PathError as error:
                 raise StateFailure(RESULT_PATH_MATCH, error.what) from error
+    return filtered_output(state, output, scope), assigned
+
+
+def filtered_output(state: State, output: JSON, scope: Scope) -> JSON:
+    """The state's output after OutputPath."""
     if state.output_path is not None:
-        output = state.output_path(output, scope)
-    elif state.discards_output:
-        output = {}
-    return output, assigned
+        return state.output_path(output, scope)
+    return {} if state.discards_output else output
+
+
+def finish_rule(
+    state: State, rule: ChoiceRule, value: JSON, scope: Scope
+) -> tuple[JSON, Mapping[str, JSON] | None]:
+    """The output and the variables of a Choice state one of whose rules holds.
+
+    Output and Assign of the state itself are for its Default and stay unevaluated (States Language, "Choice State").
+    """
+    output = value if rule.output is None else rule.output(value, scope)
+    return filtered_output(state, output, scope), assign(rule.assign, value, scope)
 
 
 def finish_caught(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 ALL = "States.ALL"
 TASK_FAILED = "States.TaskFailed"
@@ -24,7 +25,7 @@ UNCATCHABLE = frozenset({RUNTIME})
 # "States.TaskFailed ... matches any known error name except for States.Timeout." The guide also says that
 # States.ALL cannot catch States.DataLimitExceeded; histories recorded on AWS show that it does. A heartbeat that
 # fails to come is a States.Timeout.
-NOT_IN_TASK_FAILED = frozenset({RUNTIME, TIMEOUT, HEARTBEAT_TIMEOUT})
+NOT_IN_TASK_FAILED: Final[frozenset[str | None]] = frozenset({RUNTIME, TIMEOUT, HEARTBEAT_TIMEOUT})
 
 
 class StateFailure(Exception):
@@ -74,15 +75,14 @@ def too_large_cause(name: str) -> str:
     )
 
 
-def matches(error_equals: Iterable[str], error: str | None) -> bool:
-    """Whether a Retrier's or Catcher's `ErrorEquals` names this error."""
+def matches(error_equals: Iterable[str], error: str | None, alias: str | None = None) -> bool:
+    """Whether a Retrier's or Catcher's `ErrorEquals` names this error, by its own name or by `alias`."""
     if error in UNCATCHABLE:
         return False
+    known = (error, alias)
     for name in error_equals:
-        if name == error:
+        if name in known or name == ALL:
             return True
-        if name == ALL:
-            return True
-        if name == TASK_FAILED and error not in NOT_IN_TASK_FAILED:
+        if name == TASK_FAILED and NOT_IN_TASK_FAILED.isdisjoint(known):
             return True
     return False

@@ -207,11 +207,6 @@ def child_finished(execution: Execution, run: MapRun, happened: ChildFinished) -
     if happened.status != "SUCCEEDED":
         run.failed_items += child.item_count
         run.again.append(child)
-    if run.failed_items and _too_many_failed(run):
-        _fail_run(
-            execution, run, TOLERATED_FAILURES, "The specified tolerated failure threshold was exceeded"
-        )
-        return
     _go_on(execution, run)
 
 
@@ -269,7 +264,11 @@ def _reader(execution: Execution, run: MapRun) -> ReadItems | None:
 
 
 def _go_on(execution: Execution, run: MapRun) -> None:
-    """Start what may be started; ask for more; end the run if nothing is left."""
+    """Start what may be started; ask for more; end the run if nothing is left, or if too many items failed."""
+    if run.failed_items and _too_many_failed(run):
+        cause = "The specified tolerated failure threshold was exceeded"
+        _fail_run(execution, run, TOLERATED_FAILURES, cause)
+        return
     try:
         while len(run.running) < run.limit and _start_next(execution, run):
             pass

@@ -14,7 +14,9 @@ from penstock.statemachines.model import Retrier
 MAXIMUM_INTERVAL_SECONDS = 99_999_999
 
 
-def find_retrier(retriers: Sequence[Retrier], error: str | None, attempts: Sequence[int]) -> int | None:
+def find_retrier(
+    retriers: Sequence[Retrier], error: str | None, attempts: Sequence[int], *, alias: str | None = None
+) -> int | None:
     """The index of the retrier that answers `error`, if it has attempts left.
 
     "When a state has both Retry and Catch fields, the interpreter uses any appropriate Retriers first". The
@@ -22,9 +24,10 @@ def find_retrier(retriers: Sequence[Retrier], error: str | None, attempts: Seque
 
     Args:
         attempts: how often each retrier has been used since the state was entered.
+        alias: another name of the error (see `StateFailure`).
     """
     for index, retrier in enumerate(retriers):
-        if matches(retrier.error_equals, error):
+        if matches(retrier.error_equals, error, alias):
             return index if attempts[index] < retrier.max_attempts else None
     return None
 

@@ -60,10 +60,7 @@ def run_choice(execution: Execution, branch: Branch, state: Choice) -> None:
     for rule in state.rules:
         if rule.condition(value, scope):
             next_state: str | None = rule.next
-            output, assigned = dataflow.finish(execution, branch, value, merge=False)
-            if rule.output is not None:
-                output = rule.output(value, scope)
-            assigned = dataflow.assign(rule.assign, value, scope)
+            output, assigned = dataflow.finish_rule(state, rule, value, scope)
             break
     else:
         next_state = state.default

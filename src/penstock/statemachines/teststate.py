@@ -228,12 +228,9 @@ class _Trial:
         scope = self.scope()
         for rule in state.rules:
             if rule.condition(value, scope):
-                answer = self._succeeded(value, merge=False)
-                answer.next_state = rule.next
-                if rule.output is not None:
-                    answer.output = rule.output(value, scope)
-                self._assign(rule.assign, value, scope)
-                return answer
+                output, assigned = dataflow.finish_rule(state, rule, value, scope)
+                self._keep(assigned)
+                return self._answer("SUCCEEDED", output, rule.next)
         if state.default is None:
             raise runtime_failure(
                 "Failed to transition out of the state. The state does not point to a next state."
@@ -327,21 +324,18 @@ class _Trial:
             return self._answer("SUCCEEDED", output, state.next)
         if merge and state.selector is not None:
             result = state.selector(result, scope)
-        if not isinstance(state, Choice):
-            self._assign(state.assign, result, scope)
+        self._assign(state.assign, result, scope)
         output = result
         if merge:
             self.inspection["afterResultSelector"] = result
             output = self._merged(result)
             self.inspection["afterResultPath"] = output
-        if state.output_path is not None:
-            output = state.output_path(output, scope)
-        elif state.discards_output:
-            output = {}
-        return self._answer("SUCCEEDED", output, state.next)
+        return self._answer("SUCCEEDED", dataflow.filtered_output(state, output, scope), state.next)
 
     def _assign(self, template: Evaluate | None, document: JSON, scope: Scope) -> None:
-        assigned = dataflow.assign(template, document, scope)
+        self._keep(dataflow.assign(template, document, scope))
+
+    def _keep(self, assigned: Mapping[str, JSON] | None) -> None:
         if assigned:
             dataflow.check_size(self.state, assigned)
             self.variables = {**self.variables, **assigned}

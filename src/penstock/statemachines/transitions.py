@@ -131,9 +131,7 @@ def _retried(execution: Execution, branch: Branch, failure: StateFailure) -> boo
     state = branch.state
     if not state.retriers:
         return False
-    index = find_retrier(state.retriers, failure.error, branch.attempts)
-    if index is None and failure.alias is not None:
-        index = find_retrier(state.retriers, failure.alias, branch.attempts)
+    index = find_retrier(state.retriers, failure.error, branch.attempts, alias=failure.alias)
     if index is None:
         return False
     branch.attempts[index] += 1
@@ -145,9 +143,7 @@ def _retried(execution: Execution, branch: Branch, failure: StateFailure) -> boo
 
 def _caught(execution: Execution, branch: Branch, failure: StateFailure, cause: str | None) -> bool:
     for catcher in branch.state.catchers:
-        if matches(catcher.error_equals, failure.error) or (
-            failure.alias is not None and matches(catcher.error_equals, failure.alias)
-        ):
+        if matches(catcher.error_equals, failure.error, failure.alias):
             output: dict[str, JSON] = {"Error": failure.error, "Cause": cause}
             try:
                 value, assigned = dataflow.finish_caught(execution, branch, catcher, output)

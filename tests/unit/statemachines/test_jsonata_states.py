@@ -77,6 +77,23 @@ def test_choice_conditions() -> None:
     assert run({"n": 1}, C=choice, **ends).output == {"n": 1}
 
 
+def test_the_fields_of_a_choice_state_are_for_its_default() -> None:
+    """Where a rule holds, the state's own Output and Assign are not evaluated: its input is passed through."""
+    choice = {
+        "Type": "Choice",
+        "Choices": [{"Condition": "{% $states.input.n > 5 %}", "Next": "Big"}],
+        "Default": "Small",
+        "Output": {"rest": "{% $states.input.rest %}"},
+        "Assign": {"left": "{% $states.input.rest %}"},
+    }
+    ends = {
+        "Big": {"Type": "Pass", "End": True},
+        "Small": {"Type": "Pass", "Output": "{% [$states.input, $left] %}", "End": True},
+    }
+    assert run({"n": 9}, C=choice, **ends).output == {"n": 9}
+    assert run({"n": 1, "rest": 2}, C=choice, **ends).output == [{"rest": 2}, 2]
+
+
 def test_map_items_and_selector() -> None:
     """Items gives the array; ItemSelector sees `$states.context.Map.Item`."""
     processor = {

@@ -271,3 +271,20 @@ def test_a_child_costs_the_same_whatever_their_number() -> None:
         return highest
 
     assert peak(8_000) < 1.3 * peak(4_000)
+
+
+def test_the_percentage_is_known_with_the_last_page() -> None:
+    """Children that end before the last page is there count too, even if that page holds nothing."""
+    described = definition(
+        {"P": {"Type": "Fail", "Error": "E"}}, ItemReader=READER, ToleratedFailurePercentage=10
+    )
+    machine = load_definition(described)
+    names = {"execution_arn": "arn:e", "state_machine_arn": "arn:m", "role_arn": "arn:r"}
+    step = start(machine, {"key": "k"}, at=0.0, **names)
+    asked = next(one for one in step.commands if isinstance(one, ReadItems))
+    step = advance(step.execution, ItemsRead(read_id=asked.read_id, items=(1, 2), done=False, at=0.0))
+    for child in [one for one in step.commands if isinstance(one, StartChild)]:
+        ended = ChildFinished(child_id=child.child_id, status="FAILED", error="E", at=1.0)
+        step = advance(step.execution, ended)
+    step = advance(step.execution, ItemsRead(read_id=asked.read_id, items=(), done=True, at=2.0))
+    assert step.execution.error == "States.ExceedToleratedFailureThreshold"

@@ -103,6 +103,9 @@ def test_choice_and_map() -> None:
         "Default": "D",
     }
     assert [try_state(choice, {"n": n}).next_state for n in (1, 2)] == ["One", "D"]
+    told = {**choice, "Assign": {"m.$": "$.m"}}
+    assert try_state(told, {"n": 1}, level="DEBUG").status == "SUCCEEDED"
+    assert try_state(told, {"n": 2, "m": 3}, level="DEBUG").inspection["variables"] == {"m": 3}
     processor = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
     mapped = {"Type": "Map", "ItemProcessor": processor, "ToleratedFailureCount": 1, "End": True}
     mock = Mock(result="[1, 2, 3]")

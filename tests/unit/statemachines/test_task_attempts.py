@@ -183,6 +183,19 @@ def test_missing_heartbeat() -> None:
     assert ran.event_types[3:6] == ["TaskStarted", "TaskSubmitted", "TaskTimedOut"]
 
 
+def test_a_missing_heartbeat_has_two_names() -> None:
+    """The first retrier that has either name answers, in the order of the list ("Handling errors")."""
+    state = task(
+        Resource="arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        HeartbeatSeconds=5,
+        Retry=[
+            {"ErrorEquals": ["States.HeartbeatTimeout"], "IntervalSeconds": 1, "MaxAttempts": 1},
+            {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 100},
+        ],
+    )
+    assert run(state, Hangs(), Hangs()).ended_at == 11.0
+
+
 def test_task_token_is_what_the_task_is_given() -> None:
     """`$$.Task.Token` is the token that the attempt answers to."""
     tokens: list[tuple[str, object]] = []
