@@ -279,8 +279,9 @@ def test_the_percentage_is_known_with_the_last_page() -> None:
         {"P": {"Type": "Fail", "Error": "E"}}, ItemReader=READER, ToleratedFailurePercentage=10
     )
     machine = load_definition(described)
-    names = {"execution_arn": "arn:e", "state_machine_arn": "arn:m", "role_arn": "arn:r"}
-    step = start(machine, {"key": "k"}, at=0.0, **names)
+    step = start(
+        machine, {"key": "k"}, at=0.0, execution_arn="arn:e", state_machine_arn="arn:m", role_arn="arn:r"
+    )
     asked = next(one for one in step.commands if isinstance(one, ReadItems))
     step = advance(step.execution, ItemsRead(read_id=asked.read_id, items=(1, 2), done=False, at=0.0))
     for child in [one for one in step.commands if isinstance(one, StartChild)]:
