@@ -223,6 +223,7 @@ def test_a_timeout_uses_up_retries(delivering: Running, page: str) -> None:
     first, second = notes(delivering, "timed", count=2)
     assert second.at - first.at == 2 + 60
     (record,) = records(delivering, "delivery-failures")
+    assert record["responsePayload"].keys() == {"errorType", "errorMessage"}
     assert record["responsePayload"]["errorType"] == "Sandbox.Timedout"
     assert "Task timed out after 2.00 seconds" in record["responsePayload"]["errorMessage"]
 

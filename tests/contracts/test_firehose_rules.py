@@ -27,6 +27,7 @@ APART = "delivery streams are not deployed elsewhere"
 NOT_ON_LOCALSTACK: dict[str, str] = {}
 ONLY_EMBEDDED = {
     "test_records_are_gathered_into_one_object": APART,
+    "test_an_object_is_named_after_its_oldest_record": APART,
     "test_an_object_is_written_when_enough_has_come": APART,
     "test_a_record_is_delivered_as_it_was_transformed": APART,
     "test_log_events_are_transformed_one_by_one": APART,
@@ -75,6 +76,21 @@ def test_records_are_gathered_into_one_object(delivering: Running, page: str) ->
     assert content == b"123"
     hour, moment = r"\d{4}/\d\d/\d\d/\d\d", r"\d{4}(-\d\d){5}"
     assert re.fullmatch(rf"plain/{hour}/delivery-plain-1-{moment}-[0-9a-f-]{{36}}", key)
+
+
+@states(f"{FIREHOSE}/s3-prefixes.html#timestamp-namespace")
+def test_an_object_is_named_after_its_oldest_record(delivering: Running, page: str) -> None:
+    """The moment in an object's key is when its oldest record arrived, not when it was written."""
+    delivering.wait(3570)
+    put(delivering, "plain", 1)
+    delivering.wait(50)
+    put(delivering, "plain", 2)
+    put(delivering, "aside", {"n": 1, "result": "ProcessingFailed"})
+    ((key, content),) = objects(delivering, "plain/").items()
+    assert content == b"12"
+    assert key.startswith("plain/2026/01/01/00/delivery-plain-1-2026-01-01-00-59-30-")
+    (failed,) = objects(delivering, "errors/")
+    assert failed.startswith("errors/processing-failed/2026/01/01/01/delivery-aside-1-2026-01-01-01-00-20-")
 
 
 @states(f"{FIREHOSE}/buffering-hints.html")

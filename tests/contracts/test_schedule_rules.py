@@ -43,9 +43,9 @@ def came(run: Running, queue: str) -> list[float]:
 
 @states(f"{SCHEDULER}/schedule-types.html#rate-based")
 def test_a_rate_comes_at_even_distances(delivering: Running, page: str) -> None:
-    """A rate-based schedule is due after every period, counted from when it was made."""
+    """A rate-based schedule without a start date is due as soon as it was made, and after every period from then."""
     delivering.wait(16 * 60)
-    assert came(delivering, "delivery-rate-ticks") == [300, 600, 900]
+    assert came(delivering, "delivery-rate-ticks") == [0, 300, 600, 900]
 
 
 @states(f"{SCHEDULER}/schedule-types.html#cron-based")
@@ -107,7 +107,7 @@ def test_a_flexible_window_spreads_invocations(delivering: Running, page: str) -
 def test_context_attributes_are_filled_in(delivering: Running, page: str) -> None:
     """Within the input the schedule's context attributes are replaced by their values."""
     delivering.wait(301)
-    assert ticks(delivering, "rate") == ["2026-01-01T00:05:00Z"]
+    assert ticks(delivering, "rate") == ["2026-01-01T00:00:00Z", "2026-01-01T00:05:00Z"]
 
 
 @states(f"{SCHEDULER}/managing-targets-templated.html")

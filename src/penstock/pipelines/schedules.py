@@ -16,7 +16,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -53,12 +53,19 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Every so many seconds, counted from when the schedule was made."""
+    """Every so many seconds, counted from when the schedule was made.
+
+    Attributes:
+        at_once: it is due for the first time as soon as it has been made.
+    """
 
     every_seconds: int
+    at_once: bool = False
 
     def after(self, moment: float, *, began: float) -> float | None:
         """See `Schedule.after`."""
+        if self.at_once and moment <= began:
+            return math.nextafter(began, math.inf)
         passed = int((moment - began) // self.every_seconds)
         return began + max(passed + 1, 1) * self.every_seconds
 
@@ -160,6 +167,10 @@ def read_timetable(
 ) -> Schedule:
     """Read a schedule of EventBridge Scheduler.
 
+    "If you do not provide a `StartDate` for a rate-based schedule, your schedule starts invoking the target
+    immediately"; its units are `minutes`, `hours` and `days`, in `rate(1 hours)` as well (EventBridge Scheduler,
+    "Schedule types", "Rate-based schedules").
+
     Args:
         timezone: an IANA name.
         start, end: in UTC, `2026-03-01T00:00:00Z`.
@@ -172,9 +183,11 @@ def read_timetable(
     if once is not None:
         found: Schedule = At(_at(once[1], zone))
     else:
-        found = read_schedule(expression)
+        found = read_schedule(expression, plural=True)
         if isinstance(found, Cron) and timezone != "UTC":
             found = InZone(found, zone)
+        elif isinstance(found, Rate) and start is None:
+            found = replace(found, at_once=True)
     bounds = [None if text is None else _utc(text) for text in (start, end)]
     if bounds[0] is not None and bounds[1] is not None and bounds[0] >= bounds[1]:
         raise ScheduleExpressionError(
@@ -217,8 +230,11 @@ def _utc(text: str) -> float:
         ) from error
 
 
-def read_schedule(expression: str) -> Schedule:
+def read_schedule(expression: str, *, plural: bool = False) -> Schedule:
     """Read a schedule expression.
+
+    Args:
+        plural: the unit of a rate may be in the plural though its value is 1.
 
     Raises:
         ScheduleExpressionError: EventBridge would refuse it (`ValidationException`).
@@ -230,17 +246,17 @@ def read_schedule(expression: str) -> Schedule:
             fix="write rate(5 minutes), or cron(0 10 * * ? *) for every day at 10:00 UTC",
         )
     kind, inside = found.groups()
-    return _rate(inside) if kind == "rate" else _cron(inside)
+    return _rate(inside, plural=plural) if kind == "rate" else _cron(inside)
 
 
-def _rate(inside: str) -> Rate:
+def _rate(inside: str, *, plural: bool) -> Rate:
     found = re.fullmatch(r"\s*([0-9]{1,9})\s+(minute|hour|day)(s?)\s*", inside)
     if found is None or int(found[1]) == 0:
         raise ScheduleExpressionError(
             f"rate({inside}) is no rate", fix="write a positive number and minutes, hours or days"
         )
-    value, unit, plural = int(found[1]), found[2], bool(found[3])
-    if plural != (value > 1):
+    value, unit, ending = int(found[1]), found[2], found[3]
+    if bool(ending) != (value > 1) and not (ending and plural):
         right = unit if value == 1 else f"{unit}s"
         raise ScheduleExpressionError(
             f"rate({inside}) has the unit in the wrong number", fix=f"write rate({value} {right})"

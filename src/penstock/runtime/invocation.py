@@ -33,6 +33,9 @@ MARSHAL_FAILED: Final = "Runtime.MarshalError"
 UNMARSHAL_FAILED: Final = "Runtime.UnmarshalError"
 RESPONSE_TOO_LARGE: Final = "Function.ResponseSizeTooLarge"
 
+_OF_THE_SERVICE: Final = frozenset({TIMED_OUT, EXITED, RESPONSE_TOO_LARGE})
+"""Errors that Lambda itself reports, and not the function's runtime: they have a type and a message, and no more."""
+
 
 class UnwrittenEvent(msgspec.Struct):
     """An event that has not been written as JSON, and need not be for a function that runs in this process.
@@ -86,7 +89,12 @@ class FunctionError:
     stack_trace: tuple[str, ...] = ()
 
     def payload(self, request_id: str) -> bytes:
-        """The JSON that `Invoke` returns beside `FunctionError: Unhandled`."""
+        """The JSON that `Invoke` returns beside `FunctionError: Unhandled`.
+
+        Python's runtime tells of the request and of the stack besides (Lambda, "Python function errors").
+        """
+        if self.error_type in _OF_THE_SERVICE:
+            return json.dumps({"errorType": self.error_type, "errorMessage": self.error_message}).encode()
         return json.dumps(
             {
                 "errorMessage": self.error_message,

@@ -167,6 +167,17 @@ def test_a_rate_with_a_start_counts_from_it() -> None:
     assert found.after(BEGAN + 3600, began=BEGAN + 3000) == BEGAN + 5400
 
 
+def test_a_rate_without_a_start_is_due_at_once() -> None:
+    """The first time is when it was made; of rules, whose rates begin with a whole period, nothing changes."""
+    found = read_timetable("rate(1 hours)", end="2026-01-01T01:30:00Z")
+    first = found.after(BEGAN, began=BEGAN)
+    assert first is not None
+    assert BEGAN < first < BEGAN + 0.001
+    assert found.after(first, began=BEGAN) == BEGAN + 3600
+    assert found.after(BEGAN + 3600, began=BEGAN) is None
+    assert read_schedule("rate(1 hour)").after(BEGAN, began=BEGAN) == BEGAN + 3600
+
+
 def test_a_calendar_with_a_start_may_begin_with_it() -> None:
     """A calendar's own minutes count, the start among them."""
     found = read_timetable("cron(0 12 * * ? *)", start="2026-01-05T12:00:00Z")

@@ -22,6 +22,8 @@ from penstock.runtime.queues.queues import Queues
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError
 
+WORK = "arn:aws:lambda:us-east-1:123456789012:function:work"
+
 
 @dataclass
 class ScriptedInvoker:
@@ -77,8 +79,7 @@ def make_bench(failures: int = 0, **options: object) -> Bench:
         ids=Ids(1),
     )
     invoker = ScriptedInvoker(scheduler, failures)
-    arn = "arn:aws:lambda:us-east-1:123456789012:function:work"
-    settings = FunctionSettings(name="work", arn=arn, handler="handlers.work", **options)  # type: ignore[arg-type]
+    settings = FunctionSettings(name="work", arn=WORK, handler="handlers.work", **options)  # type: ignore[arg-type]
     functions = Functions(
         [settings], invoker=invoker, scheduler=scheduler, journal=journal, ids=Ids(2), queues=queues
     )
@@ -200,6 +201,22 @@ def test_invoke_gives_the_error_of_the_function() -> None:
     assert json.loads(bytes(answer["Payload"]))["errorType"] == "ValueError"  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize(
+    ("error_type", "members"),
+    [
+        ("Sandbox.Timedout", ["errorType", "errorMessage"]),
+        ("Runtime.ExitError", ["errorType", "errorMessage"]),
+        ("Function.ResponseSizeTooLarge", ["errorType", "errorMessage"]),
+        ("ValueError", ["errorMessage", "errorType", "requestId", "stackTrace"]),
+        ("Runtime.ImportModuleError", ["errorMessage", "errorType", "requestId", "stackTrace"]),
+    ],
+)
+def test_what_lambda_says_and_what_pythons_runtime_says(error_type: str, members: list[str]) -> None:
+    """Lambda itself knows nothing of the stack."""
+    error = FunctionError(error_type=error_type, error_message="m")
+    assert list(json.loads(error.payload("r"))) == members
+
+
 def test_invoke_of_a_busy_function_is_throttled() -> None:
     """TooManyRequestsException, 429."""
     bench = make_bench(reserved_concurrency=0)
@@ -236,6 +253,8 @@ def test_a_function_that_does_not_exist() -> None:
     [
         ({"InvocationType": "Asynchronous"}, "InvalidParameterValueException"),
         ({"Qualifier": "live"}, "ResourceNotFoundException"),
+        ({"FunctionName": "work:live"}, "ResourceNotFoundException"),
+        ({"FunctionName": f"{WORK}:7", "InvocationType": "Event"}, "ResourceNotFoundException"),
         ({"Payload": "ö".encode("utf-16")}, "InvalidRequestContentException"),
         ({"Payload": b"\xff"}, "InvalidRequestContentException"),
         ({"Payload": b"NaN"}, "InvalidRequestContentException"),

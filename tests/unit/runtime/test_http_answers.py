@@ -62,3 +62,18 @@ def test_a_types_name_in_any_case_is_text() -> None:
         request, route="$default", path_parameters={}, at=0.0, request_id="r", api_id="a", account="1"
     )
     assert (event["body"], event["isBase64Encoded"]) == ("{}", False)
+
+
+@pytest.mark.parametrize(
+    ("result", "body"),
+    [
+        ("Hello from Lambda!", b"Hello from Lambda!"),
+        ({"message": "Hello"}, b'{"message": "Hello"}'),
+        ([1], b"[1]"),
+    ],
+)
+def test_a_result_without_a_status_is_a_body(result: object, body: bytes) -> None:
+    """API Gateway shows a text without quotation marks, and an object as its JSON, both as application/json."""
+    answer = answered(result)
+    assert (answer.status, answer.body) == (200, body)
+    assert dict(answer.headers) == {"content-type": "application/json"}

@@ -16,7 +16,7 @@ def _prefixes(graph: Graph) -> Iterator[Finding]:
                 yield Finding(
                     what=f"{field}={text!r} has an expression in it",
                     part=stream,
-                    fix="write the text that the keys begin with; the hour of the delivery follows it by itself",
+                    fix="write the text that the keys begin with; the hour of the first record follows it by itself",
                 )
 
 

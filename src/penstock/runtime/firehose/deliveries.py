@@ -8,7 +8,10 @@ transformation", "Configure Amazon S3 object name format".
 2. One batch of a stream is transformed at a time, so records keep their order.
 3. An invocation that fails is made again, `transformation_retries` times; then its records are put aside as they
    came, under `processing-failed/`. How long Firehose waits in between is not documented: 1 s, 2 s, 4 s, ... here.
-4. An object that cannot be written is tried again every five minutes, for 24 hours; those behind it wait, so that
+4. The moment in an object's key is that of its oldest record: "when evaluating timestamps, Firehose uses the
+   approximate arrival timestamp of the oldest record that's contained in the Amazon S3 object being written"
+   ("Understand custom prefixes for Amazon S3 objects").
+5. An object that cannot be written is tried again every five minutes, for 24 hours; those behind it wait, so that
    what is settled is always the oldest.
 """
 
@@ -19,7 +22,7 @@ import datetime as dt
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -90,12 +93,17 @@ class _Record:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """An object to be written, and how many records are settled by it."""
+    """An object to be written, and how many records are settled by it.
+
+    Attributes:
+        arrived_at: when its oldest record came.
+    """
 
     prefix: str
     content: bytes
     count: int
     began: float
+    arrived_at: float
 
 
 @dataclass(slots=True)
@@ -125,7 +133,7 @@ class DeliveryStream:
         self._begun = 0
         self._number = 0
         self._incoming, self._outgoing = _Buffer(), _Buffer()
-        self._ready: list[bytes] = []
+        self._ready: list[_Record] = []
         self._writes: deque[_Write] = deque()
         self._done = 0
         self._busy = False
@@ -154,7 +162,7 @@ class DeliveryStream:
         settings = self.settings
         if settings.function is None:
             for record in self._take(self._incoming.size):
-                self._make_ready(record.data)
+                self._make_ready(record)
                 self._done += 1
             self._write_if_full()
         elif not self._busy and self._incoming.size >= settings.transformation_bytes:
@@ -235,8 +243,9 @@ class DeliveryStream:
             self._put_aside({one.identifier: failure for one in batch}, batch, attempt)
         else:
             made = transformation_of(event, json.loads(outcome.payload or b"null"))
-            for data in made.delivered.values():
-                self._make_ready(data)
+            for one in batch:
+                if (data := made.delivered.get(one.identifier)) is not None:
+                    self._make_ready(replace(one, data=data))
             self._put_aside(made.failed, batch, attempt)
         self._finish(batch)
 
@@ -249,6 +258,7 @@ class DeliveryStream:
     def _put_aside(self, failed: dict[str, Failure], batch: list[_Record], attempts: int) -> None:
         settings, now = self.settings, self._ports.scheduler.now()
         arn = self._ports.functions.find(settings.function or "").arn
+        refused = [one for one in batch if one.identifier in failed]
         lines = [
             json.dumps(
                 {
@@ -261,22 +271,21 @@ class DeliveryStream:
                     "lambdaArn": f"{arn}:$LATEST",
                 }
             )
-            for one in batch
-            if one.identifier in failed
+            for one in refused
         ]
         if lines:
             prefix = f"{settings.error_prefix or settings.prefix}processing-failed/"
-            self._write(prefix, "\n".join(lines).encode() + b"\n", 0)
+            self._write(prefix, "\n".join(lines).encode() + b"\n", 0, arrived_at=refused[0].arrived_at)
 
     # --- Writing ------------------------------------------------------------------------------------------
 
-    def _make_ready(self, data: bytes) -> None:
-        self._ready.append(data)
-        self._outgoing.size += len(data)
+    def _make_ready(self, record: _Record) -> None:
+        self._ready.append(record)
+        self._outgoing.size += len(record.data)
 
     def _write_if_full(self) -> None:
         if not self._ready:
-            self._write("", b"", self._done)
+            self._write("", b"", self._done, arrived_at=self._ports.scheduler.now())
             self._done = 0
         elif self._outgoing.size >= self.settings.buffering_bytes:
             self._write_ready()
@@ -284,15 +293,16 @@ class DeliveryStream:
             self._wait(self._outgoing, self.settings.buffering_seconds, self._write_ready)
 
     def _write_ready(self) -> None:
-        content, count = b"".join(self._ready), self._done
+        content, count = b"".join(one.data for one in self._ready), self._done
+        arrived_at = self._ready[0].arrived_at
         self._ready, self._done = [], 0
         self._outgoing.size = 0
         self._outgoing.stop()
-        self._write(self.settings.prefix, content, count)
+        self._write(self.settings.prefix, content, count, arrived_at=arrived_at)
 
-    def _write(self, prefix: str, content: bytes, count: int) -> None:
+    def _write(self, prefix: str, content: bytes, count: int, *, arrived_at: float) -> None:
         """Write an object, if there is something to write; so many records are settled by it, one after another."""
-        self._writes.append(_Write(prefix, content, count, self._ports.scheduler.now()))
+        self._writes.append(_Write(prefix, content, count, self._ports.scheduler.now(), arrived_at))
         if len(self._writes) == 1:
             self._go_on_writing()
 
@@ -314,7 +324,7 @@ class DeliveryStream:
         if not write.content:
             return True
         settings, ports = self.settings, self._ports
-        moment = dt.datetime.fromtimestamp(ports.scheduler.now(), dt.UTC)
+        moment = dt.datetime.fromtimestamp(write.arrived_at, dt.UTC)
         name = f"{settings.name}-1-{moment:%Y-%m-%d-%H-%M-%S}-{ports.ids.uuid()}"
         key = f"{write.prefix}{moment:%Y/%m/%d/%H/}{name}"
         need = ("s3:PutObject", f"arn:aws:s3:::{settings.bucket}/{key}")

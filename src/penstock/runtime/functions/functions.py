@@ -47,6 +47,7 @@ from penstock.runtime.services import ServiceError
 
 RETRY_DELAYS_SECONDS: Final = (60.0, 120.0)
 MAXIMUM_THROTTLE_DELAY_SECONDS: Final = 300.0
+LATEST: Final = "$LATEST"
 
 Done = Callable[[InvocationOutcome], None]
 
@@ -103,14 +104,14 @@ class Functions:
         self._events: dict[str, _Event] = {}
 
     def find(self, name: str) -> FunctionSettings:
-        """The function of this name, ARN or partial ARN.
+        """The function of this name, ARN or partial ARN, which may end with `:$LATEST` (Lambda, "Invoke").
 
         Raises:
-            ServiceError: `ResourceNotFoundException`.
+            ServiceError: `ResourceNotFoundException`; so are versions and aliases: none is published here.
         """
-        bare = (name.partition("function:")[2] if "function:" in name else name).partition(":")[0]
+        bare, _, qualifier = (name.partition("function:")[2] if "function:" in name else name).partition(":")
         found = self.settings.get(bare)
-        if found is None:
+        if found is None or qualifier not in ("", LATEST):
             prefix = "" if name.startswith("arn:") else "arn:aws:lambda:us-east-1:123456789012:function:"
             raise ServiceError("ResourceNotFoundException", f"Function not found: {prefix}{name}", 404)
         return found

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Final, NoReturn, cast
 
-from penstock.runtime.functions.functions import Functions
+from penstock.runtime.functions.functions import LATEST, Functions
 from penstock.runtime.invocation import THROTTLED, InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
 
-LATEST: Final = "$LATEST"
 _UNDERSTOOD: Final = frozenset({"FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"})
 
 

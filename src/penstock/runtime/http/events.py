@@ -129,14 +129,16 @@ def message(status: int, words: str) -> Answer:
 def answer_of(outcome: InvocationOutcome) -> Answer:
     """The answer to a request whose function has run.
 
-    A result with a `statusCode` is an answer written out; any other is the JSON body of a 200. A function that
-    failed, or an answer that cannot be read, is a 500.
+    A result with a `statusCode` is an answer written out; any other is the body of a 200: a text as it is, which the
+    page shows without its quotation marks, and anything else as JSON. A function that failed, or an answer that cannot
+    be read, is a 500.
     """
     if outcome.error is not None or outcome.payload is None:
         return message(500, "Internal Server Error")
     result = json.loads(outcome.payload)
     if not isinstance(result, dict) or "statusCode" not in result:
-        return Answer(status=200, headers=(("content-type", "application/json"),), body=outcome.payload)
+        body = result.encode(errors="replace") if isinstance(result, str) else outcome.payload
+        return Answer(status=200, headers=(("content-type", "application/json"),), body=body)
     try:
         return _written_out(result)
     except (TypeError, ValueError, AttributeError):

@@ -1,7 +1,9 @@
 """Functions run in execution environments of their own processes: the invoker for the real clock.
 
 1. As on Lambda: an environment runs one function, one invocation at a time, and is used again while it is
-   warm. At most `workers` invocations run at once; the others wait in order.
+   warm. At most `workers` invocations run at once; the others wait in order. One that waits for an answer, of a
+   function that it invokes or of a long poll, counts only when it goes on: otherwise functions that invoke others
+   could take all the workers that these need.
 2. A function's time counts from when its environment is ready. When it is over, the process is killed: the
    invocation fails as `Sandbox.Timedout` and the next one starts cold. The same holds for a process that ends
    by itself (`Runtime.ExitError`).
@@ -58,12 +60,20 @@ from penstock.runtime.workers.starting import Zygote, start_zygote
 INIT_SECONDS: Final = 10.0
 """How long an environment may take to import its handler, on top of the timeout (Lambda, "Init phase")."""
 
+MOST_ASKING: Final = 64
+"""Invocations that may wait for answers beside those that run: a function that invokes itself without end comes to its
+timeout, and not to the end of this machine's memory."""
+
 Done = Callable[[InvocationOutcome], None]
 
 
 @dataclass(slots=True, eq=False)
 class _Running:
-    """An invocation in an environment."""
+    """An invocation in an environment.
+
+    Attributes:
+        asks: it waits for an answer, and leaves its place to others.
+    """
 
     invocation: Invocation
     done: Done
@@ -71,6 +81,7 @@ class _Running:
     began: float
     timer: Timer | None = None
     timed_out: bool = False
+    asks: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +107,7 @@ class _State:
     waiting: deque[tuple[Invocation, Done]] = field(default_factory=deque)
     forked: int = 0
     busy: int = 0
+    asking: int = 0
 
 
 class PoolInvoker:
@@ -306,11 +318,29 @@ class PoolInvoker:
         except UnansweredOperationError as error:
             self._reply(environment, Unanswered(error.what, error.at, error.fix))
         except AnswerLater as promise:
+            self._leave_place(environment)
             promise.then(lambda settled: self._reply_later(environment, settled))
         else:
             self._reply(environment, Answered(answer))
 
+    def _leave_place(self, environment: _Environment) -> None:
+        """Let another invocation run while this one waits for its answer."""
+        state, running = self._state, environment.running
+        if running is not None and not running.asks and state.asking < MOST_ASKING:
+            running.asks = True
+            state.asking += 1
+            state.busy -= 1
+            self._scheduler.call_soon(self._start_waiting)
+
+    def _take_place(self, running: _Running | None) -> None:
+        """The answer has come, or nobody waits for it any longer."""
+        if running is not None and running.asks:
+            running.asks = False
+            self._state.asking -= 1
+            self._state.busy += 1
+
     def _reply_later(self, environment: _Environment, promise: AnswerLater) -> None:
+        self._take_place(environment.running)
         try:
             self._reply(environment, Answered(promise.result()))
         except ServiceError as error:
@@ -360,6 +390,7 @@ class PoolInvoker:
     ) -> None:
         if running.timer is not None:
             running.timer.cancel()
+        self._take_place(running)
         self._state.busy -= 1
         self._start_waiting()
         for record in calls:
