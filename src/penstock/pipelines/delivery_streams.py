@@ -11,7 +11,7 @@ from penstock.pipelines.resources import Bucket, Function, Resource
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStream(Resource):
-    """What is put into it is gathered and becomes objects of `bucket`, with the hour of their first record in their keys.
+    """What is put into it is gathered and becomes objects of `bucket`, with the hour of the first record in the keys.
 
     Args:
         prefix: begins the keys of the objects; `YYYY/MM/dd/HH/` (UTC) follows it.

@@ -18,8 +18,8 @@ class Schedule(Resource):
         expression: `rate(5 minutes)`, `cron(0 10 * * ? *)` or, for one moment, `at(2026-03-01T10:00:00)`.
         to: the target.
         timezone: of `cron` and `at`, by its IANA name.
-        start, end: no invocation before and after, in UTC: `2026-03-01T00:00:00Z`. A rate counts from `start`, which is
-            its first time; without one it begins at once.
+        start, end: no invocation before and after, in UTC: `2026-03-01T00:00:00Z`. A rate counts from `start`,
+            which is its first time; without one it begins at once.
         flexible_window_minutes: an invocation comes at some moment of so many minutes; 0: as it is due.
         input: what the target gets, anything with a JSON form, in which `<aws.scheduler.scheduled-time>` and
             the other context attributes are filled in; None: a scheduled event.

@@ -130,8 +130,8 @@ def answer_of(outcome: InvocationOutcome) -> Answer:
     """The answer to a request whose function has run.
 
     A result with a `statusCode` is an answer written out; any other is the body of a 200: a text as it is, which the
-    page shows without its quotation marks, and anything else as JSON. A function that failed, or an answer that cannot
-    be read, is a 500.
+    page shows without its quotation marks, anything else as JSON. A function that failed, or an answer that cannot be
+    read, is a 500.
     """
     if outcome.error is not None or outcome.payload is None:
         return message(500, "Internal Server Error")

@@ -61,8 +61,8 @@ INIT_SECONDS: Final = 10.0
 """How long an environment may take to import its handler, on top of the timeout (Lambda, "Init phase")."""
 
 MOST_ASKING: Final = 64
-"""Invocations that may wait for answers beside those that run: a function that invokes itself without end comes to its
-timeout, and not to the end of this machine's memory."""
+"""Invocations that may wait for answers beside those that run: a function that invokes itself without end comes to
+its timeout, and not to the end of this machine's memory."""
 
 Done = Callable[[InvocationOutcome], None]
 
