@@ -13,6 +13,7 @@ from penstock.statemachines import dataflow
 from penstock.statemachines.dataflow import scope_of
 from penstock.statemachines.execution import Branch, Execution, Turn
 from penstock.statemachines.failures import StateFailure, evaluation_failure, runtime_failure
+from penstock.statemachines.item_origins import STATE_DATA
 from penstock.statemachines.model import Map, Parallel, Scope
 from penstock.statemachines.settings import count
 from penstock.statemachines.transitions import fail, leave, record_aborted, stop
@@ -66,7 +67,7 @@ def run_parallel(execution: Execution, branch: Branch, state: Parallel) -> None:
 def run_map(execution: Execution, branch: Branch, state: Map) -> None:
     """Start as many iterations as may run at once."""
     limit = concurrency(execution, branch, state) or MAXIMUM_CONCURRENT_ITERATIONS
-    items = find_items(execution, branch, state)
+    items, _ = find_items(execution, branch, state)
     started = execution.record(branch, "MapStateStarted", {"length": len(items)})
     fan = FanOut(branch, state, len(items), items, min(limit, MAXIMUM_CONCURRENT_ITERATIONS))
     branch.work = fan
@@ -85,21 +86,27 @@ def concurrency(execution: Execution, branch: Branch, state: Map) -> int:
     return count(state.max_concurrency, dataflow.filtered_input(state, branch.input, scope), scope)
 
 
-def find_items(execution: Execution, branch: Branch, state: Map) -> list[JSON]:
-    """The array that a Map state iterates over (see `items_of`)."""
+def find_items(execution: Execution, branch: Branch, state: Map) -> tuple[list[JSON], bool]:
+    """What a Map state iterates over (see `items_of`)."""
     scope = scope_of(execution, branch)
     return items_of(state, dataflow.filtered_input(state, branch.input, scope), scope)
 
 
-def items_of(state: Map, value: JSON, scope: Scope) -> list[JSON]:
+def items_of(state: Map, value: JSON, scope: Scope) -> tuple[list[JSON], bool]:
     """ItemsPath or Items, else the state's input.
 
+    Returns:
+        The items, and whether they are the members of an object as `{"Key": ..., "Value": ...}`, over which a Map
+        in Distributed mode iterates too; Inline mode "accepts only a JSON array as input".
+
     Raises:
-        StateFailure: it is no array.
+        StateFailure: it is neither.
     """
     items = value if state.items is None else state.items(value, scope)
     if isinstance(items, list):
-        return items
+        return items, False
+    if state.distributed and isinstance(items, dict):
+        return [{"Key": key, "Value": member} for key, member in items.items()], True
     if not state.jsonata:
         # AWS writes a path into the context object (`$$.a`) as a path into that object (`$.a`).
         path = state.items_path or "$"
@@ -108,15 +115,15 @@ def items_of(state: Map, value: JSON, scope: Scope) -> list[JSON]:
     raise evaluation_failure(f"Map state input must be an array but was: {shown(items)}")
 
 
-def select(execution: Execution, branch: Branch, state: Map, item: Mapping[str, JSON]) -> JSON:
+def select(execution: Execution, branch: Branch, state: Map, item: JSON, about: Mapping[str, JSON]) -> JSON:
     """The input of the iteration for an item: what ItemSelector makes of it, else the item itself.
 
     Args:
-        item: the context object's `Map.Item`.
+        about: the context object's `Map.Item`.
     """
     if state.item_selector is None:
-        return item["Value"]
-    scope = scope_of(execution, branch, item=item)
+        return item
+    scope = scope_of(execution, branch, item=about)
     return state.item_selector(dataflow.filtered_input(state, branch.input, scope), scope)
 
 
@@ -182,10 +189,11 @@ def _record_iteration(execution: Execution, fan: FanOut, kind: str, index: int, 
 def _start_iteration(execution: Execution, fan: FanOut, state: Map, previous: int) -> None:
     index = fan.next_index
     fan.next_index = index + 1
-    item = {"Index": index, "Value": fan.items[index] if fan.items is not None else None}
-    value = select(execution, fan.branch, state, item)
+    item = fan.items[index] if fan.items is not None else None
+    about = {"Index": index, "Value": item, "Source": STATE_DATA}
+    value = select(execution, fan.branch, state, item, about)
     started = execution.append("MapIterationStarted", previous, {"index": index, "name": state.name})
-    _start(execution, fan, Branch(state.processor, fan, index, fan.branch.variables, item, value, started))
+    _start(execution, fan, Branch(state.processor, fan, index, fan.branch.variables, about, value, started))
 
 
 def _start(execution: Execution, fan: FanOut, branch: Branch) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from penstock.errors import ItemFormatError
+from penstock.statemachines.item_compression import uncompressed
 from penstock.statemachines.json_stream import NotIterableError, refuse_constant, stream_items
 from penstock.statemachines.values import JSON
 
@@ -27,8 +28,8 @@ _ROWS_AT_ONCE = 1000
 MAXIMUM_HEADER_BYTES = 10 * 1024
 """Developer Guide, "ItemReader (Map)": "Step Functions supports CSV headers of up to 10 KiB"."""
 
-MAXIMUM_FIELD_CHARACTERS = 262_144
-"""What a payload of 256 KiB can hold of one field."""
+MAXIMUM_FIELD_CHARACTERS = 8 * 1024 * 1024
+"""Developer Guide, "ItemReader (Map)": "reading an item of up to 8 MB", which ItemSelector makes smaller."""
 
 _ROW_PART = re.compile(r"[^\r]*\r\n?|[^\r]+")
 _DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
@@ -40,12 +41,13 @@ def decode_items(config: Mapping[str, JSON], body: Iterable[bytes]) -> Iterator[
     Args:
         config: the resolved ReaderConfig: InputType (CSV, JSON, JSONL, PARQUET), CSVHeaderLocation, CSVHeaders,
             CSVDelimiter, ItemsPointer.
-        body: the object's bytes.
+        body: the object's bytes, which may be compressed with gzip or zstd.
 
     Raises:
         ItemFormatError: on the item at which it becomes apparent.
     """
     kind = config.get("InputType", "JSON")
+    body = uncompressed(body)
     if kind == "CSV":
         return _csv_items(config, _lines(body))
     if kind == "JSONL":
@@ -126,9 +128,9 @@ def _lines(body: Iterable[bytes]) -> Iterator[str]:
 
 def _csv_items(config: Mapping[str, JSON], lines: Iterator[str]) -> Iterator[JSON]:
     delimiter = _DELIMITERS.get(str(config.get("CSVDelimiter", "COMMA")), ",")
-    # The module's own limit, which every reader of the process shares, is half of what a payload may have.
+    # The module's own limit, which every reader of the process shares, is much less.
     csv.field_size_limit(max(csv.field_size_limit(), MAXIMUM_FIELD_CHARACTERS))
-    rows = csv.reader(_rows(lines), delimiter=delimiter)
+    rows = csv.reader(_rows(lines), delimiter=delimiter, escapechar="\\")
     try:
         if config.get("CSVHeaderLocation") == "GIVEN":
             given = config.get("CSVHeaders")
@@ -148,12 +150,23 @@ def _csv_items(config: Mapping[str, JSON], lines: Iterator[str]) -> Iterator[JSO
 
 
 def _rows(lines: Iterator[str]) -> Iterator[str]:
-    """Lines that a carriage return ends too, alone or before a line feed; quotes may hold either."""
+    """Lines that a carriage return ends too, alone or before a line feed; quotes may hold either.
+
+    A backslash escapes the character behind it ("CSV file in an Amazon S3 bucket"), but not the end of a line.
+    """
     for line in lines:
-        if "\r" in line:
+        if "\\" in line:
+            yield from map(_without_last_escape, _ROW_PART.findall(line) if "\r" in line else (line,))
+        elif "\r" in line:
             yield from _ROW_PART.findall(line)
         else:
             yield line
+
+
+def _without_last_escape(row: str) -> str:
+    content = row.rstrip("\r\n")
+    escapes = len(content) - len(content.rstrip("\\"))
+    return f"{content[:-1]}{row[len(content) :]}" if escapes % 2 else row
 
 
 def _json_lines(lines: Iterator[str]) -> Iterator[JSON]:

@@ -33,12 +33,16 @@ class NotIterableError(ValueError):
     """Where the items should be is a text, a number, true, false or null, or an object without a pointer."""
 
 
+class Member(dict[str, JSON]):
+    """A member of an object as an item: `{"Key": ..., "Value": ...}`."""
+
+
 def stream_items(pieces: Iterable[str], pointer: Sequence[str] | None) -> Iterator[JSON]:
     """Decode the items of an array, or the members of an object as `{"Key": ..., "Value": ...}`.
 
     Args:
         pointer: the decoded parts of a JSON pointer to the items; None if they are the document itself,
-            which is an array then.
+            which is an array then (an object there is refused, as recorded on AWS).
 
     Raises:
         NotIterableError: there are no items at that place.
@@ -53,7 +57,7 @@ def stream_items(pieces: Iterable[str], pointer: Sequence[str] | None) -> Iterat
         yield from (text.value() for _ in text.elements())
     elif begin == "{" and pointer is not None:
         for key in text.members():
-            yield {"Key": key, "Value": text.value()}
+            yield Member({"Key": key, "Value": text.value()})
     else:
         text.value()
         raise NotIterableError

@@ -44,7 +44,7 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         distributed=mode == "DISTRIBUTED",
         child_kind=kind,
         label=_label(fields),
-        items=fields.template("Items", expected="array") if fields.jsonata else fields.path("ItemsPath"),
+        items=_items(fields, distributed=mode == "DISTRIBUTED"),
         items_path=fields.text("ItemsPath"),
         item_selector=fields.template(selector),
         max_concurrency=fields.setting("MaxConcurrency"),
@@ -54,6 +54,13 @@ def parse_map(fields: Fields, processor: Fields) -> MapMembers:
         batcher=_batcher(fields.object("ItemBatcher")),
         writer=_writer(fields.object("ResultWriter")),
     )
+
+
+def _items(fields: Fields, *, distributed: bool) -> Evaluate | None:
+    if not fields.jsonata:
+        return fields.path("ItemsPath")
+    # In Distributed mode Items may be an object as well, which is judged where it is used.
+    return fields.template("Items", expected=None if distributed else "array")
 
 
 LABEL: Final = re.compile(r"""[^\s?*<>{}\[\]"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,40}""")

@@ -26,6 +26,7 @@ from penstock.statemachines.failures import (
     too_large_cause,
 )
 from penstock.statemachines.fan_out import concurrency, find_items, select
+from penstock.statemachines.item_origins import STATE_DATA, Origins
 from penstock.statemachines.map_results import Results
 from penstock.statemachines.model import Map
 from penstock.statemachines.protocol import (
@@ -71,7 +72,7 @@ class MapRun:
         waiting: items that are read and not yet given to a child.
         read_all: no further item will come.
         read_id: the reader that is open, if any; `asked` while a page of it is on its way.
-        source: where the items come from, as the context object's `Map.Item.Source` says it.
+        origins: where the items come from.
         skip: items of a reader that is opened again after a redrive, which have been read before.
         again: children that did not succeed, for a redrive.
         unread: how many further items may be read (MaxItems).
@@ -87,6 +88,7 @@ class MapRun:
         "limit",
         "machine_arn",
         "next_index",
+        "origins",
         "page",
         "read_all",
         "read_id",
@@ -95,7 +97,6 @@ class MapRun:
         "results",
         "running",
         "skip",
-        "source",
         "state",
         "taken",
         "tolerated_count",
@@ -118,7 +119,7 @@ class MapRun:
         self.asked = False
         self.page = 0
         self.skip = 0
-        self.source = "STATE_DATA"
+        self.origins = Origins(STATE_DATA)
         self.again: list[Child] = []
         self.redrive_count = 0
         self.unread = MAXIMUM_ITEMS
@@ -155,7 +156,7 @@ class MapRun:
 def run_distributed_map(execution: Execution, branch: Branch, state: Map) -> None:
     """Start the Map Run: with the items at hand, or by asking for the first page of them."""
     limit = concurrency(execution, branch, state) or MAXIMUM_CONCURRENT_CHILDREN
-    items = find_items(execution, branch, state) if state.reader is None else None
+    items, members = find_items(execution, branch, state) if state.reader is None else (None, False)
     execution.record(branch, "MapStateStarted", {"length": 0 if items is None else len(items)})
     run = MapRun(execution, branch, state, min(limit, MAXIMUM_CONCURRENT_CHILDREN))
     _settle_numbers(execution, run)
@@ -163,6 +164,7 @@ def run_distributed_map(execution: Execution, branch: Branch, state: Map) -> Non
     execution.record(branch, "MapRunStarted", {"mapRunArn": run.arn})
     branch.work = run
     if items is not None:
+        run.origins = Origins(STATE_DATA, members=members)
         run.waiting.extend(items)
         run.read_all = True
     elif reader is not None:
@@ -179,6 +181,8 @@ def items_read(execution: Execution, run: MapRun, happened: ItemsRead) -> None:
     """A page has come."""
     run.asked = False
     run.page += 1
+    accepted = run.taken + len(run.waiting)
+    run.origins.read(happened.origins, page_begins=accepted - run.skip, accepted=accepted)
     items = happened.items[run.skip :][: run.unread]
     run.skip = max(0, run.skip - len(happened.items))
     run.waiting.extend(items)
@@ -250,9 +254,8 @@ def _reader(execution: Execution, run: MapRun) -> ReadItems | None:
             resolved["MaxItems"] = run.unread
     parameters = None if reader.arguments is None else reader.arguments(value, scope)
     if isinstance(parameters, Mapping):
-        run.source = "S3://" + "/".join(
-            str(parameters[key]) for key in ("Bucket", "Key") if key in parameters
-        )
+        place = "/".join(str(parameters[key]) for key in ("Bucket", "Key") if key in parameters)
+        run.origins = Origins(f"S3://{place}")
     return ReadItems(
         read_id=execution.next_id(),
         page=0,
@@ -309,8 +312,8 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
         return False
 
     def selected(offset: int, item: JSON) -> JSON:
-        about = {"Index": run.taken + offset, "Value": item, "Source": run.source}
-        return select(execution, run.branch, run.state, about)
+        about = run.origins.about(run.taken + offset, item)
+        return select(execution, run.branch, run.state, item, about)
 
     state = run.state
     if run.batches is None:
@@ -321,6 +324,7 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
             return False
         value, item_count = batch
     run.taken += item_count
+    run.origins.taken(run.taken)
     name = execution.random_uuid()
     command = StartChild(
         child_id=execution.next_id(),

@@ -280,13 +280,32 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at: float
 
 
-class ItemsRead(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One page of items; `done` is true if no item follows it."""
+class ItemsOrigin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the items of a page come from, from its item number `first` on.
+
+    Args:
+        source: an S3 URI, `S3://bucket/key`.
+        members: they are the members of an object: `{"Key": ..., "Value": ...}`.
+    """
+
+    first: int
+    source: str
+    members: bool = False
+
+
+class ItemsRead(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """One page of items; `done` is true if no item follows it.
+
+    Args:
+        origins: where they come from, in the order of the items; empty if all of them come from the object or the
+            bucket that the reader names.
+    """
 
     read_id: int
     items: tuple[object, ...]
     done: bool
     at: float
+    origins: tuple[ItemsOrigin, ...] = ()
 
 
 class ItemsReadFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):

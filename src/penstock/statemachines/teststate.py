@@ -267,10 +267,10 @@ class _Trial:
 
     def _inspect_map(self, state: Map, value: JSON) -> list[JSON]:
         scope = self.scope()
-        items, found = map_items(state, value, scope, self.settings.map_item_reader_data)
+        items, members, found = map_items(state, value, scope, self.settings.map_item_reader_data)
         self.inspection.update(found)
         self.inspection.update(map_settings(state, value, scope))
-        self.inspection.update(map_inputs(state, value, items, scope, self._scope_of_item))
+        self.inspection.update(map_inputs(state, value, items, scope, self._scope_of_item, members=members))
         return items
 
     def _scope_of_item(self, item: Mapping[str, JSON]) -> Scope:

@@ -13,6 +13,7 @@ from penstock.statemachines.batches import batch_limits, take_batch
 from penstock.statemachines.failures import ITEM_READER, StateFailure
 from penstock.statemachines.fan_out import items_of
 from penstock.statemachines.item_formats import decode_items
+from penstock.statemachines.json_stream import Member
 from penstock.statemachines.model import ItemReader, Map, Scope
 from penstock.statemachines.settings import count, integer, percentage
 from penstock.statemachines.values import JSON
@@ -34,22 +35,27 @@ def map_settings(state: Map, value: JSON, scope: Scope) -> dict[str, JSON]:
     return found
 
 
-def map_items(state: Map, value: JSON, scope: Scope, read: str | None) -> tuple[list[JSON], dict[str, JSON]]:
+def map_items(
+    state: Map, value: JSON, scope: Scope, read: str | None
+) -> tuple[list[JSON], bool, dict[str, JSON]]:
     """The items, and the data after ItemsPath or ItemsPointer.
 
     Args:
         read: JSON text, as its source has it, of what the ItemReader reads.
 
+    Returns:
+        The items, whether they are the members of an object (`{"Key": ..., "Value": ...}`), and that data.
+
     Raises:
         StateFailure: there are no items, or a field of the reader fails.
     """
     if state.reader is None:
-        items = items_of(state, value, scope)
+        items, members = items_of(state, value, scope)
         path = not state.jsonata and state.items is not None
-        return items, {"afterItemsPath": items} if path else {}
+        return items, members, {"afterItemsPath": items} if path else {}
     config = _reader_config(state.reader, value, scope)
     if read is None:
-        return [], {}
+        return [], False, {}
     given = {
         "InputType": "JSON",
         **({"ItemsPointer": config["ItemsPointer"]} if "ItemsPointer" in config else {}),
@@ -60,7 +66,8 @@ def map_items(state: Map, value: JSON, scope: Scope, read: str | None) -> tuple[
         raise StateFailure(ITEM_READER, error.what) from error
     most = config.get("MaxItems")
     items = items[:most] if isinstance(most, int) and most > 0 else items
-    return items, {"afterItemsPointer": items} if "ItemsPointer" in config else {}
+    members = bool(items) and isinstance(items[0], Member)
+    return items, members, {"afterItemsPointer": items} if "ItemsPointer" in config else {}
 
 
 def _reader_config(reader: ItemReader, value: JSON, scope: Scope) -> dict[str, JSON]:
@@ -75,15 +82,27 @@ def _reader_config(reader: ItemReader, value: JSON, scope: Scope) -> dict[str, J
 
 
 def map_inputs(
-    state: Map, value: JSON, items: list[JSON], scope: Scope, scope_of_item: ScopeOfItem
+    state: Map,
+    value: JSON,
+    items: list[JSON],
+    scope: Scope,
+    scope_of_item: ScopeOfItem,
+    *,
+    members: bool,
 ) -> dict[str, JSON]:
-    """The iterations' inputs: after ItemSelector, and after ItemBatcher, where the state has them."""
+    """The iterations' inputs: after ItemSelector, and after ItemBatcher, where the state has them.
+
+    Args:
+        members: the items are the members of an object.
+    """
     found: dict[str, JSON] = {}
     inputs = items
     selector = state.item_selector
     if selector is not None:
         inputs = [
-            selector(value, scope_of_item({"Index": index, "Value": item}))
+            selector(
+                value, scope_of_item({"Index": index, **(_member(item) if members else {"Value": item})})
+            )
             for index, item in enumerate(items)
         ]
         found["afterItemSelector"] = inputs
@@ -94,6 +113,10 @@ def map_inputs(
             batches.append(batch[0])
         found["afterItemBatcher"] = batches
     return found
+
+
+def _member(item: JSON) -> Mapping[str, JSON]:
+    return item if isinstance(item, Mapping) else {}
 
 
 def _itself(_offset: int, item: JSON) -> JSON:

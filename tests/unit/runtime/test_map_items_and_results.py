@@ -75,7 +75,14 @@ def test_listed_objects_are_read_when_they_are_to_be_flattened() -> None:
     """LOAD_AND_FLATTEN gives the items in the objects; MaxItems counts over all of them."""
     readers = ItemReaders(Bucket({"1": b"1\n2\n", "2": b"3\n", "3": b"4\n5\n"}).answer)
     config: dict[str, object] = {"InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN", "MaxItems": 4}
-    assert items(readers.read(asked(config, api="listObjectsV2"), 0.0)) == [1, 2, 3, 4]
+    read = readers.read(asked(config, api="listObjectsV2"), 0.0)
+    assert items(read) == [1, 2, 3, 4]
+    assert isinstance(read, ItemsRead)
+    assert [(one.first, one.source) for one in read.origins] == [
+        (0, "S3://b/1"),
+        (2, "S3://b/2"),
+        (3, "S3://b/3"),
+    ]
 
 
 def test_a_reader_goes_on_where_it_was_before_a_resumption() -> None:

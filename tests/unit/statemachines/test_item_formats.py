@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import islice
 
@@ -43,6 +44,48 @@ def test_csv_with_given_headers_and_delimiter() -> None:
         "CSVDelimiter": "PIPE",
     }
     assert decode(config, 'x|"y|\nz"\n') == [{"a": "x", "b": "y|\nz"}]
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        (r"C:\\dir,1", [r"C:\dir", "1"]),
+        (r"x\,y,1", ["x,y", "1"]),
+        (r"\"q\",1", ['"q"', "1"]),
+        (r"\n\z,1", ["nz", "1"]),
+        (r'"a\\b",1', [r"a\b", "1"]),
+        ("1,C:\\", ["1", "C:"]),
+        ("1,C:\\\\", ["1", "C:\\"]),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_csv_backslashes(row: str, cells: list[str], end: str) -> None:
+    """They escape backslashes, quotes and the delimiter; one before anything else is removed ("ItemReader (Map)")."""
+    config: dict[str, object] = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+    items = decode(config, f"a,b\n{row}{end}2,3\n" if end else f"a,b\n{row}")
+    assert items[0] == dict(zip("ab", cells, strict=True))
+    assert items[1:] == ([{"a": "2", "b": "3"}] if end else [])
+
+
+def test_a_cell_may_be_larger_than_a_payload() -> None:
+    """An item has up to 8 MB; ItemSelector makes it small enough for a child."""
+    config: dict[str, object] = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
+    assert decode(config, f"a\n{'x' * 300_000}\n", 65_536) == [{"a": "x" * 300_000}]
+
+
+def _zstd(data: bytes) -> bytes:
+    return bytes(pyarrow.compress(data, "zstd", asbytes=True))
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, _zstd])
+@pytest.mark.parametrize("piece", [1, 1_000_000])
+def test_compressed_objects(compress: Callable[[bytes], bytes], piece: int) -> None:
+    """Objects are compressed with gzip or zstd, in one piece or in several behind each other."""
+    body = compress(b'{"a": 1}\n') + compress(b'{"a": 2}\n')
+    pieces = [body[at : at + piece] for at in range(0, len(body), piece)]
+    assert list(decode_items({"InputType": "JSONL"}, pieces)) == [{"a": 1}, {"a": 2}]
+    with pytest.raises(ItemFormatError, match=r"cut off|not zstd"):
+        list(decode_items({"InputType": "JSONL"}, [body[:-4]]))
 
 
 def test_json_array_and_pointer() -> None:

@@ -21,6 +21,7 @@ from penstock.statemachines import (
     load_definition,
     start,
 )
+from penstock.statemachines.protocol import ItemsOrigin
 from penstock.testing.machines import Answer, MachineRun, Returns, Throws, no_items, no_tasks, run_machine
 from penstock.testing.machines import Items as ItemsOf
 from penstock.testing.machines import Tasks as TasksOf
@@ -101,6 +102,50 @@ def test_items_know_their_source() -> None:
     assert run(definition(ItemSelector=selector), [1]).output == [{"from": "STATE_DATA"}]
     read = run(definition(ItemSelector=selector, ItemReader=READER), {"key": "k"}, items=lambda _: [1])
     assert read.output == [{"from": "S3://b/k"}]
+
+
+def test_an_object_is_iterated_by_its_members() -> None:
+    """A Distributed Map takes an object: each child gets a pair, `Map.Item` has Key and Value apart."""
+    pairs = [{"Key": "a", "Value": 1}, {"Key": "b", "Value": [2]}]
+    assert run(definition(ItemsPath="$.o"), {"o": {"a": 1, "b": [2]}}).output == pairs
+    selector = {"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value", "i.$": "$$.Map.Item.Index"}
+    selected = [{"k": "a", "v": 1, "i": 0}, {"k": "b", "v": [2], "i": 1}]
+    assert run(definition(ItemSelector=selector), {"a": 1, "b": [2]}).output == selected
+    described = {**definition(Items="{% $states.input.o %}"), "QueryLanguage": "JSONata"}
+    assert run(described, {"o": {"a": 1, "b": [2]}}).output == pairs
+    assert run(described, {"o": 1}).error == "States.QueryEvaluationError"
+
+
+def test_items_of_several_sources() -> None:
+    """What a reader says of its items' origins is in `Map.Item`, in batches that hold items of both as well."""
+    selector = {"i.$": "$$.Map.Item.Index", "s.$": "$$.Map.Item.Source", "v.$": "$$.Map.Item.Value"}
+    machine = load_definition(
+        definition(ItemReader=READER, ItemSelector=selector, ItemBatcher={"MaxItemsPerBatch": 2})
+    )
+    step = start(
+        machine, {"key": "k"}, at=0.0, execution_arn="arn:e", state_machine_arn="arn:m", role_arn="arn:r"
+    )
+    asked = next(one for one in step.commands if isinstance(one, ReadItems))
+    inputs: list[object] = []
+    pages = [
+        ((1, 2, {"Key": "a", "Value": 3}), (ItemsOrigin(first=0, source="S3://b/1"), MEMBERS), False),
+        (({"Key": "c", "Value": 4}, 5), (MEMBERS_AT_0, ItemsOrigin(first=1, source="S3://b/3")), True),
+    ]
+    for items, origins, done in pages:
+        page = ItemsRead(read_id=asked.read_id, items=items, done=done, at=0.0, origins=origins)
+        step = advance(step.execution, page)
+        inputs += [one.input for one in step.commands if isinstance(one, StartChild)]
+    assert [item for batch in inputs for item in batch["Items"]] == [  # type: ignore[index]
+        {"i": 0, "s": "S3://b/1", "v": 1},
+        {"i": 1, "s": "S3://b/1", "v": 2},
+        {"i": 2, "s": "S3://b/2", "v": 3},
+        {"i": 3, "s": "S3://b/2", "v": 4},
+        {"i": 4, "s": "S3://b/3", "v": 5},
+    ]
+
+
+MEMBERS = ItemsOrigin(first=2, source="S3://b/2", members=True)
+MEMBERS_AT_0 = ItemsOrigin(first=0, source="S3://b/2", members=True)
 
 
 def test_batches_by_count_and_bytes() -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import csv
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 
 from penstock.errors import ItemFormatError
+from penstock.statemachines.item_compression import uncompressed
 from penstock.statemachines.item_formats import decode_items
 from penstock.statemachines.values import JSON
 
@@ -20,21 +19,29 @@ Get = Callable[[str, str], Iterable[bytes]]
 """Opens the object of a bucket and key; its bytes come in pieces."""
 
 
-def manifest_items(config: Mapping[str, JSON], manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
+Sourced = tuple[str, Iterator[JSON]]
+"""Items of one source (`S3://bucket/key`)."""
+
+
+def manifest_items(
+    config: Mapping[str, JSON], manifest: Iterable[bytes], get: Get, address: str
+) -> Iterator[Sourced]:
     """The items of every object that a manifest names, in its order.
 
     Args:
         config: the resolved ReaderConfig: ManifestType and, for ATHENA_DATA, the InputType of the data.
+        address: of the manifest, the source of an inventory's items.
 
     Raises:
         ItemFormatError: the manifest or one of its objects cannot be decoded.
     """
     if config.get("ManifestType", "S3_INVENTORY") == "ATHENA_DATA":
-        return _athena_items(config, manifest, get)
-    return _inventory_items(manifest, get)
+        yield from _athena_items(config, manifest, get)
+    else:
+        yield address, _inventory_items(manifest, get)
 
 
-def _athena_items(config: Mapping[str, JSON], manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
+def _athena_items(config: Mapping[str, JSON], manifest: Iterable[bytes], get: Get) -> Iterator[Sourced]:
     for line in b"".join(manifest).decode("utf-8", "replace").splitlines():
         address = line.strip().strip('"')
         if not address:
@@ -42,7 +49,7 @@ def _athena_items(config: Mapping[str, JSON], manifest: Iterable[bytes], get: Ge
         bucket, _, key = address.removeprefix("s3://").partition("/")
         if not address.startswith("s3://") or not key:
             raise ItemFormatError(f"The manifest names an object as '{address}', not as s3://bucket/key.")
-        yield from decode_items(config, _plain(get(bucket, key)))
+        yield f"S3://{bucket}/{key}", decode_items(config, get(bucket, key))
 
 
 def _inventory_items(manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
@@ -60,33 +67,10 @@ def _inventory_items(manifest: Iterable[bytes], get: Get) -> Iterator[JSON]:
     columns = [name.strip() for name in schema.split(",")]
     for key in keys:
         try:
-            for row in csv.reader(_lines(_plain(get(bucket, key)))):
+            for row in csv.reader(_lines(uncompressed(get(bucket, key)))):
                 yield dict(zip(columns, row, strict=False))
         except csv.Error as error:
             raise ItemFormatError(f"The object {key} of the S3 Inventory is not CSV: {error}") from error
-
-
-def _plain(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of an object that may be compressed with gzip, in one member or several."""
-    whole = iter(pieces)
-    first = next(whole, b"")
-    if not first.startswith(b"\x1f\x8b"):
-        yield first
-        yield from whole
-        return
-    unzip = zlib.decompressobj(31)
-    try:
-        for piece in chain((first,), whole):
-            rest = piece
-            while rest:
-                if unzip.eof:
-                    unzip = zlib.decompressobj(31)
-                yield unzip.decompress(rest)
-                rest = unzip.unused_data
-    except zlib.error as error:
-        raise ItemFormatError("The object is not gzip throughout.") from error
-    if not unzip.eof:
-        raise ItemFormatError("The object's gzip is cut off.")
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[str]:

@@ -5,18 +5,22 @@ Source: Step Functions, "ItemReader (Map)". Formats are `statemachines.item_form
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final, cast
 
 from penstock.errors import ItemFormatError
-from penstock.runtime.executions.manifests import manifest_items
+from penstock.runtime.executions.manifests import Sourced, manifest_items
 from penstock.runtime.services import Call, ServiceError
 from penstock.statemachines.item_formats import decode_items
-from penstock.statemachines.protocol import ItemsRead, ItemsReadFailed, ReadItems
+from penstock.statemachines.json_stream import Member
+from penstock.statemachines.protocol import ItemsOrigin, ItemsRead, ItemsReadFailed, ReadItems
 from penstock.statemachines.values import JSON
 
 _PIECE_BYTES: Final = 1 << 20
+
+_Sourced = tuple[JSON, str]
+"""An item, and where it comes from."""
 
 Answerer = Callable[[Call], dict[str, object]]
 
@@ -26,7 +30,7 @@ class ItemReaders:
 
     def __init__(self, answer: Answerer) -> None:
         self._answer = answer
-        self._open: dict[int, Iterator[JSON]] = {}
+        self._open: dict[int, Iterator[_Sourced]] = {}
         self._read: dict[int, int] = {}
 
     def count(self, read_id: int, items: int) -> None:
@@ -53,25 +57,36 @@ class ItemReaders:
         done = len(page) < command.limit
         if done:
             self.close(read_id)
-        return ItemsRead(read_id=read_id, items=page, done=done, at=at)
+        return ItemsRead(
+            read_id=read_id, items=tuple(item for item, _ in page), done=done, at=at, origins=_origins(page)
+        )
 
     def close(self, read_id: int) -> None:
         """No further page is asked for."""
         self._open.pop(read_id, None)
 
-    def _items(self, command: ReadItems) -> Iterator[JSON]:
-        parameters = cast("Mapping[str, object]", command.parameters or {})
+    def _items(self, command: ReadItems) -> Iterator[_Sourced]:
         config = command.config
-        if command.resource.endswith("s3:listObjectsV2"):
-            items = self._listed(parameters)
-            if config.get("Transformation") == "LOAD_AND_FLATTEN":
-                items = self._loaded(config, str(parameters.get("Bucket", "")), items)
-        elif config.get("InputType") == "MANIFEST" or "ManifestType" in config:
-            items = manifest_items(config, self._opened(parameters), self._object)
-        else:
-            items = decode_items(config, self._opened(parameters))
+        items = ((item, source) for source, of_source in self._sources(command) for item in of_source)
         most = config.get("MaxItems")
         return islice(items, most) if isinstance(most, int) and most > 0 else items
+
+    def _sources(self, command: ReadItems) -> Iterator[Sourced]:
+        parameters = cast("Mapping[str, object]", command.parameters or {})
+        config = command.config
+        bucket = str(parameters.get("Bucket", ""))
+        address = f"S3://{bucket}/{parameters.get('Key', '')}"
+        if not command.resource.endswith("s3:listObjectsV2"):
+            if config.get("InputType") == "MANIFEST" or "ManifestType" in config:
+                yield from manifest_items(config, self._opened(parameters), self._object, address)
+            else:
+                yield address, decode_items(config, self._opened(parameters))
+        elif config.get("Transformation") == "LOAD_AND_FLATTEN":
+            for found in self._listed(parameters):
+                key = str(cast("Mapping[str, JSON]", found)["Key"])
+                yield f"S3://{bucket}/{key}", decode_items(config, self._object(bucket, key))
+        else:
+            yield f"S3://{bucket}", self._listed(parameters)
 
     def _opened(self, parameters: Mapping[str, object]) -> Iterator[bytes]:
         answer = self._answer(Call(service="s3", operation="GetObject", parameters=parameters))
@@ -79,12 +94,6 @@ class ItemReaders:
 
     def _object(self, bucket: str, key: str) -> Iterator[bytes]:
         return self._opened({"Bucket": bucket, "Key": key})
-
-    def _loaded(self, config: Mapping[str, JSON], bucket: str, listed: Iterator[JSON]) -> Iterator[JSON]:
-        """The items of every object that is listed, instead of the objects."""
-        for found in listed:
-            described = cast("Mapping[str, JSON]", found)
-            yield from decode_items(config, self._object(bucket, str(described["Key"])))
 
     def _listed(self, parameters: Mapping[str, object]) -> Iterator[JSON]:
         token: object = None
@@ -96,6 +105,16 @@ class ItemReaders:
             token = answer.get("NextContinuationToken")
             if token is None:
                 return
+
+
+def _origins(page: Iterable[_Sourced]) -> tuple[ItemsOrigin, ...]:
+    """The sources of a page's items, each with the number of its first item."""
+    origins: list[ItemsOrigin] = []
+    for number, (item, source) in enumerate(page):
+        members = isinstance(item, Member)
+        if not origins or (origins[-1].source, origins[-1].members) != (source, members):
+            origins.append(ItemsOrigin(first=number, source=source, members=members))
+    return tuple(origins)
 
 
 def _described(found: Mapping[str, object]) -> JSON:
