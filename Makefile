@@ -13,7 +13,7 @@ READABLY := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Images of CI set it often. Hundreds of processes are started by tests: each would compile all of penstock again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test localstack test-integration test-ministack test-docker lint types rooms unit clean
+.PHONY: demo test localstack test-integration test-integration-long test-ministack test-docker lint types rooms unit clean
 
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
@@ -45,7 +45,11 @@ unit: $(READY)
 # Against LocalStack on this machine: installed once, below .penstock/localstack. The tests wait more than they
 # work, so there are two workers, each with a LocalStack of its own.
 test-integration: localstack
-	$(BIN)/pytest -n 2 --dist loadfile -m integration tests/contracts tests/integration
+	$(BIN)/pytest -n 2 --dist loadfile -m "integration and not long" tests/contracts tests/integration
+
+# Rules that each have a pipeline of their own on LocalStack, deployed for them and destroyed behind them.
+test-integration-long: localstack
+	$(BIN)/pytest -n 2 --dist load -m long tests/contracts
 
 # The contracts against MiniStack: installed once, below .penstock/ministack; each worker has one of its own.
 test-ministack: $(READY)
@@ -56,7 +60,7 @@ test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566
 test-docker: export PENSTOCK_STEPFUNCTIONS_LOCAL = http://127.0.0.1:8083
 test-docker: $(READY)
 	docker compose --profile stepfunctions up --wait && \
-	$(BIN)/pytest -m integration tests/contracts tests/integration; result=$$?; \
+	$(BIN)/pytest -m "integration and not long" tests/contracts tests/integration; result=$$?; \
 	docker compose --profile stepfunctions down --volumes; exit $$result
 
 $(READY): pyproject.toml

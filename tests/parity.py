@@ -3,6 +3,8 @@
     PENSTOCK_PARITY=write pytest tests/contracts tests/integration
     PENSTOCK_PARITY=add pytest tests/contracts        fills in what has run, and leaves the other cells
 
+A rule that has run in one place keeps what stands there for the other ones: no target runs them all.
+
 Tests say their place and rule by `tells`; the page's text stands around the table.
 """
 
@@ -60,9 +62,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if asked not in ("write", "add") or not _seen or hasattr(session.config, "workerinput"):
         return
     page = PAGE.read_text()
-    rows = rows_of(page) if asked == "add" else {}
+    stood = rows_of(page)
+    rows = stood if asked == "add" else {}
     for rule, outcomes in _seen.items():
-        rows[rule] = rows.get(rule, {}) | outcomes
+        rows[rule] = stood.get(rule, {}) | outcomes
     PAGE.write_text(_TABLE.sub(_table(rows).replace("\\", r"\\"), page))
 
 

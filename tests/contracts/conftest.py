@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from penstock.pipelines.deploy import connect
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import new_run
-from penstock.testing.deployed import DeployPipeline
+from penstock.testing.deployed import Deployments, DeployPipeline
 from penstock.testing.localstack import LocalStack, eventually, unavailable
 from tests.contracts.delivery import deployed
-from tests.contracts.gaps import CONTAINER_GAPS, MINISTACK_GAPS, expect
+from tests.contracts.delivery.parts import only
+from tests.contracts.gaps import CONTAINER_GAPS, LOCALSTACK_GAPS, MINISTACK_GAPS, expect
 from tests.contracts.sharing import pytest_xdist_make_scheduler
 from tests.parity import rule_of, tells
 
@@ -46,6 +47,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     for target in ("running", "delivering"):
         if callspec is not None and target in callspec.params:
             tells(item, callspec.params[target], rule_of(item))
+            if callspec.params[target] == "localstack" and _needs_alone(item) is not None:
+                item.add_marker(pytest.mark.long)
+
+
+def _needs_alone(item: pytest.Item) -> tuple[str, ...] | None:
+    """The streams and tables of a rule that is deployed to LocalStack alone: `DEPLOYED_ALONE` of its module."""
+    if not isinstance(item, pytest.Function):
+        return None
+    rules: Mapping[str, tuple[str, ...]] = getattr(item.module, "DEPLOYED_ALONE", {})
+    return rules.get(item.function.__name__)
 
 
 class Settle(Protocol):
@@ -60,11 +71,13 @@ class Running:
 
     Attributes:
         wait: lets so many seconds pass, while the pipeline works.
+        slack_seconds: by how much a moment may be missed; in virtual time none is.
     """
 
     client: Callable[[str], Any]
     settle: Settle
     wait: Callable[[float], None] = time.sleep
+    slack_seconds: float = 5.0
 
     def letters(self, queue: str, *, count: int = 1) -> list[str]:
         """The bodies of messages in a queue, when there are so many."""
@@ -113,8 +126,13 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
     On MiniStack it is the module's `elsewhere`, if there is one.
 
     `NOT_ON_LOCALSTACK` of the module has the reasons why a rule is not tried there, `ONLY_EMBEDDED` why it is tried
-    nowhere where time cannot be made to pass.
+    nowhere where time cannot be made to pass. A rule in `DEPLOYED_ALONE` has a pipeline of its own on LocalStack,
+    with what it names and nothing else, which is destroyed behind it: these take minutes, and are marked `long`.
     """
+    if request.param == "localstack" and (sources := _needs_alone(request.node)) is not None:
+        with _alone_on_localstack(request, only(request.module.pipeline, *sources)) as run:
+            yield run
+        return
     only_here: dict[str, str] = getattr(request.module, "ONLY_EMBEDDED", {})
     if request.param != "embedded" and (why := only_here.get(request.function.__name__)) is not None:
         pytest.skip(why)
@@ -145,7 +163,7 @@ def _embedded(pipeline: Pipeline, folder: Path) -> Iterator[Running]:
             assert found, f"{of} did not come"
             return found
 
-        yield Running(client=run.client, settle=settle, wait=run.scheduler.run_for)
+        yield Running(client=run.client, settle=settle, wait=run.scheduler.run_for, slack_seconds=0)
 
 
 def on_ministack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:
@@ -157,7 +175,27 @@ def on_ministack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:
     made = deploy(pipeline)
     gap = MINISTACK_GAPS.get(request.function.__name__)
     expect(request, gap)
-    return Running(client=made.client, settle=_wait_long if gap is None else _wait)
+    return Running(client=made.client, settle=_waiting(LONG_SECONDS if gap is None else gap.seconds))
+
+
+@contextmanager
+def _alone_on_localstack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Iterator[Running]:
+    """A pipeline that is on the session's LocalStack for one test.
+
+    A gap that is known has to show, as on MiniStack.
+    """
+    localstack: LocalStack = request.getfixturevalue("localstack")
+    _skip_without_plugin(request)
+    if pipeline.of(Stream) and (reason := localstack.kinesis_lacks) is not None:
+        unavailable(reason)
+    deployments = Deployments(localstack, tell=print)
+    try:
+        made = deployments.deploy(pipeline)
+        gap = LOCALSTACK_GAPS.get(request.function.__name__)
+        expect(request, gap)
+        yield Running(client=made.client, settle=_waiting(LONG_SECONDS if gap is None else gap.seconds))
+    finally:
+        deployments.destroy()
 
 
 def _skip_without_plugin(request: pytest.FixtureRequest) -> None:
@@ -174,12 +212,11 @@ def on_localstack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running
     deploy: DeployPipeline = request.getfixturevalue("deployed")
     if pipeline.of(Stream) and (reason := localstack.kinesis_lacks) is not None:
         unavailable(reason)
-    return Running(client=deploy(pipeline).client, settle=_wait)
+    return Running(client=deploy(pipeline).client, settle=_waiting(SECONDS))
 
 
-def _wait(look: Callable[[], Found | None], *, of: str) -> Found:
-    return eventually(look, seconds=SECONDS, of=of)
+def _waiting(seconds: float) -> Settle:
+    def settle(look: Callable[[], Found | None], *, of: str) -> Found:
+        return eventually(look, seconds=seconds, of=of)
 
-
-def _wait_long(look: Callable[[], Found | None], *, of: str) -> Found:
-    return eventually(look, seconds=LONG_SECONDS, of=of)
+    return settle

@@ -19,10 +19,12 @@ class Gap:
     Attributes:
         why: what it does instead.
         always: whether the rule's test has to fail; False where it depends on what comes first.
+        seconds: for how long its test waits for something that does not come.
     """
 
     why: str
     always: bool = True
+    seconds: float = 60.0
 
     @property
     def cell(self) -> str:
@@ -105,6 +107,24 @@ MINISTACK_GAPS: Final[Mapping[str, Gap]] = {
     "test_a_fifo_topic_may_take_its_ids_of_the_content": _STANDARD,
 }
 """By the test's name: what MiniStack 1.5.33 does."""
+
+LOCALSTACK_GAPS: Final[Mapping[str, Gap]] = {
+    "test_a_failing_batch_holds_up_its_shard_only": Gap(
+        "shards are read one after another, and wait for a batch that is tried again in another one"
+    ),
+    "test_six_megabytes_do_not_wait": Gap("a batch may be of any size", seconds=40),
+    "test_mappings_of_one_stream_filter_for_themselves": Gap("a filter sees the data only", seconds=20),
+    "test_data_of_another_format_does_not_match": Gap(
+        "data that is no JSON is dropped, whatever the filter", seconds=20
+    ),
+    "test_children_are_read_after_their_parents": Gap(
+        "when a shard ends, all of them are read again from where the mapping began"
+    ),
+    "test_records_that_are_too_old_are_given_up": Gap(
+        "what is told of records that are too old has no requestContext", seconds=120
+    ),
+}
+"""By the test's name: what LocalStack 4.14 does with a rule that is deployed to it alone."""
 
 MINISTACK_DEFINITIONS: Final[Mapping[str, Gap]] = {
     "a default that fails": Gap("an execution that fails has an output"),

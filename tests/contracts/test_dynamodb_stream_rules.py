@@ -24,6 +24,18 @@ LONG = "not deployed elsewhere: it would take too long"
 NEVER = "it would wait for too long"
 
 NOT_ON_LOCALSTACK: dict[str, str] = {}
+DEPLOYED_ALONE = {
+    "test_a_stream_has_the_images_that_its_view_asks_for": ("seen-keys", "seen-new", "seen-old"),
+    "test_an_update_that_makes_an_item_is_one_insertion": ("seen-new",),
+    "test_a_transaction_that_fails_tells_of_nothing": ("refusing",),
+    "test_a_change_that_fails_is_told_of": ("refusing",),
+    "test_changes_go_on_at_the_lowest_failure": ("refusing",),
+    "test_a_bucket_keeps_the_changes_themselves": ("keeping",),
+    "test_filters_see_typed_attributes": ("chosen",),
+    "test_a_number_is_text_to_a_filter": ("numeric", "refusing"),
+    "test_a_filter_asks_for_attributes": ("present",),
+    "test_a_tables_stream_is_read_from_where_it_is_asked_for": ("refusing",),
+}
 ONLY_EMBEDDED = {
     "test_a_stream_has_the_images_that_its_view_asks_for": LONG,
     "test_an_update_that_makes_an_item_is_one_insertion": LONG,

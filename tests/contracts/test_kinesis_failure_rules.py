@@ -21,6 +21,21 @@ NEVER = "it would wait for too long"
 NOT_ON_LOCALSTACK = {
     "test_bisecting_goes_on_at_the_number_that_was_named": "records of other rules may still be tried in its stream"
 }
+DEPLOYED_ALONE = {
+    "test_without_a_limit_a_batch_is_tried_until_it_succeeds": ("patient",),
+    "test_without_retries_a_batch_is_given_up_at_once": ("strict",),
+    "test_a_document_tells_of_a_batch": ("strict",),
+    "test_a_bucket_keeps_the_whole_event": ("keeping",),
+    "test_a_topic_is_told": ("telling",),
+    "test_without_a_destination_records_are_dropped": ("silent",),
+    "test_records_that_are_too_old_are_given_up": ("aged",),
+    "test_only_what_is_too_old_is_given_up": ("aged",),
+    "test_throttles_use_up_no_attempt": ("crowded",),
+    "test_an_answer_without_failures_is_a_success": ("answers",),
+    "test_an_answer_that_names_nothing_known_is_a_failure": ("answers",),
+    "test_an_answer_is_not_read_if_the_mapping_does_not_say_so": ("deaf",),
+    "test_a_function_that_ends_its_process_has_failed": ("strict",),
+}
 ONLY_EMBEDDED = {
     "test_without_a_limit_a_batch_is_tried_until_it_succeeds": LONG,
     "test_without_retries_a_batch_is_given_up_at_once": LONG,
@@ -72,10 +87,10 @@ def test_without_a_limit_a_batch_is_tried_until_it_succeeds(delivering: Running,
     put(
         delivering,
         "delivery-patient",
-        {"n": 1, "breaks_first": 12, "name": uuid4().hex},
+        {"n": 1, "breaks_first": 8, "name": uuid4().hex},
         *({"n": number} for number in (2, 3)),
     )
-    assert seen(delivering, "patient", count=14) == [*[[1, 2]] * 13, [3]]
+    assert seen(delivering, "patient", count=10) == [*[[1, 2]] * 9, [3]]
 
 
 @states(f"{LAMBDA}/services-kinesis-parameters.html")
@@ -174,6 +189,7 @@ def test_records_that_are_too_old_are_given_up(delivering: Running, page: str) -
     """What is older than MaximumRecordAgeInSeconds is not tried again; nothing is said of an answer."""
     put(delivering, "delivery-aged", {"n": 1, "breaks": True})
     letter = letter_in(delivering, "delivery-agedly")
+    assert "requestContext" in letter
     assert letter["requestContext"]["condition"] == "RecordAgeExceeded"
     assert letter["requestContext"]["approximateInvokeCount"] > 1
     assert "responseContext" not in letter
@@ -185,7 +201,9 @@ def test_only_what_is_too_old_is_given_up(delivering: Running, page: str) -> Non
     put(delivering, "delivery-aged", {"n": 1, "breaks": True})
     delivering.wait(30)
     put(delivering, "delivery-aged", {"n": 2})
-    noted = [number for (number,) in seen(delivering, "aged", count=4)]
+    noted: list[int] = []
+    while 2 not in noted:
+        noted += [number for (number,) in seen(delivering, "aged", count=1)]
     assert noted[-1] == 2
     assert letter_in(delivering, "delivery-agedly")["KinesisBatchInfo"]["batchSize"] == 1
 

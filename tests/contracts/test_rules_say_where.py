@@ -9,6 +9,8 @@ from types import FunctionType, ModuleType
 
 import pytest
 
+from penstock.pipelines.resources import Resource
+from tests.contracts.delivery.parts import only
 from tests.parity import PAGE
 
 MODULES = sorted(path.stem for path in Path(__file__).parent.glob("test_*_rules.py"))
@@ -54,3 +56,12 @@ def test_each_reason_belongs_to_a_rule(module: ModuleType) -> None:
     """A reason why a rule is not tried somewhere names a rule that there is."""
     for reasons in (vars(module)["NOT_ON_LOCALSTACK"], vars(module).get("ONLY_EMBEDDED", {})):
         assert reasons.keys() <= rules_of(module).keys()
+
+
+def test_each_rule_that_is_deployed_alone_has_what_it_needs(module: ModuleType) -> None:
+    """It is a rule, what it names is in the pipeline, and it is not told why it were not to be tried there."""
+    alone: dict[str, tuple[str, ...]] = vars(module).get("DEPLOYED_ALONE", {})
+    assert alone.keys() <= rules_of(module).keys() - vars(module)["NOT_ON_LOCALSTACK"].keys()
+    for sources in alone.values():
+        found = {one.name for one in only(vars(module)["pipeline"], *sources).of(Resource)}
+        assert {f"delivery-{one}" for one in sources} <= found

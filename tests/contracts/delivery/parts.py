@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from penstock.pipelines import Bucket, EventBus, Function, Part, Pipeline, Queue, Topic, writes
+from penstock.pipelines import (
+    Bucket,
+    EventBus,
+    Function,
+    Part,
+    Pipeline,
+    Queue,
+    Stream,
+    StreamMapping,
+    Subscription,
+    Table,
+    Topic,
+    writes,
+)
 
 ROOT = Path(__file__).parents[3]
 HANDLERS = "tests.contracts.delivery.functions"
@@ -13,6 +26,20 @@ HANDLERS = "tests.contracts.delivery.functions"
 def family(name: str, *parts: Part) -> Pipeline:
     """The pipeline of a family of rules."""
     return Pipeline(f"delivery-{name}", parts=parts, root=ROOT)
+
+
+def only(pipeline: Pipeline, *sources: str) -> Pipeline:
+    """What the pipeline has of these streams and tables, without `delivery-`: their mappings, and who is told."""
+    wanted = {f"delivery-{one}" for one in sources}
+
+    def is_of(part: Part) -> bool:
+        source = part.stream if isinstance(part, StreamMapping) else part
+        return isinstance(source, Stream | Table) and source.name in wanted
+
+    mine = [one for one in pipeline.parts if is_of(one)]
+    told = {one.on_failure for one in mine if isinstance(one, StreamMapping)}
+    subscribed = [one for one in pipeline.parts if isinstance(one, Subscription) and one.topic in told]
+    return family("alone", *mine, *subscribed)
 
 
 def function(

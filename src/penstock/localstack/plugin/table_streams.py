@@ -1,8 +1,7 @@
 """The streams of moto's tables, read as AWS's are.
 
-Source: DynamoDB, "Change data capture for DynamoDB Streams" and the DynamoDB Streams API reference. moto's own reader
-keeps hold of a shard that a failed transaction has put back, shows empty images where AWS shows none, and has an
-event for a write that changes nothing; so only the store is moto's.
+Source: the DynamoDB Streams API reference. moto's own reader keeps hold of a shard that a failed transaction has put
+back; so only the store is moto's, and what it stores is said by `table_changes`.
 """
 
 from __future__ import annotations
@@ -24,37 +23,14 @@ from localstack.aws.api.dynamodbstreams import (
 from localstack.aws.api.dynamodbstreams import Stream as StreamName
 from localstack.services.plugins import ServiceLifecycleHook
 from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.table import StreamRecord, StreamShard
+
+from penstock.localstack.plugin.table_changes import view_type
 
 if TYPE_CHECKING:
-    from moto.dynamodb.models.dynamo_type import Item
-    from moto.dynamodb.models.table import Table
+    from moto.dynamodb.models.table import StreamShard, Table
 
 MAXIMUM_RECORDS: Final = 1000
 """GetRecords, "Limit"."""
-
-_IMAGES: Final = ("OldImage", "NewImage")
-
-
-def record_changes() -> None:
-    """Have moto's tables record their changes as DynamoDB does, from now on."""
-    StreamShard.add = _add  # type: ignore[method-assign,assignment]  # that is the point
-
-
-def _add(shard: StreamShard, old: Item | None, new: Item | None) -> None:
-    """One item was written: `old` is what it was, `new` what it is; None where there is none."""
-    before, after = (None if one is None else one.to_json()["Attributes"] for one in (old, new))
-    if before == after:
-        return
-    name = "INSERT" if before is None else "REMOVE" if after is None else "MODIFY"
-    number = shard.starting_sequence_number + len(shard.items)
-    one = StreamRecord(shard.table, _view_type(shard.table), name, old, new, number)
-    one.record |= {"awsRegion": shard.table.region_name, "eventVersion": "1.1"}
-    images = one.record["dynamodb"]
-    for image in _IMAGES:
-        if not images.get(image, True):
-            del images[image]
-    shard.items.append(one)
 
 
 class TableStreams(DynamodbstreamsApi, ServiceLifecycleHook):  # type: ignore[misc]  # LocalStack is not typed
@@ -71,7 +47,7 @@ class TableStreams(DynamodbstreamsApi, ServiceLifecycleHook):  # type: ignore[mi
                 "StreamArn": stream_arn,
                 "StreamLabel": table.latest_stream_label,
                 "StreamStatus": "ENABLED",
-                "StreamViewType": _view_type(table),
+                "StreamViewType": view_type(table),
                 "CreationRequestDateTime": shard.created_on,
                 "TableName": table.name,
                 "KeySchema": table.schema,
@@ -142,10 +118,6 @@ def _shard(context: RequestContext, stream_arn: str) -> StreamShard:
         if one.stream_shard is not None and _stream_arn(one) == stream_arn:
             return one.stream_shard
     raise ResourceNotFoundException(f"Requested resource not found: Stream: {stream_arn} not found")
-
-
-def _view_type(table: Table) -> str:
-    return str((table.stream_specification or {})["StreamViewType"])
 
 
 def _stream_arn(table: Table) -> str:

@@ -13,7 +13,8 @@ from localstack.aws.api.dynamodb import DynamodbApi
 from localstack.services.moto import MotoFallbackDispatcher
 from localstack.services.plugins import Service, ServiceLifecycleHook, aws_provider
 
-from penstock.localstack.plugin.table_streams import TableStreams, record_changes
+from penstock.localstack.plugin.table_changes import record_changes
+from penstock.localstack.plugin.table_streams import TableStreams
 from penstock.localstack.plugin_folder import TABLES
 
 _Handler = Callable[..., object]
