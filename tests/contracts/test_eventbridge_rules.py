@@ -88,13 +88,18 @@ def test_a_template_of_json_gives_json(delivering: Running, page: str) -> None:
     """Outside of a string a variable stands as JSON, within one as text; AWS's own variables need no path."""
     put(delivering, "template", {"name": 'a "quoted" one', "object": {"n": [1, None]}})
     (made,) = bodies(delivering, "delivery-templated")
-    event = made.pop("event")
+    event, without = made.pop("event"), made.pop("without")
     assert event["detail"]["object"] == {"n": [1, None]}
+    assert without == {
+        "detailType": event["detail-type"],
+        **{name: value for name, value in event.items() if name not in ("detail", "detail-type")},
+    }
     assert made == {
         "name": 'a "quoted" one',
         "object": {"n": [1, None]},
         "rule": "delivery-template",
         "quoted": 'a "quoted" one here',
+        "none": "",
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from penstock.handlers import on_event
+from penstock.handlers import on_event, on_sns_message
 from penstock.pipelines import (
     EventRule,
     Function,
@@ -35,6 +35,10 @@ SEEN: list[object] = []
 @on_event
 def see(detail: dict[str, Any]) -> None:
     SEEN.append(detail)
+
+
+@on_sns_message
+def hear(message: str) -> None: ...
 
 
 ALERTS, LETTERS, NEWS_LETTERS, GROUPED = (
@@ -78,6 +82,7 @@ PIPELINE = Pipeline(
         ),
         EventRule("lost", pattern={"source": ["ships"]}, to=(RuleTarget(ALERTS, maximum_retry_attempts=0),)),
         Subscription(NEWS, to=Queue("readers"), dead_letter_queue=NEWS_LETTERS, raw_message_delivery=True),
+        Subscription(Topic("news-of-functions"), to=Function("hear", hear), dead_letter_queue=NEWS_LETTERS),
     ),
 )
 
@@ -206,6 +211,22 @@ def test_a_subscription_is_tried_for_23_days(run: Embedded) -> None:
     (letter,) = run.queues.find("news-letters").messages.values()
     assert letter.body == "late again"
     assert outcomes(run) == [(100_016, "DeadLettered")]
+
+
+def test_a_dead_letter_of_a_functions_subscription_is_what_a_queue_would_get(run: Embedded) -> None:
+    """SNS's envelope, not the event that the function would have been invoked with."""
+    unreachable(run, "hear")
+    client: Any = run.client("sns")
+    attributes = {"n": {"DataType": "Number", "StringValue": "1"}}
+    arn = "arn:aws:sns:us-east-1:123456789012:news-of-functions"
+    client.publish(TopicArn=arn, Message="late", MessageAttributes=attributes)
+    run.run_until_idle()
+    (letter,) = run.queues.find("news-letters").messages.values()
+    told = json.loads(letter.body)
+    assert (told["Type"], told["Message"], told["TopicArn"]) == ("Notification", "late", arn)
+    assert told["MessageAttributes"] == {"n": {"Type": "Number", "Value": "1"}}
+    assert "UnsubscribeURL" in told
+    assert not letter.attributes
 
 
 def test_a_run_that_was_cut_off_goes_on_trying(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from penstock.errors import UnansweredOperationError
 from penstock.handlers import EventBridgeEvent, on_event
 from penstock.pipelines import EventBus, EventRule, Function, Pipeline, Queue, StateMachine
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.journal import read_journal
 from penstock.runtime.journal_events import EventPut
+from penstock.runtime.services import Call
 from penstock.runtime.state_folder import new_run
 
 SEEN: list[EventBridgeEvent[dict[str, Any]]] = []
@@ -60,6 +63,32 @@ def entry(amount: int, **more: object) -> dict[str, object]:
         "EventBusName": "orders",
         **more,
     }
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC),
+        "2020-01-01T12:00:00Z",
+        "2020-01-01T13:00:00+01:00",
+        1577880000,
+        1577880000.5,
+    ],
+)
+def test_an_event_has_the_time_that_it_is_given(run: Embedded, time: object) -> None:
+    """In any form that boto3 takes; not the time at which it was put."""
+    client: Any = run.client("events")
+    client.put_events(Entries=[entry(500, Time=time)])
+    run.run_until_idle()
+    (letter,) = run.queues.find("letters").messages.values()
+    assert json.loads(letter.body)["time"] == "2020-01-01T12:00:00Z"
+
+
+def test_global_endpoints_are_refused(run: Embedded) -> None:
+    """They would be passed over."""
+    parameters = {"Entries": [entry(500)], "EndpointId": "abcde.veo"}
+    with pytest.raises(UnansweredOperationError, match="EndpointId"):
+        run.router.answer(Call(service="events", operation="PutEvents", parameters=parameters))
 
 
 def test_an_event_reaches_every_target_of_the_rules_that_it_matches(run: Embedded) -> None:

@@ -40,6 +40,7 @@ PARTS = (
     Subscription(FIFO, to=Queue("steps.fifo", fifo=True), raw_message_delivery=True),
 )
 ARN = "arn:aws:sns:us-east-1:123456789012:orders"
+STEPS = "arn:aws:sns:us-east-1:123456789012:steps.fifo"
 
 
 @pytest.fixture
@@ -95,34 +96,57 @@ def test_filter_policies_choose(run: Embedded) -> None:
     assert len(bodies(run, "everything")) == 4
 
 
-def test_a_batch_is_answered_entry_by_entry(run: Embedded) -> None:
-    """One that is refused does not hold up the others."""
-    answer = sns(run).publish_batch(
-        TopicArn=ARN,
-        PublishBatchRequestEntries=[{"Id": "1", "Message": "one"}, {"Id": "2", "Message": ""}],
-    )
+@pytest.mark.parametrize(
+    ("topic", "wrong", "code"),
+    [
+        (ARN, {"Message": ""}, "InvalidParameter"),
+        (ARN, {"Message": "{}", "MessageStructure": "json"}, "InvalidParameter"),
+        (ARN, {"Message": "x", "MessageAttributes": {"n": {"DataType": "Text"}}}, "ParameterValueInvalid"),
+        (STEPS, {"Message": "x", "MessageDeduplicationId": "2"}, "InvalidParameter"),
+        (STEPS, {"Message": "x", "MessageGroupId": "g"}, "InvalidParameter"),
+    ],
+)
+def test_a_batch_with_a_wrong_entry_is_refused(
+    run: Embedded, topic: str, wrong: dict[str, Any], code: str
+) -> None:
+    """Nothing of it is published; entries fail one by one for SNS's own reasons only."""
+    good: dict[str, Any] = {"Id": "1", "Message": "one"}
+    if topic == STEPS:
+        good |= {"MessageGroupId": "g", "MessageDeduplicationId": "1"}
+    with pytest.raises(ClientError) as refused:
+        sns(run).publish_batch(TopicArn=topic, PublishBatchRequestEntries=[good, {"Id": "2", **wrong}])
+    assert refused.value.response["Error"]["Code"] == code
+    assert not bodies(run, "raw") and not bodies(run, "steps.fifo")
+    answer = sns(run).publish_batch(TopicArn=topic, PublishBatchRequestEntries=[good])
     assert [one["Id"] for one in answer["Successful"]] == ["1"]
-    assert [one["Code"] for one in answer["Failed"]] == ["InvalidParameter"]
-    assert bodies(run, "raw") == ["one"]
+    assert not answer["Failed"]
+
+
+def test_attributes_that_are_wrong_have_an_error_of_their_own(run: Embedded) -> None:
+    """`InvalidParameterValueException`, whose code is `ParameterValueInvalid`."""
+    client = sns(run)
+    with pytest.raises(client.exceptions.InvalidParameterValueException):
+        client.publish(TopicArn=ARN, Message="x", MessageAttributes={"a": {"DataType": "String"}})
 
 
 def test_a_fifo_topic_keeps_groups_and_knows_duplicates(run: Embedded) -> None:
     """As its FIFO queue does."""
-    arn = "arn:aws:sns:us-east-1:123456789012:steps.fifo"
     for number in (1, 1, 2):
         sns(run).publish(
-            TopicArn=arn, Message=str(number), MessageGroupId="g", MessageDeduplicationId=str(number)
+            TopicArn=STEPS, Message=str(number), MessageGroupId="g", MessageDeduplicationId=str(number)
         )
     assert bodies(run, "steps.fifo") == ["1", "2"]
     with pytest.raises(ClientError, match="MessageGroupId"):
-        sns(run).publish(TopicArn=arn, Message="3")
+        sns(run).publish(TopicArn=STEPS, Message="3")
 
 
 @pytest.mark.parametrize(
     ("parameters", "code"),
     [
         ({"TopicArn": f"{ARN}-nowhere", "Message": "x"}, "NotFound"),
+        ({"TopicArn": "steps", "Message": "x"}, "InvalidParameter"),
         ({"TopicArn": ARN, "Message": ""}, "InvalidParameter"),
+        ({"TopicArn": ARN, "Message": "x", "MessageStructure": "xml"}, "InvalidParameter"),
         ({"TopicArn": ARN, "Message": "text", "MessageStructure": "json"}, "InvalidParameter"),
         ({"TopicArn": ARN, "Message": "x", "Subject": ""}, "InvalidParameter"),
         ({"TopicArn": ARN, "Message": "x", "Subject": "x" * 101}, "InvalidParameter"),

@@ -5,8 +5,9 @@ transformation".
 
 1. `<name>` in a template stands for a value. Inside a JSON string a text stands as it is and anything else as its
    JSON, both escaped; outside of one, a value stands as JSON. So a template that is JSON gives JSON.
-2. A path that finds nothing gives an empty text inside a string, and null outside of one. AWS says only that such a
-   variable "won't appear in the output".
+2. A path that finds nothing gives an empty text inside a string. Outside of one a rule has an empty text as well, as
+   EventBridge was seen to do it (LocalStack's tests, recorded on AWS on 2024-06-11), and a pipe null. AWS says only
+   that such a variable "won't appear in the output".
 3. Of JSONPath there are names, indices and `*`, as EventBridge has it.
 """
 
@@ -41,6 +42,9 @@ PIPE_VARIABLES: Final = (
     "aws.pipes.event",
     "aws.pipes.event.json",
 )
+
+_NAMES_WITHIN_A_TEMPLATE: Final = {"detail-type": "detailType"}
+"""What `<aws.events.event>` calls members otherwise than the event does (recorded likewise)."""
 
 Find: TypeAlias = Callable[[str], object]
 """The value of a variable, or `MISSING`."""
@@ -150,13 +154,17 @@ class Template:
         """The names that stand in it, in their order."""
         return tuple(name for _, name, _ in self._parts if name is not None)
 
-    def fill(self, find: Find) -> str:
-        """The text with every variable's value in its place."""
+    def fill(self, find: Find, *, missing: str = "null") -> str:
+        """The text with every variable's value in its place.
+
+        Args:
+            missing: what stands outside of a string for a variable without a value.
+        """
         made: list[str] = []
         for literal, name, quoted in self._parts:
             made.append(literal)
             if name is not None:
-                made.append(_shown(find(name), quoted=quoted))
+                made.append(_shown(find(name), quoted=quoted, missing=missing))
         return "".join(made)
 
 
@@ -172,9 +180,9 @@ def _ends_in_string(text: str, inside: bool) -> bool:
     return inside
 
 
-def _shown(value: object, *, quoted: bool) -> str:
+def _shown(value: object, *, quoted: bool, missing: str) -> str:
     if not quoted:
-        return "null" if value is MISSING else json.dumps(value, ensure_ascii=False)
+        return missing if value is MISSING else json.dumps(value, ensure_ascii=False)
     if value is MISSING:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -233,7 +241,11 @@ class RuleInput:
             "aws.events.rule-arn": rule_arn,
             "aws.events.rule-name": rule_name,
             "aws.events.event.ingestion-time": ingested_at,
-            "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
+            "aws.events.event": {
+                _NAMES_WITHIN_A_TEMPLATE.get(name, name): value
+                for name, value in event.items()
+                if name != "detail"
+            },
             "aws.events.event.json": dict(event),
         }
 
@@ -241,7 +253,7 @@ class RuleInput:
             path = self._paths.get(name)
             return known.get(name, MISSING) if path is None else path.find(event)
 
-        return self._template.fill(find)
+        return self._template.fill(find, missing='""')
 
 
 def rule_input(target: RuleTarget) -> RuleInput | None:

@@ -1,8 +1,26 @@
-"""Epoch seconds as AWS's JSON documents write them."""
+"""Epoch seconds as AWS's JSON documents write them, and as boto3's callers do."""
 
 from __future__ import annotations
 
 import datetime as dt
+
+
+def epoch_seconds(moment: object) -> float | None:
+    """A point in time that boto3 takes: a datetime, epoch seconds, or either as a text. None: it is none.
+
+    One without a time zone is local time, as botocore has it.
+    """
+    if isinstance(moment, dt.datetime):
+        return moment.timestamp()
+    if isinstance(moment, bool) or not isinstance(moment, int | float | str):
+        return None
+    from botocore.utils import parse_to_aware_datetime
+
+    try:
+        parsed: dt.datetime = parse_to_aware_datetime(moment)
+    except (ValueError, TypeError):
+        return None
+    return parsed.timestamp()
 
 
 def seconds_text(at: float) -> str:

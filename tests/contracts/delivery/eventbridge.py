@@ -54,7 +54,8 @@ shared = (
                 input_paths={"name": "$.detail.name", "object": "$.detail.object", "none": "$.detail.none"},
                 input_template=(
                     '{"name": <name>, "object": <object>, "rule": <aws.events.rule-name>, '
-                    '"event": <aws.events.event.json>, "quoted": "<name> here"}'
+                    '"event": <aws.events.event.json>, "quoted": "<name> here", '
+                    '"none": <none>, "without": <aws.events.event>}'
                 ),
             ),
             RuleTarget(texts, input_paths={"name": "$.detail.name"}, input_template='"hello <name>"'),

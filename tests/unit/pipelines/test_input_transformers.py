@@ -11,6 +11,7 @@ from penstock.pipelines.input_transformers import MISSING, PipeInput, RuleInput,
 
 EVENT: dict[str, object] = {
     "id": "7",
+    "detail-type": "sale",
     "source": "shop",
     "detail": {"order": "A-1", "amount": 3, "items": [{"sku": "a"}, {"sku": "b"}], "note": 'say "hi"'},
 }
@@ -73,9 +74,9 @@ def test_a_template_of_json_gives_json() -> None:
         "all": [{"sku": "a"}, {"sku": "b"}],
         "says": 'order A-1: say "hi" for 3',
         "raw": '[{"sku": "a"}, {"sku": "b"}]',
-        "gone": None,
+        "gone": "",
         "rule": "late",
-        "was": {"id": "7", "source": "shop"},
+        "was": {"id": "7", "detailType": "sale", "source": "shop"},
     }
 
 
@@ -116,6 +117,7 @@ def test_a_pipes_template_has_its_paths_in_it() -> None:
         "tag": "x",
         "pipe": "p",
     }
+    assert PipeInput('{"gone": <$.gone>}').made_of(record, opened, {}) == '{"gone": null}'
     assert PipeInput("Hello, sender").made_of(record, opened, {}) == "Hello, sender"
     assert json.loads(PipeInput("<aws.pipes.event>").made_of(record, opened, {})) == record
     assert json.loads(PipeInput("<aws.pipes.event.json>").made_of(record, opened, {})) == opened

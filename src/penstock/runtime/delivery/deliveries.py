@@ -147,7 +147,7 @@ class Deliveries:
         try:
             self.targets.queues.send(
                 terms.dead_letter_queue,
-                parcel.body,
+                parcel.body if parcel.dead_letter is None else parcel.dead_letter,
                 # What had more attributes than a queue takes is here for that reason.
                 attributes=attributes if len(attributes) <= MAXIMUM_ATTRIBUTES else None,
                 group_id=parcel.group_id if fifo else None,

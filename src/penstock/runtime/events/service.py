@@ -5,7 +5,6 @@ Source: the EventBridge API reference, "PutEvents".
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn, cast
@@ -14,6 +13,7 @@ from penstock.errors import EventPatternError
 from penstock.pipelines.event_patterns import compile_pattern
 from penstock.runtime.events.buses import DEFAULT_BUS, Buses, NewEvent, check_entry_size
 from penstock.runtime.services import Call, ServiceError, unanswered
+from penstock.runtime.timestamps import epoch_seconds
 
 MOST_ENTRIES: Final = 10
 Parameters = Mapping[str, object]
@@ -37,6 +37,10 @@ class EventBridgeService:
                 raise unanswered("events", call.operation)
 
     def _put_events(self, parameters: Parameters) -> Answer:
+        if "EndpointId" in parameters:
+            raise unanswered(
+                "events", "PutEvents", because="there are no global endpoints: leave EndpointId out"
+            )
         entries = cast("Sequence[Parameters]", parameters["Entries"])
         if not 1 <= len(entries) <= MOST_ENTRIES:
             raise ServiceError(
@@ -60,13 +64,12 @@ class EventBridgeService:
         detail = _object_in(str(entry["Detail"]))
         if detail is None:
             return _refused("MalformedDetail", "Detail is malformed.")
-        moment = entry.get("Time")
         event = NewEvent(
             source=str(entry["Source"]),
             detail_type=str(entry["DetailType"]),
             detail=detail,
             resources=[str(one) for one in cast("Sequence[object]", entry.get("Resources", ()))],
-            at=moment.timestamp() if isinstance(moment, dt.datetime) else None,
+            at=epoch_seconds(entry.get("Time")),
             bus=str(entry.get("EventBusName") or DEFAULT_BUS).rpartition("/")[2],
         )
         try:

@@ -43,6 +43,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         name: of a state machine and a topic the ARN, of the others the name.
         forwarded: the body is an event that came from another event bus.
+        dead_letter: the text that goes to a dead-letter queue; None: the body.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     group_id: str | None = None
     deduplication_id: str | None = None
     forwarded: bool = False
+    dead_letter: str | None = None
 
 
 class ScheduleInvoked(JournalEvent, frozen=True, kw_only=True, tag=True):

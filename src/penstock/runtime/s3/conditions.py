@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from penstock.runtime.s3.objects import StoredObject
 from penstock.runtime.services import ServiceError
+from penstock.runtime.timestamps import epoch_seconds
 
 
 def check_read(found: StoredObject, parameters: Mapping[str, object], *, prefix: str = "") -> None:
@@ -28,12 +29,12 @@ def check_read(found: StoredObject, parameters: Mapping[str, object], *, prefix:
     if isinstance(match, str):
         if not _matches(match, found.etag):
             raise failed("If-Match")
-    elif isinstance(unmodified, dt.datetime) and found.modified_at > _aware(unmodified):
+    elif (moment := _moment(unmodified)) is not None and found.modified_at > moment:
         raise failed("If-Unmodified-Since")
     if isinstance(none_match, str):
         if _matches(none_match, found.etag):
             raise failed("If-None-Match") if prefix else not_modified()
-    elif isinstance(modified, dt.datetime) and found.modified_at <= _aware(modified):
+    elif (moment := _moment(modified)) is not None and found.modified_at <= moment:
         raise failed("If-Modified-Since") if prefix else not_modified()
 
 
@@ -80,5 +81,8 @@ def _matches(header: str, etag: str) -> bool:
     return any(item.strip().removeprefix("W/").strip('"') == etag for item in header.split(","))
 
 
-def _aware(moment: dt.datetime) -> dt.datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+def _moment(given: object) -> dt.datetime | None:
+    if isinstance(given, dt.datetime):
+        return given if given.tzinfo else given.replace(tzinfo=dt.UTC)
+    seconds = epoch_seconds(given)
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)

@@ -16,6 +16,7 @@ from penstock.runtime.services import ServiceError
 from penstock.runtime.streams.pages import names_after, page_of
 from penstock.runtime.streams.shards import Shard
 from penstock.runtime.streams.streams import Stream, Streams
+from penstock.runtime.timestamps import epoch_seconds
 
 _SHARDS_DESCRIBED: Final = 100
 _SHARDS_LISTED: Final = 1000
@@ -126,11 +127,10 @@ def seconds_of(moment: object) -> float:
     Raises:
         ServiceError: `InvalidArgumentException` if there is none.
     """
-    if isinstance(moment, dt.datetime):
-        return moment.timestamp()
-    if isinstance(moment, int | float):
-        return float(moment)
-    raise ServiceError("InvalidArgumentException", "Must specify a timestamp for the type AT_TIMESTAMP.")
+    found = epoch_seconds(moment)
+    if found is None:
+        raise ServiceError("InvalidArgumentException", "Must specify a timestamp for the type AT_TIMESTAMP.")
+    return found
 
 
 def described_shard(shard: Shard) -> Answer:

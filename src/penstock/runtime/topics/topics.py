@@ -5,9 +5,11 @@ Sources: SNS, "Fanout to Amazon SQS queues", "Amazon SNS message filtering", "Am
 
 1. A queue gets an envelope with the message in it, or with raw delivery the message itself. A function is invoked
    asynchronously with one record; what becomes of that is the function's own matter.
-2. Everything happens in the turn in which the message was published. What an endpoint does not take is a matter of
+2. A dead letter of a subscription is what a queue would have got, a function's as well (as LocalStack's tests have
+   recorded it on AWS, 2023-08-24).
+3. Everything happens in the turn in which the message was published. What an endpoint does not take is a matter of
    `delivery`.
-3. What a FIFO topic remembers of its messages, for five minutes, is the fold of the journal.
+4. What a FIFO topic remembers of its messages, for five minutes, is the fold of the journal.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from penstock.runtime.timestamps import milliseconds_text
 MAXIMUM_MESSAGE_BYTES: Final = 262_144
 DEDUPLICATION_SECONDS: Final = 300.0
 FIRST_SEQUENCE_NUMBER: Final = 10_000_000_000_000_000_000
+ELEMENTS_OF_AN_ARN: Final = 6
 _SITE: Final = "https://sns.us-east-1.amazonaws.com"
 
 
@@ -131,9 +134,13 @@ class Topics:
         """The topic with this ARN.
 
         Raises:
-            ServiceError: `NotFoundException`.
+            ServiceError: `NotFoundException`; `InvalidParameterException`, it is no ARN.
         """
         found = self.by_arn.get(arn)
+        if found is None and (elements := arn.count(":") + 1) < ELEMENTS_OF_AN_ARN:
+            raise _invalid(
+                f"TopicArn Reason: An ARN must have at least {ELEMENTS_OF_AN_ARN} elements, not {elements}"
+            )
         if found is None:
             raise ServiceError("NotFound", "Topic does not exist", 404)
         return found
@@ -153,7 +160,7 @@ class Topics:
             ServiceError: there is no such topic, or it does not take the message.
         """
         topic = self.find(arn)
-        published = _identified(topic, published)
+        published = identified(topic, published)
         now, sequence_number = self.scheduler.now(), None
         if topic.fifo:
             fifo = self._fifo.setdefault(topic.name, _Fifo())
@@ -196,6 +203,9 @@ class Topics:
         published: Published,
         event: MessagePublished,
     ) -> None:
+        envelope = json.dumps(
+            _notification(to, topic, published, event, for_function=False), ensure_ascii=False
+        )
         if to.function is not None:
             record = {
                 "EventVersion": "1.0",
@@ -204,13 +214,14 @@ class Topics:
                 "Sns": _notification(to, topic, published, event, for_function=True),
             }
             body = json.dumps({"Records": [record]}, ensure_ascii=False)
-            parcel = Parcel(kind="function", name=to.function, body=body, sender=topic.arn)
+            parcel = Parcel(
+                kind="function", name=to.function, body=body, sender=topic.arn, dead_letter=envelope
+            )
         elif to.queue is not None:
-            envelope = _notification(to, topic, published, event, for_function=False)
             parcel = Parcel(
                 kind="queue",
                 name=to.queue,
-                body=_text(to, published) if to.raw else json.dumps(envelope, ensure_ascii=False),
+                body=_text(to, published) if to.raw else envelope,
                 attributes=dict(published.attributes) if to.raw else {},
                 group_id=published.group_id,
                 deduplication_id=published.deduplication_id,
@@ -230,7 +241,7 @@ class Topics:
         )
 
 
-def _identified(topic: TopicSettings, published: Published) -> Published:
+def identified(topic: TopicSettings, published: Published) -> Published:
     """The message with its deduplication id, as the topic takes it.
 
     Raises:
