@@ -116,7 +116,8 @@ def test_a_batch_with_a_wrong_entry_is_refused(
     with pytest.raises(ClientError) as refused:
         sns(run).publish_batch(TopicArn=topic, PublishBatchRequestEntries=[good, {"Id": "2", **wrong}])
     assert refused.value.response["Error"]["Code"] == code
-    assert not bodies(run, "raw") and not bodies(run, "steps.fifo")
+    assert not bodies(run, "raw")
+    assert not bodies(run, "steps.fifo")
     answer = sns(run).publish_batch(TopicArn=topic, PublishBatchRequestEntries=[good])
     assert [one["Id"] for one in answer["Successful"]] == ["1"]
     assert not answer["Failed"]

@@ -42,7 +42,7 @@ class SnsService:
     def _publish_batch(self, parameters: Parameters) -> Answer:
         """Publish all entries, or none: one that is wrong in itself is an error of the request.
 
-        So LocalStack's tests have recorded it on AWS (2023-08-24); entries fail one by one for AWS's own reasons only.
+        So LocalStack's tests have recorded it on AWS (2023-08-24); entries fail one by one for its own reasons only.
         """
         entries = cast("Sequence[Parameters]", parameters["PublishBatchRequestEntries"])
         arn = str(parameters["TopicArn"])
