@@ -17,7 +17,7 @@ def epoch_seconds(moment: object) -> float | None:
     from botocore.utils import parse_to_aware_datetime
 
     try:
-        parsed: dt.datetime = parse_to_aware_datetime(moment)
+        parsed: dt.datetime = parse_to_aware_datetime(moment)  # type: ignore[arg-type]  # numbers, too
     except (ValueError, TypeError):
         return None
     return parsed.timestamp()
