@@ -1,15 +1,19 @@
 """The package `jsonata-python`, imported without its side effect: it raises Python's recursion limit for good.
 
-Its exception is given bounds: its messages show no value that is too large to write.
+Its exception is given bounds: its messages show no value that is too large to write. Its dates are given the
+evaluation's time: a text without a date (`$toMillis('12:30', '[H01]:[m01]')`) is one of that day, as with jsonata-js.
 """
 
 from __future__ import annotations
 
+import datetime
 import sys
+from types import SimpleNamespace
 
 _LIMIT = sys.getrecursionlimit()
 
-from jsonata.jexception import JException  # noqa: E402 - the limit must be known before the package is imported
+from jsonata import datetimeutils  # noqa: E402 - the limit must be known before the package is imported
+from jsonata.jexception import JException  # noqa: E402
 from jsonata.jsonata import Jsonata  # noqa: E402
 from jsonata.regex_engine import RegexFlags  # noqa: E402
 from jsonata.utils import Utils  # noqa: E402
@@ -28,5 +32,17 @@ def _bounded_message(error: str, location: int, *inserts: object, details: bool 
 
 
 JException.msg = staticmethod(_bounded_message)
+
+
+class _DateTime(datetime.datetime):
+    """A time of which the package asks what the machine's clock says, by what Python 3.12 deprecates."""
+
+    @classmethod
+    def utcnow(cls) -> _DateTime:
+        at = datetime.datetime.fromtimestamp(Jsonata.CURRENT.jsonata.timestamp / 1000, datetime.UTC)
+        return cls(*at.timetuple()[:6], at.microsecond)
+
+
+datetimeutils.datetime = SimpleNamespace(**{**vars(datetime), "datetime": _DateTime})
 
 __all__ = ["JException", "Jsonata", "RegexFlags", "Utils"]

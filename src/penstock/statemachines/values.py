@@ -30,8 +30,8 @@ def compact(value: JSON) -> str:
     """The value as JSON text without spaces, as Step Functions writes payloads.
 
     Raises:
-        UnwritableValueError: it is nested deeper than JSON is written here (about 1,000 levels), or a number in it
-            has more than 4,300 digits.
+        UnwritableValueError: it is nested deeper than JSON is written here (about 1,000 levels with Python 3.11, and
+            up to 10,000 with later ones), or a number in it has more than 4,300 digits.
     """
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

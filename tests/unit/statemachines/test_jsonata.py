@@ -43,6 +43,7 @@ def evaluate(text: str, seed: int = 0, **bindings: object) -> object:
         ("$parse('null')", None),
         ("$now()", "2023-11-14T22:13:20.500Z"),
         ("$millis()", 1_700_000_000_500),
+        ("$toMillis('12:30', '[H01]:[m01]')", 1_699_965_000_000),
     ],
 )
 def test_values(text: str, value: object) -> None:

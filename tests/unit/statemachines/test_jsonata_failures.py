@@ -210,7 +210,7 @@ def test_compiled_expressions_share_nothing() -> None:
 
 
 SHARED = "($f := function($s, $n) { $n = 0 ? $s : $f({'a': $s, 'b': $s}, $n - 1) }; $f(1, 60))"
-DEEP = "($f := function($s, $n) { $n = 0 ? $s : $f({'a': $s}, $n - 1) }; $f(1, 9000))"
+DEEP = "($f := function($s, $n) { $n = 0 ? $s : $f({'a': $s}, $n - 1) }; $f(1, 20000))"
 
 
 @pytest.mark.parametrize("value", [SHARED, DEEP], ids=["shared", "deep"])

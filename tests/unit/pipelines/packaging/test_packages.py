@@ -373,6 +373,7 @@ def request(runtime: str = "python3.13") -> WheelRequest:
 def test_the_command_of_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wheels only, for the platform: glibc 2.34 from Python 3.12 on, 2.26 before."""
     monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     new, old = command_of(request(), Path("x")), command_of(request("python3.11"), Path("x"))
 
     assert new[1:4] == ["-m", "pip", "install"]
@@ -401,6 +402,7 @@ def test_what_the_tool_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return subprocess.CompletedProcess([], 1, "", text)
 
     monkeypatch.setattr(subprocess, "run", failing)
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}")
     with pytest.raises(TargetError, match="No matching distribution found for old==1") as raised:
         by_tool(request(), tmp_path)
     assert "secret" not in str(raised.value)
