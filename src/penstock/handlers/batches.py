@@ -21,8 +21,8 @@ from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.dead_letters import Undecodable, dead_letter_url, send_dead_letter
+from penstock.handlers.envelopes import Open
 from penstock.handlers.members import given_text
-from penstock.handlers.opening import Open
 from penstock.handlers.spec import Source
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def settle_each(
             try:
                 if around is None:
                     for payload in payloads:
-                        give(payload)
+                        if (result := give(payload)) is not None:
+                            refuse_unrun(result)
                 else:
                     for number, payload in enumerate(payloads):
                         around(payload, record, number)
@@ -127,12 +128,19 @@ def settle_each(
 
 
 def settle_batch(
-    rules: BatchRules, records: Sequence[Record], act: Callable[[list[object]], object]
+    rules: BatchRules,
+    records: Sequence[Record],
+    act: Callable[[list[object]], object],
+    *,
+    of_none: bool = False,
 ) -> Verdict:
     """Give `act` the payloads of all records at once, and return the partial batch response.
 
     Dead letters are sent after the work: a batch that is delivered again because the handler raised does not
     send them twice.
+
+    Args:
+        of_none: `act` is done without payloads too, unless a record is handed back before it.
 
     Raises:
         Exception: what the handler raises, other than FailedRecordsError: the whole batch fails.
@@ -143,23 +151,27 @@ def settle_batch(
     owners: list[int] = []
     undecodable: dict[int, DecodeError] = {}
     failed: set[int] = set()
+    handed_back = False
     for index, record in enumerate(records):
         try:
             opened = rules.open(record)
         except DecodeError as error:
             undecodable[index] = error
-            if ordered and not _has_dead_letters(rules, record):
-                break
+            if not _has_dead_letters(rules, record):
+                handed_back = True
+                if ordered:
+                    break
             continue
         except Exception:  # noqa: BLE001  # no record takes its neighbours along
             _log().exception("record %s cannot be opened", record_id_of(rules.source, records[index]))
             failed.add(index)
+            handed_back = True
             if ordered:
                 break
             continue
         payloads += opened
         owners += [index] * len(opened)
-    if payloads:
+    if payloads or (of_none and not handed_back):
         try:
             act(payloads)
         except FailedRecordsError as error:
@@ -174,13 +186,28 @@ def settle_batch(
     return _verdict([record_id_of(rules.source, records[index]) for index in sorted(failed)])
 
 
+def refuse_unrun(result: object) -> None:
+    """Refuse what a function returned where the function's work is still to be done: then nothing was done.
+
+    Raises:
+        HandlerError: it is a coroutine or a generator.
+    """
+    if hasattr(result, "cr_frame") or hasattr(result, "gi_frame") or hasattr(result, "ag_frame"):
+        if hasattr(result, "close"):
+            result.close()  # without Python's warning, which would be the second
+        raise HandlerError(
+            f"the function returned a {type(result).__name__}, so that nothing was done",
+            fix="Lambda calls plain functions; use asyncio.run inside one",
+        )
+
+
 def _owner(owners: Sequence[int], index: int, name: str) -> int:
     """The record that payload number `index` came from."""
-    if not 0 <= index < len(owners):
+    if not isinstance(index, int) or not 0 <= index < len(owners):
         raise HandlerError(
-            f"FailedRecordsError names payload {index} of a batch of {len(owners)}",
+            f"FailedRecordsError names payload {index!r} of a batch of {len(owners)}",
             at=name,
-            fix="name places in the list that the handler was given, beginning with 0",
+            fix="name places in the list that the handler was given, beginning with 0: FailedRecordsError(0, 4)",
         )
     return owners[index]
 
@@ -227,7 +254,7 @@ def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
 
 def _body_of(source: Source, record: Record) -> bytes:
     """What a dead letter's body is: the message itself, a Kinesis record's data, or the whole record as JSON."""
-    if source is Source.SQS:
+    if source is Source.SQS and isinstance(record.get("body"), str):
         return given_text(record, "body").encode(errors="surrogatepass")
     if source is Source.KINESIS:
         data = record["kinesis"].get("data") if isinstance(record.get("kinesis"), dict) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, get_args
 
 
 class LambdaContext(Protocol):
@@ -28,6 +28,8 @@ def is_context(value: object) -> bool:
 def is_context_parameter(name: str, annotation: object) -> bool:
     """Whether a function's second parameter asks for Lambda's context: by its name, or by its type's.
 
-    Any type of that name will do: Powertools' class, Lambda's own, the Protocol above.
+    Any type of that name will do: Powertools' class, Lambda's own, the Protocol above; also `LambdaContext | None`.
     """
-    return name in ("context", "lambda_context") or getattr(annotation, "__name__", "") == "LambdaContext"
+    return name in ("context", "lambda_context") or any(
+        getattr(one, "__name__", "") == "LambdaContext" for one in (annotation, *get_args(annotation))
+    )

@@ -6,6 +6,7 @@ Wrong annotations and options are errors here, when the module is imported, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import (
     Any,
     NamedTuple,
@@ -19,6 +20,7 @@ from typing import (
 )
 
 from penstock.errors import DecodeError, HandlerError
+from penstock.handlers.annotations import bare, declared_types, without_notes
 from penstock.handlers.batches import BatchRules
 from penstock.handlers.context import is_context_parameter
 from penstock.handlers.dead_letters import QUEUE_VARIABLE, Undecodable
@@ -26,7 +28,7 @@ from penstock.handlers.declared import declared_at, declared_function
 from penstock.handlers.handler import Handler
 from penstock.handlers.observability import Powertools, check_powertools
 from penstock.handlers.opening import opener
-from penstock.handlers.payloads import bare, check_payload_type, declared_types, value_decoder, without_notes
+from penstock.handlers.payloads import check_payload_type, value_decoder
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.handlers.windows import is_window, window_opener
 
@@ -215,9 +217,15 @@ def _decorator(source: Source) -> Any:  # given its type where it is named, belo
 
 def _checked(options: _Options, decorator: str) -> _Options:
     margin: object = options.stop_margin_seconds
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or margin < 0:
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < inf:
         raise HandlerError(
             f"@{decorator}: stop_margin_seconds is {margin!r}", fix="give the seconds that one record needs"
+        )
+    variable: object = options.dead_letter_variable
+    if not isinstance(variable, str) or not variable or "=" in variable:
+        raise HandlerError(
+            f"@{decorator}: dead_letter_variable={variable!r} names no environment variable",
+            fix="name the variable that holds the URL of the queue for records that cannot be decoded",
         )
     if not isinstance(options.undecodable, Undecodable):
         choices = ", ".join(f"Undecodable.{one.name}" for one in Undecodable)
@@ -245,8 +253,11 @@ on_task: EventDecorator = _decorator(Source.TASK)
 
 def _make(source: Source, function: Callable[..., Any], options: _Options) -> Handler[..., Any]:
     at = declared_at(function)
-    parameters = _parameters(function, at)
+    names, required = _parameters(function, at)
     hints = declared_types(function, at=at)
+    parameters = names[:required]
+    if len(names) > required and is_context_parameter(names[required], hints.get(names[required])):
+        parameters = names[: required + 1]  # it has a default for tests, and is given all the same
     annotation = hints.get(parameters[0])
     if annotation is None:
         raise HandlerError(
@@ -317,9 +328,10 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
 
 def _batch_of(annotation: object) -> tuple[bool, object]:
     """Whether an annotation asks for a whole batch, and the type of one payload."""
-    if get_origin(annotation) in (list, Sequence):
-        return True, without_notes(get_args(annotation)[0])
-    return (True, object) if annotation is list else (False, annotation)
+    if annotation not in (list, Sequence) and get_origin(annotation) not in (list, Sequence):
+        return False, annotation
+    of = get_args(annotation)
+    return True, without_notes(of[0]) if of else object
 
 
 def _result_check(annotation: object, at: str) -> Callable[[object], object]:
@@ -347,8 +359,8 @@ def _as_it_is(result: object) -> object:
     return result
 
 
-def _parameters(function: Callable[..., Any], at: str) -> tuple[str, ...]:
-    """The names of the parameters that have to be given: the payload's, perhaps the window's and the context's."""
+def _parameters(function: Callable[..., Any], at: str) -> tuple[tuple[str, ...], int]:
+    """The names of the parameters, and how many have to be given: payload, perhaps window and context."""
     if function.__code__.co_flags & _ASYNC_OR_GENERATOR:
         raise HandlerError(
             f"{function.__qualname__} is no plain function: it is asynchronous or a generator",
@@ -363,7 +375,7 @@ def _parameters(function: Callable[..., Any], at: str) -> tuple[str, ...]:
     required = len(names) - len(inner.__defaults__ or ())
     if not names or required > 3 or missing:
         raise _too_many(function, (*names, *missing), at)
-    return names[: max(1, required)]
+    return names, max(1, required)
 
 
 def _too_many(function: Callable[..., Any], names: Sequence[str], at: str) -> HandlerError:

@@ -10,13 +10,11 @@ Imported only where `annotated_types` is loaded already: Pydantic brings that al
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin
 
 from penstock.errors import HandlerError
-from penstock.handlers.payloads import is_model, is_pydantic_dataclass
+from penstock.handlers.annotations import fields_of, is_model, is_pydantic_dataclass, unaliased
 
-_FIELDS = ("__dataclass_fields__", "__required_keys__", "_fields", "__struct_fields__")
-"""What a dataclass, a TypedDict, a named tuple and a Struct have."""
 _ONLY_TOLD = ("DocInfo", "Unit")
 """The notes of annotated_types that constrain nothing."""
 
@@ -27,6 +25,7 @@ def refuse_foreign(annotation: object, *, at: str) -> None:
     Raises:
         HandlerError: names the constraint, and what to write instead.
     """
+    annotation = unaliased(annotation)
     wanted = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     for found in _foreign(annotation, set()):
         if found is wanted:
@@ -45,6 +44,11 @@ def refuse_foreign(annotation: object, *, at: str) -> None:
 
 
 def _foreign(annotation: object, seen: set[int]) -> Iterator[object]:
+    name, annotation = annotation, unaliased(annotation)
+    if name is not annotation:
+        if id(name) in seen:
+            return  # `type Tree = list[Tree]`
+        seen.add(id(name))
     if get_origin(annotation) is Annotated:
         inner, *notes = get_args(annotation)
         yield from filter(_constrains, notes)
@@ -58,7 +62,7 @@ def _foreign(annotation: object, seen: set[int]) -> Iterator[object]:
     for inner in get_args(annotation):
         yield from _foreign(inner, seen)
     kind = get_origin(annotation) or annotation
-    if isinstance(kind, type) and id(kind) not in seen and any(hasattr(kind, mark) for mark in _FIELDS):
+    if isinstance(kind, type) and id(kind) not in seen:
         seen.add(id(kind))
         for inner in _fields(kind).values():
             yield from _foreign(inner, seen)
@@ -66,7 +70,7 @@ def _foreign(annotation: object, seen: set[int]) -> Iterator[object]:
 
 def _fields(kind: type) -> dict[str, object]:
     try:
-        return get_type_hints(kind, include_extras=True)
+        return fields_of(kind)
     except (NameError, TypeError):
         return {}  # whoever decodes it says so
 

@@ -6,12 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 from penstock.errors import DecodeError, EventError, HandlerError
-from penstock.handlers.batches import BatchRules, Verdict, record_id_of, settle_batch, settle_each
+from penstock.handlers.annotations import is_raw
+from penstock.handlers.batches import (
+    BatchRules,
+    FailedRecordsError,
+    Verdict,
+    record_id_of,
+    refuse_unrun,
+    settle_batch,
+    settle_each,
+)
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.entry_point import EntryPoint
+from penstock.handlers.envelopes import Open
 from penstock.handlers.observability import Powertools, Tools
-from penstock.handlers.opening import Open
-from penstock.handlers.payloads import encoded, is_raw
+from penstock.handlers.payloads import encoded
 from penstock.handlers.s3_events import uploads_in
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.handlers.windows import OpenWindow
@@ -113,7 +122,12 @@ class Handler(EntryPoint[P, R]):
         states: list[object] = [opened.get("state") or {}]
 
         def give(payloads: object) -> None:
-            result = function(payloads, *rest)
+            try:
+                result = function(payloads, *rest)
+            except FailedRecordsError as error:
+                # The records before those that failed are in no state: they come again, too.
+                raise FailedRecordsError(*error.indexes, 0) from error
+            refuse_unrun(result)
             if result is None:
                 raise HandlerError(
                     f"{self.spec.qualname} returned no state",
@@ -123,13 +137,12 @@ class Handler(EntryPoint[P, R]):
             states.append(encoded(result))
 
         tools, batch_id = self._tools, context.aws_request_id
-        if records:
-            verdict = settle_batch(
-                self._rules, records, lambda payloads: _around(tools, give, payloads, batch_id)
-            )
-        else:
-            _around(tools, give, [], batch_id)
-            verdict = {"batchItemFailures": []}
+        verdict = settle_batch(
+            self._rules,
+            records,
+            lambda payloads: _around(tools, give, payloads, batch_id),
+            of_none=window.is_final or not records,
+        )
         if tools is not None:
             failed = len(verdict["batchItemFailures"])
             tools.end(succeeded=len(records) - failed, failed=failed)
@@ -181,7 +194,12 @@ class Handler(EntryPoint[P, R]):
 
 
 def _around(tools: Tools | None, give: Give, payload: object, record_id: str) -> object:
-    return give(payload) if tools is None else tools.around(lambda: give(payload), payload, record_id)
+    def act() -> object:
+        result = give(payload)
+        refuse_unrun(result)
+        return result
+
+    return act() if tools is None else tools.around(act, payload, record_id)
 
 
 def _records(event: object, spec: HandlerSpec) -> list[dict[str, Any]]:
@@ -190,6 +208,9 @@ def _records(event: object, spec: HandlerSpec) -> list[dict[str, Any]]:
         for index, record in enumerate(records):
             if not isinstance(record, dict):
                 raise _not_of(spec, f"Records[{index}] is no object")
+        sent_by = records and (records[0].get("eventSource") or records[0].get("EventSource"))
+        if sent_by and not str(sent_by).endswith(f":{spec.source.value}"):
+            raise _not_of(spec, f"its records are of {sent_by}")
         return records
     if isinstance(event, dict) and event.get("Event") == "s3:TestEvent":
         return []

@@ -8,48 +8,35 @@ be decoded. Every opener is made once, when a handler is decorated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, get_args, get_origin
+from typing import Final
 
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
+from penstock.handlers.annotations import bare, is_raw
 from penstock.handlers.attribute_values import image
-from penstock.handlers.members import (
-    count_of,
-    decoded,
-    given_text,
-    members_of,
-    number_of,
-    part_of,
-    text_of,
-    texts_of,
+from penstock.handlers.envelopes import (
+    Open,
+    Record,
+    open_event,
+    open_message,
+    open_notification,
+    refuse_others,
+    refuse_records,
+    wrapped_in,
 )
+from penstock.handlers.members import decoded, given_text, members_of, number_of, part_of, text_of
 from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, unpacked, user_records
 from penstock.handlers.payloads import (
     Text,
-    bare,
     check_payload_type,
-    is_raw,
     terse_decoder,
     text_decoder,
     value_decoder,
-    without_notes,
 )
-from penstock.handlers.records import (
-    PAYLOADS,
-    DynamoDBChange,
-    EventBridgeEvent,
-    KinesisRecord,
-    LogEvent,
-    S3Upload,
-    SNSMessage,
-    SQSMessage,
-)
-from penstock.handlers.s3_events import upload_of, uploads_in_text
+from penstock.handlers.records import DynamoDBChange, EventBridgeEvent, KinesisRecord, LogEvent, S3Upload
+from penstock.handlers.s3_events import upload_of
 from penstock.handlers.spec import Source
-
-Record = Mapping[str, Any]
-Open = Callable[[Record], Sequence[object]]
 
 
 def opener(source: Source, annotation: object, *, at: str) -> Open:
@@ -59,26 +46,6 @@ def opener(source: Source, annotation: object, *, at: str) -> Open:
         HandlerError: the annotation does not fit the source.
     """
     return _OPENERS[source](annotation, at)
-
-
-def wrapped_in(annotation: object, wrapper: type) -> tuple[bool, object]:
-    """Whether an annotation is `wrapper` or `wrapper[T]`, and what T is (`object` if it is not said)."""
-    if annotation is wrapper:
-        return True, object
-    if get_origin(annotation) is wrapper:
-        return True, without_notes(get_args(annotation)[0])
-    return False, annotation
-
-
-def refuse_others(annotation: object, wrapper: type, at: str) -> None:
-    """A record of another source can never be what this source sends."""
-    for other in PAYLOADS:
-        if other is not wrapper and (annotation is other or get_origin(annotation) is other):
-            raise HandlerError(
-                f"{other.__name__} does not come from this source",
-                at=at,
-                fix=f"annotate the payload's own type, or {wrapper.__name__}[...] to see its metadata too",
-            )
 
 
 def _s3(annotation: object, at: str) -> Open:
@@ -93,77 +60,6 @@ def _s3(annotation: object, at: str) -> Open:
     )
 
 
-def _sqs(annotation: object, at: str) -> Open:
-    if annotation is S3Upload:
-        return lambda record: list(uploads_in_text(text_of(record, "body")))
-    wrapped, payload = wrapped_in(annotation, SQSMessage)
-    open_body = _enveloped(payload, at)
-    if open_body is not None:
-        return _in_body(open_body, wrapped=wrapped)
-    if not wrapped:
-        refuse_others(annotation, SQSMessage, at)
-    if wrapped and payload is S3Upload:
-        return lambda record: [
-            _sqs_message(record, upload) for upload in uploads_in_text(text_of(record, "body"))
-        ]
-    check_payload_type(payload, at=at)
-    decode = text_decoder(payload)
-    if wrapped:
-        return lambda record: [_sqs_message(record, decode(text_of(record, "body")))]
-    return lambda record: [decode(text_of(record, "body"))]
-
-
-def _enveloped(annotation: object, at: str) -> Open | None:
-    """How a body is opened that is a topic's notification or a bus's event; None if it is another payload."""
-    if wrapped_in(annotation, EventBridgeEvent)[0]:
-        return _event(annotation, at)
-    wrapped, payload = wrapped_in(annotation, SNSMessage)
-    return _notification(payload, at) if wrapped else None
-
-
-def _in_body(open_body: Open, *, wrapped: bool) -> Open:
-    """Messages whose body is an envelope: what is in it, with the message's own metadata if it is `wrapped`."""
-
-    def opened(record: Record) -> Sequence[object]:
-        try:
-            body = msgspec.json.decode(text_of(record, "body"), type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            raise DecodeError(f"the body is no envelope: {error}") from error
-        found = open_body(body)
-        return [_sqs_message(record, one) for one in found] if wrapped else found
-
-    return opened
-
-
-def _sqs_message(record: Record, body: object) -> SQSMessage[object]:
-    attributes = {
-        str(name): str(value) for name, value in members_of(record, "attributes") if value is not None
-    }
-    given = members_of(record, "messageAttributes")
-    return SQSMessage(
-        body=body,
-        message_id=given_text(record, "messageId"),
-        attributes=attributes,
-        message_attributes={str(name): _attribute(name, value) for name, value in given},
-        receive_count=count_of(
-            attributes.get("ApproximateReceiveCount", "1"), "attributes.ApproximateReceiveCount"
-        ),
-        queue_arn=given_text(record, "eventSourceARN"),
-    )
-
-
-def _attribute(name: object, value: object) -> str | bytes:
-    path = f"messageAttributes.{name}"
-    if not isinstance(value, dict):
-        raise DecodeError(f"{path}: an attribute is an object")
-    binary, text = value.get("binaryValue"), value.get("stringValue")
-    if isinstance(binary, str):
-        return decoded(binary, f"{path}.binaryValue")
-    if not isinstance(text, str):
-        raise DecodeError(f"{path}: an attribute has a stringValue or a binaryValue, which is a text")
-    return text
-
-
 def _kinesis(annotation: object, at: str) -> Open:
     of_logs, payload = wrapped_in(annotation, LogEvent)
     if of_logs:
@@ -171,6 +67,7 @@ def _kinesis(annotation: object, at: str) -> Open:
     wrapped, payload = wrapped_in(annotation, KinesisRecord)
     if not wrapped:
         refuse_others(annotation, KinesisRecord, at)
+    refuse_records(payload, at)
     check_payload_type(payload, at=at)
     decode_text = text_decoder(payload)
     decode = decode_text if bare(payload) is bytes else lambda data: decode_text(_plain(data))
@@ -195,6 +92,7 @@ def _logs_in_kinesis(payload: object, at: str) -> Open:
     """Log events that a subscription has put into a stream: each is a payload of its own."""
     from penstock.handlers import log_events  # for these handlers only
 
+    refuse_records(payload, at)
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
 
@@ -249,6 +147,7 @@ def _dynamodb(annotation: object, at: str) -> Open:
             at=at,
             fix="annotate its parameter with DynamoDBChange[Item], where Item is the type of the images",
         )
+    refuse_records(payload, at)
     check_payload_type(payload, at=at)
     decode = value_decoder(payload, lax=not is_raw(payload))
     return lambda record: [_change(record, decode)]
@@ -272,86 +171,9 @@ def _change(record: Record, decode: Callable[[object], object]) -> DynamoDBChang
     )
 
 
-def _sns(annotation: object, at: str) -> Open:
-    if annotation is S3Upload:
-        return lambda record: list(uploads_in_text(text_of(part_of(record, "Sns"), "Message")))
-    wrapped, payload = wrapped_in(annotation, SNSMessage)
-    if not wrapped:
-        refuse_others(annotation, SNSMessage, at)
-    if wrapped:
-        open_notification = _notification(payload, at)
-        return lambda record: open_notification(part_of(record, "Sns"))
-    check_payload_type(payload, at=at)
-    decode = text_decoder(payload)
-    return lambda record: [decode(text_of(part_of(record, "Sns"), "Message"))]
-
-
-def _notification(payload: object, at: str) -> Open:
-    """How a notification is opened: Lambda's `Sns` member, and the envelope in a queue's message."""
-    check_payload_type(payload, at=at)
-    decode = text_decoder(payload)
-    return lambda sns: [_sns_message(sns, decode(text_of(sns, "Message")))]
-
-
-def _sns_message(sns: Record, message: object) -> SNSMessage[object]:
-    attributes = members_of(sns, "MessageAttributes")
-    subject = sns.get("Subject")
-    return SNSMessage(
-        message=message,
-        message_id=given_text(sns, "MessageId"),
-        topic_arn=given_text(sns, "TopicArn"),
-        subject=None if subject is None else str(subject),
-        timestamp=given_text(sns, "Timestamp"),
-        message_attributes={str(name): _sns_attribute(name, value) for name, value in attributes},
-    )
-
-
-def _sns_attribute(name: object, value: object) -> str | bytes:
-    path = f"MessageAttributes.{name}"
-    text = value.get("Value") if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(text, str):
-        raise DecodeError(f"{path}: an attribute is an object with a Value, which is a text")
-    return decoded(text, f"{path}.Value") if value.get("Type") == "Binary" else text
-
-
-def _event(annotation: object, at: str) -> Open:
-    wrapped, payload = wrapped_in(annotation, EventBridgeEvent)
-    if not wrapped:
-        refuse_others(annotation, EventBridgeEvent, at)
-    check_payload_type(payload, at=at)
-    decode = value_decoder(payload)
-
-    def opened(record: Record) -> Sequence[object]:
-        if "detail" not in record:
-            raise DecodeError("detail: an event of a bus has a detail")
-        given = record["detail"]
-        if payload is not str and isinstance(given, str):
-            given = _detail_in(given)
-        detail = decode(given)
-        return [_bus_event(record, detail) if wrapped else detail]
-
-    return opened
-
-
-def _detail_in(text: str) -> object:
-    """The detail that EventBridge Scheduler writes as a text."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise DecodeError(f"detail: it is a text that is no JSON: {error}") from error
-
-
-def _bus_event(record: Record, detail: object) -> EventBridgeEvent[object]:
-    return EventBridgeEvent(
-        detail=detail,
-        id=given_text(record, "id"),
-        source=given_text(record, "source"),
-        detail_type=given_text(record, "detail-type"),
-        time=given_text(record, "time"),
-        account=given_text(record, "account"),
-        region=given_text(record, "region"),
-        resources=texts_of(record, "resources"),
-    )
+def _schedule(annotation: object, at: str) -> Open:
+    refuse_others(annotation, EventBridgeEvent, at)
+    return open_event(annotation, at)
 
 
 def _logs(annotation: object, at: str) -> Open:
@@ -360,6 +182,7 @@ def _logs(annotation: object, at: str) -> Open:
     wrapped, payload = wrapped_in(annotation, LogEvent)
     if not wrapped:
         refuse_others(annotation, LogEvent, at)
+    refuse_records(payload, at)
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
 
@@ -381,12 +204,12 @@ def _task(annotation: object, at: str) -> Open:
 
 _OPENERS: Mapping[Source, Callable[[object, str], Open]] = {
     Source.S3: _s3,
-    Source.SQS: _sqs,
+    Source.SQS: open_message,
     Source.KINESIS: _kinesis,
     Source.DYNAMODB: _dynamodb,
-    Source.SNS: _sns,
-    Source.EVENTBRIDGE: _event,
-    Source.SCHEDULE: _event,
+    Source.SNS: open_notification,
+    Source.EVENTBRIDGE: open_event,
+    Source.SCHEDULE: _schedule,
     Source.TASK: _task,
     Source.LOGS: _logs,
 }

@@ -3,44 +3,48 @@
 1. msgspec decodes dataclasses, TypedDicts, Structs and everything made of them; a Pydantic model decodes
    itself. Pydantic is never imported here: a model brings it along.
 2. What does not fit is a `DecodeError` that names the field; `at` is for whoever knows the record.
-3. `Annotated` constrains a payload as `msgspec.Meta` says; other notes are for readers.
-4. A type's own checks (`__post_init__`, a validator) refuse a payload by raising whatever they like.
+3. A type's own checks (`__post_init__`, a validator) refuse a payload by raising whatever they like.
 """
 
 from __future__ import annotations
 
-import sys
+import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Protocol, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Protocol, Union, cast, get_args, get_origin
 
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
-from penstock.handlers.declared import declared_function
+from penstock.handlers.annotations import ANY, bare, fields_of, is_model, is_pydantic_dataclass
 
 Text = str | bytes
 DecodeText = Callable[[Text], object]
 DecodeValue = Callable[[object], object]
 
-_ANY = (object, Any)
-_PLAIN = (int, float, bool, list, tuple, set, frozenset, bytearray, type(None))
-_MARKS = ("__dataclass_fields__", "__required_keys__", "_fields", "__members__")
-"""What a dataclass, a TypedDict, a named tuple and an enum have."""
-_DECODED_MODULES = ("datetime", "decimal", "uuid", "msgspec", "types")
-"""`types` has the class of `int | None`."""
-_DECODED_COLLECTIONS = (
-    "Collection",
-    "Mapping",
-    "MutableMapping",
-    "MutableSequence",
-    "MutableSet",
-    "Sequence",
-    "Set",
+_PLAIN = (
+    *(int, float, bool, str, bytes, bytearray, type(None)),
+    *(list, tuple, set, frozenset, dict),
+    *(Union, UnionType),
 )
-
-
-_CONSTRAINTS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length", "tz")
-"""The members of `msgspec.Meta` that a value is held against."""
+_MARKS = ("__dataclass_fields__", "__attrs_attrs__", "__required_keys__", "_fields", "__members__")
+"""What a dataclass, an attrs class, a TypedDict, a named tuple and an enum have."""
+_DECODED = {
+    "collections.abc": (
+        "Collection",
+        "Mapping",
+        "MutableMapping",
+        "MutableSequence",
+        "MutableSet",
+        "Sequence",
+        "Set",
+    ),
+    "datetime": ("date", "datetime", "time", "timedelta"),
+    "decimal": ("Decimal",),
+    "msgspec": ("Raw", "UnsetType"),
+    "uuid": ("UUID",),
+}
+"""The other classes that msgspec decodes, by their modules."""
 
 
 class _Model(Protocol):
@@ -59,127 +63,94 @@ class _Validator(Protocol):
     def validate_python(self, given: object) -> object: ...
 
 
-def hints_of(function: Callable[..., object], *, at: str) -> dict[str, Any]:
-    """A function's annotations, by parameter and `return`, with what `Annotated` says of them.
-
-    Raises:
-        HandlerError: one cannot be resolved, or has constraints that nothing would check.
-    """
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except NameError as error:
-        name = getattr(function, "__qualname__", repr(function))
-        raise HandlerError(
-            f"an annotation of {name} cannot be resolved: {error}",
-            at=at,
-            fix="define or import the type above the function, and not under TYPE_CHECKING",
-        ) from error
-    if "annotated_types" in sys.modules:
-        from penstock.handlers.foreign_constraints import refuse_foreign
-
-        for hint in hints.values():
-            refuse_foreign(hint, at=at)
-    return hints
-
-
-def declared_types(function: Callable[..., object], *, at: str) -> dict[str, Any]:
-    """The types that a function declares, by parameter and `return`, without notes that constrain nothing.
-
-    Raises:
-        HandlerError: see `hints_of`.
-    """
-    return {name: without_notes(hint) for name, hint in hints_of(declared_function(function), at=at).items()}
-
-
-def without_notes(annotation: Any) -> Any:
-    """What stands in an `Annotated` that constrains nothing; any other annotation as it is."""
-    if get_origin(annotation) is not Annotated:
-        return annotation
-    inner, *notes = get_args(annotation)
-    return annotation if any(map(_constrains, notes)) else inner
-
-
-def bare(annotation: Any) -> Any:
-    """The type in an `Annotated`, constrained or not; any other annotation as it is."""
-    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-
-
-def _constrains(note: object) -> bool:
-    return isinstance(note, msgspec.Meta) and any(getattr(note, name) is not None for name in _CONSTRAINTS)
-
-
-def is_model(annotation: object) -> bool:
-    """Whether an annotation is the class of a Pydantic model or dataclass."""
-    return isinstance(annotation, type) and (
-        hasattr(annotation, "model_validate_json") or is_pydantic_dataclass(annotation)
-    )
-
-
-def is_pydantic_dataclass(annotation: object) -> bool:
-    """Whether an annotation is a `pydantic.dataclasses.dataclass`."""
-    return isinstance(annotation, type) and "__is_pydantic_dataclass__" in vars(annotation)
-
-
-def is_raw(annotation: object) -> bool:
-    """Whether an annotation takes any JSON object as it is: `dict`, `dict[str, object]`."""
-    return annotation in (dict, *_ANY) or (
-        get_origin(annotation) is dict and get_args(annotation) in ((str, object), (str, Any))
-    )
-
-
 def check_payload_type(annotation: object, *, at: str) -> None:
     """Refuse an annotation that nothing can be decoded into.
 
     Raises:
         HandlerError: with what can stand there.
     """
-    if annotation in _ANY or is_model(annotation):
+    if annotation in ANY or is_model(annotation):
         return
-    unknown = _plain_class_in(annotation)
+    unknown = _plain_class_in(annotation, "", set())
     if unknown is not None:
-        raise _unsupported(unknown, at)
+        raise _unsupported(*unknown, at)
     try:
         msgspec.json.Decoder(annotation, dec_hook=_dec_hook)
-    except TypeError as error:
-        raise _unsupported(annotation, at, str(error)) from error
+    except (TypeError, NameError, NotImplementedError, RecursionError) as error:
+        raise _unsupported(annotation, f": {error}", at) from error
 
 
-def _plain_class_in(annotation: object) -> object | None:
-    """The first class in an annotation that says nothing of its fields: msgspec would find out too late."""
+def _plain_class_in(annotation: object, where: str, seen: set[int]) -> tuple[object, str] | None:
+    """The first class in an annotation that says nothing of its fields: msgspec would find out too late.
+
+    Args:
+        where: in which field the annotation stands, in words.
+
+    Returns:
+        The class, and where it stands.
+    """
     annotation = bare(annotation)
-    origin = get_origin(annotation)
-    if origin is Literal:
+    if get_origin(annotation) is Literal or id(annotation) in seen:
         return None
-    if isinstance(origin or annotation, type) and not _has_fields(cast("type", origin or annotation)):
-        return annotation
-    return next(filter(None, map(_plain_class_in, get_args(annotation))), None)
+    seen.add(id(annotation))
+    kind = get_origin(annotation) or annotation
+    within = [(inner, where) for inner in get_args(annotation)]
+    if isinstance(kind, type):
+        if not _has_fields(kind):
+            return annotation, where
+        if not is_model(kind):
+            within += [(inner, f", in {kind.__qualname__}.{name}") for name, inner in _fields(kind).items()]
+    return next(filter(None, (_plain_class_in(*one, seen) for one in within)), None)
+
+
+def _fields(kind: type) -> dict[str, object]:
+    try:
+        return fields_of(kind)
+    except (NameError, TypeError):
+        return {}  # msgspec says so, too
 
 
 def _has_fields(kind: type) -> bool:
     """Whether msgspec, or a model itself, knows how to decode into this class."""
     return (
-        kind in (*_PLAIN, *_ANY, str, bytes, dict)
+        kind in (*_PLAIN, *ANY)
         or is_model(kind)
         or issubclass(kind, msgspec.Struct)
         or any(hasattr(kind, mark) for mark in _MARKS)
-        or kind.__module__ in _DECODED_MODULES
-        or (kind.__module__ == "collections.abc" and kind.__name__ in _DECODED_COLLECTIONS)
+        or kind.__name__ in _DECODED.get(kind.__module__, ())
     )
 
 
 def _dec_hook(wanted: type, value: object) -> object:
     """A Pydantic model inside something else: `list[Order]`, or a field of a dataclass."""
+    return _of_model(wanted, value, _json_validator)
+
+
+def _lax_dec_hook(wanted: type, value: object) -> object:
+    """The same among Python's values, which may be no JSON."""
+    return _of_model(wanted, value, _value_validator)
+
+
+def _of_model(
+    wanted: type, value: object, validator: Callable[[object], Callable[[object], object]]
+) -> object:
     if wanted is object:
         return value
     if not is_model(wanted):
         raise NotImplementedError(f"no payload can be decoded into {wanted.__qualname__}")
-    return _model_decoded(_value_validator(wanted), value)
+    return _model_decoded(validator(wanted), value)
 
 
 def _text_validator(model: object) -> Callable[[Text], object]:
     if is_pydantic_dataclass(model):
         return cast("_Validator", vars(model)["__pydantic_validator__"]).validate_json
     return cast("_Model", model).model_validate_json
+
+
+def _json_validator(model: object) -> Callable[[object], object]:
+    """Validates values of JSON as JSON: of a strict model, only that takes a text for a time."""
+    validate = _text_validator(model)
+    return lambda value: validate(json.dumps(value))
 
 
 def _value_validator(model: object) -> Callable[[object], object]:
@@ -238,22 +209,24 @@ def terse_decoder(annotation: object) -> DecodeText:
 
 
 def _json_decoder(annotation: object) -> DecodeText:
-    return msgspec.json.Decoder(object if annotation in _ANY else annotation, dec_hook=_dec_hook).decode
+    return msgspec.json.Decoder(object if annotation in ANY else annotation, dec_hook=_dec_hook).decode
 
 
 def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
     """How a decoded JSON value becomes what the annotation says.
 
     Args:
-        lax: take a number where a text stands and a list where a set stands, as DynamoDB's types need it.
+        lax: take a text where a number stands and a set where a list stands, as DynamoDB's types need it; the values
+            may be no JSON.
 
     The returned function raises DecodeError.
     """
-    if annotation in _ANY:
+    if annotation in ANY:
         return lambda value: value
     if is_model(annotation):
-        validate = _value_validator(annotation)
+        validate = _value_validator(annotation) if lax else _json_validator(annotation)
         return lambda value: _model_decoded(validate, value)
+    hook = _lax_dec_hook if lax else _dec_hook
     wanted = cast("type[object]", annotation)
 
     def convert(value: object) -> object:
@@ -267,7 +240,7 @@ def value_decoder(annotation: object, *, lax: bool = False) -> DecodeValue:
             raise _refused(error) from error
 
     def again(value: object) -> object:
-        return msgspec.convert(value, wanted, strict=not lax, str_keys=True, dec_hook=_dec_hook)
+        return msgspec.convert(value, wanted, strict=not lax, str_keys=True, dec_hook=hook)
 
     return convert
 
@@ -354,7 +327,7 @@ def _dumped(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if dump is None:
         raise NotImplementedError(f"{type(value).__name__} is no type of JSON")
-    return cast("Mapping[str, object]", dump(mode="json"))
+    return cast("Mapping[str, object]", dump(mode="json", by_alias=True))
 
 
 def _as_text(text: Text) -> str:
@@ -389,10 +362,9 @@ def _model_decoded(validate: Callable[[Any], object], given: object) -> object:
         raise DecodeError(f"{path}: {first['msg']}") from error
 
 
-def _unsupported(annotation: object, at: str, reason: str = "") -> HandlerError:
-    name = getattr(annotation, "__qualname__", str(annotation))
+def _unsupported(annotation: object, why: str, at: str) -> HandlerError:
     return HandlerError(
-        f"no payload can be decoded into {name}{f': {reason}' if reason else ''}",
+        f"no payload can be decoded into {getattr(annotation, '__qualname__', str(annotation))}{why}",
         at=at,
         fix="use a dataclass, a TypedDict, a msgspec Struct, a Pydantic model, str, bytes or dict",
     )

@@ -22,19 +22,14 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 import msgspec
 
 from penstock.errors import DecodeError, EventError, HandlerError
+from penstock.handlers.annotations import bare, declared_types
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
 from penstock.handlers.declared import declared_at, declared_function
 from penstock.handlers.entry_point import EntryPoint
-from penstock.handlers.opening import refuse_others, wrapped_in
+from penstock.handlers.envelopes import refuse_others, refuse_records, wrapped_in
 from penstock.handlers.packing import unpacked
-from penstock.handlers.payloads import (
-    bare,
-    check_payload_type,
-    declared_types,
-    encoded,
-    text_decoder,
-)
+from penstock.handlers.payloads import check_payload_type, encoded, text_decoder
 from penstock.handlers.records import LogEvent
 from penstock.handlers.spec import HandlerSpec, Source
 
@@ -124,6 +119,7 @@ def _opening(annotation: object, at: str) -> OpenData:
     of_logs, payload = wrapped_in(annotation, LogEvent)
     if not of_logs:
         refuse_others(annotation, LogEvent, at)
+    refuse_records(payload, at)
     check_payload_type(payload, at=at)
     decode = text_decoder(payload)
     if of_logs:

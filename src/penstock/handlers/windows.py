@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin
 import msgspec
 
 from penstock.errors import DecodeError, EventError, HandlerError
+from penstock.handlers.annotations import without_notes
 from penstock.handlers.payloads import check_payload_type, value_decoder
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ def window_opener(annotation: object, *, at: str) -> OpenWindow:
     Raises:
         HandlerError: the type of the state cannot be decoded, or cannot begin as `{}`.
     """
-    state_type = get_args(annotation)[0] if get_args(annotation) else dict[str, object]
+    state_type = without_notes(get_args(annotation)[0]) if get_args(annotation) else dict[str, object]
     check_payload_type(state_type, at=at)
     decode = value_decoder(state_type)
     try:

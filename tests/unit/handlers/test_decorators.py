@@ -1,5 +1,6 @@
 """What a decorator makes of a function, and what it refuses while the module is being imported."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -28,7 +29,7 @@ from penstock.handlers import (
     on_task,
 )
 from penstock.testing.context import FakeContext
-from penstock.testing.events import s3_event, sqs_event
+from penstock.testing.events import message_id, s3_event, sns_event, sqs_event
 
 
 @dataclass
@@ -104,6 +105,59 @@ def test_a_second_parameter_is_lambdas_context() -> None:
     assert seen == ["first", "second"]
 
 
+def test_a_context_with_a_default_is_given_too() -> None:
+    """The default is for tests that call the function with a payload alone."""
+    seen: list[object] = []
+
+    @on_sqs_message
+    def by_name(body: str, context: Any = None) -> None:
+        seen.append(context)
+
+    @on_task
+    def by_type(body: str, about: LambdaContext | None = None) -> None:
+        seen.append(about)
+
+    @on_sqs_message
+    def of_another_kind(body: str, attempts: int = 3) -> None:
+        seen.append(attempts)
+
+    context = FakeContext()
+    by_name.invoke(sqs_event("x"), context)
+    by_type.invoke("x", context)
+    of_another_kind.invoke(sqs_event("x"), context)
+    by_name("x")
+    assert seen == [context, context, 3, None]
+
+
+def _not_awaited(function: Callable[..., object]) -> Callable[..., object]:
+    @functools.wraps(function)
+    def call(*given: object) -> object:
+        return function(*given)
+
+    return call
+
+
+async def _later(body: str) -> None: ...
+def _one_after_another(body: str) -> object:
+    yield 1
+
+
+@pytest.mark.parametrize("function", [_later, _one_after_another])
+@pytest.mark.parametrize("options", [{}, {"powertools": Powertools(service="shop", log=False)}])
+def test_what_was_only_promised_was_not_done(function: Any, options: dict[str, Any]) -> None:
+    """A coroutine that a decorator hands on is awaited by nobody: its record is not done, and comes again."""
+    promised: Any = _not_awaited(function)
+    event = sqs_event("x", "y")
+    verdict = on_sqs_message(**options)(promised).invoke(event, FakeContext())
+    assert verdict == {
+        "batchItemFailures": [{"itemIdentifier": message_id(0)}, {"itemIdentifier": message_id(1)}]
+    }
+    with pytest.raises(HandlerError, match="so that nothing was done"):
+        on_sns_message(**options)(promised).invoke(sns_event("x"), FakeContext())
+    with pytest.raises(HandlerError, match="so that nothing was done"):
+        on_task(**options)(promised).invoke("x", FakeContext())
+
+
 @pytest.mark.parametrize(
     "payload", [OrderDict, OrderStruct, OrderModel, Order, dict, str, bytes, list[Order]]
 )
@@ -160,6 +214,10 @@ def test_a_function_that_cannot_be_a_handler_is_refused_at_once(function: Any, w
     [
         ({"stop_margin_seconds": -1}, "stop_margin_seconds is -1"),
         ({"stop_margin_seconds": "2"}, "stop_margin_seconds is '2'"),
+        ({"stop_margin_seconds": float("nan")}, "stop_margin_seconds is nan"),
+        ({"stop_margin_seconds": float("inf")}, "stop_margin_seconds is inf"),
+        ({"dead_letter_variable": ""}, "dead_letter_variable='' names no"),
+        ({"dead_letter_variable": None}, "dead_letter_variable=None names no"),
         ({"undecodable": "RAISE"}, "is no choice"),
         ({"undecodeable": Undecodable.FAIL}, "no option 'undecodeable'"),
         ({"powertools": True}, "says nothing"),

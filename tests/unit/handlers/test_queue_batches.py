@@ -6,9 +6,28 @@ import pydantic
 import pytest
 
 from penstock.errors import EventError, HandlerError
-from penstock.handlers import FailedRecordsError, S3Upload, SQSMessage, Undecodable, on_sqs_message
+from penstock.handlers import (
+    DynamoDBChange,
+    FailedRecordsError,
+    Handler,
+    S3Upload,
+    SQSMessage,
+    Undecodable,
+    on_dynamodb_change,
+    on_kinesis_record,
+    on_sns_message,
+    on_sqs_message,
+)
 from penstock.testing.context import FakeContext
-from penstock.testing.events import message_id, s3_event, s3_test_event, sns_envelope, sqs_event
+from penstock.testing.events import (
+    kinesis_event,
+    message_id,
+    s3_event,
+    s3_test_event,
+    sns_envelope,
+    sns_event,
+    sqs_event,
+)
 
 
 @dataclass
@@ -31,6 +50,18 @@ def refuses_negative(order: Order) -> None:
     """Fails for a total below zero."""
     if order.total < 0:
         raise ValueError(order.total)
+
+
+@on_kinesis_record
+def clicks(click: str) -> None: ...
+
+
+@on_dynamodb_change
+def changes(change: DynamoDBChange[Order]) -> None: ...
+
+
+@on_sns_message
+def notifications(message: str) -> None: ...
 
 
 def test_only_the_messages_that_failed_are_named() -> None:
@@ -147,8 +178,14 @@ def test_a_place_that_is_not_in_the_batch_is_an_error() -> None:
     def handle(batch: list[str]) -> None:
         raise FailedRecordsError(7)
 
+    @on_sqs_message
+    def lists(batch: list[str]) -> None:
+        raise FailedRecordsError([0])  # type: ignore[arg-type]
+
     with pytest.raises(HandlerError, match="payload 7 of a batch of 1"):
         handle.invoke(sqs_event("a"), FakeContext())
+    with pytest.raises(HandlerError, match=r"payload \[0\] of a batch of 1"):
+        lists.invoke(sqs_event("a"), FakeContext())
 
 
 def test_what_a_batch_handler_raises_fails_the_whole_batch() -> None:
@@ -194,6 +231,25 @@ def test_what_is_no_event_of_a_queue_fails_the_invocation(event: object) -> None
     """There is no message that could be named."""
     with pytest.raises(EventError, match="no event of SQS"):
         refuses_negative.invoke(event, FakeContext())
+
+
+@pytest.mark.parametrize(
+    ("handler", "event", "sent_by"),
+    [
+        (refuses_negative, kinesis_event("x"), "aws:kinesis"),
+        (refuses_negative, sns_event("x"), "aws:sns"),
+        (clicks, sqs_event("x"), "aws:sqs"),
+        (changes, kinesis_event("x"), "aws:kinesis"),
+        (notifications, s3_event("x"), "aws:s3"),
+    ],
+)
+def test_records_of_another_source_fail_the_invocation(
+    handler: Handler[..., object], event: object, sent_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They can be decoded, by the right handler: no dead-letter queue is given an empty message for them."""
+    monkeypatch.setenv("PENSTOCK_DEAD_LETTER_QUEUE_URL", "http://127.0.0.1:1/nobody")
+    with pytest.raises(EventError, match=f"its records are of {sent_by}"):
+        handler.invoke(event, FakeContext())
 
 
 def test_an_empty_batch_has_no_failures() -> None:

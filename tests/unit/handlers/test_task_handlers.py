@@ -1,7 +1,7 @@
 """Tasks of a state machine: input in, output out, both of the types that the annotations say."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -90,6 +90,30 @@ def test_models_in_and_out() -> None:
 
     expected = [{"total": 5, "at": "2026-01-01T00:00:00Z"}]
     assert handle.invoke({"total": "5", "at": "2026-01-01T00:00:00Z"}, FakeContext()) == expected
+
+
+class Strict(pydantic.BaseModel):
+    """Takes a text for a day of JSON alone, and is called otherwise there."""
+
+    model_config = pydantic.ConfigDict(strict=True)
+    day: date = pydantic.Field(alias="onDay")
+
+
+@pytest.mark.parametrize("annotation", [Strict, list[Strict]])
+def test_a_strict_model_is_given_json(annotation: Any) -> None:
+    """What was decoded on the way is JSON all the same; and out go the names that come in."""
+
+    def handle(given: object) -> object:
+        return given
+
+    handle.__annotations__ |= {"given": annotation, "return": annotation}
+    one = {"onDay": "2026-01-01"}
+    given = one if annotation is Strict else [one]
+    assert on_task(handle).invoke(given, FakeContext()) == given
+    for day, words in ((5, "valid date"), ("\ud800", "Invalid JSON")):
+        bad = {"onDay": day}
+        with pytest.raises(DecodeError, match=words):
+            on_task(handle).invoke(bad if annotation is Strict else [bad], FakeContext())
 
 
 @pytest.mark.parametrize("value", [None, 5, "x", [1, {"a": None}], {"a": [True]}])

@@ -12,12 +12,13 @@ from penstock.errors import HandlerError
 from penstock.handlers import (
     FailedRecordsError,
     LambdaContext,
+    LogEvent,
     TumblingWindow,
     on_kinesis_record,
     on_sqs_message,
 )
 from penstock.testing.context import FakeContext
-from penstock.testing.events import kinesis_event, sequence_number
+from penstock.testing.events import kinesis_event, packed_logs, sequence_number
 
 
 class Counts(msgspec.Struct):
@@ -89,6 +90,37 @@ def test_a_batch_that_fails_leaves_the_state_as_it_was() -> None:
         "batchItemFailures": [{"itemIdentifier": sequence_number(0)}],
         "state": {"clicks": 5},
     }
+
+
+def test_where_later_records_fail_all_of_them_come_again() -> None:
+    """A function that raises returns no state: those before the failure would be counted nowhere."""
+
+    @on_kinesis_record
+    def count(clicks: list[int], window: TumblingWindow[Counts]) -> Counts:
+        raise FailedRecordsError(2)
+
+    assert count.invoke(event(1, 2, 3, state={"clicks": 5}), FakeContext()) == {
+        "batchItemFailures": [{"itemIdentifier": sequence_number(0)}],
+        "state": {"clicks": 5},
+    }
+
+
+def test_the_last_invocation_is_made_when_none_of_its_records_has_a_payload() -> None:
+    """What a window came to is not lost with them; if they come again, so does the invocation."""
+    finals: list[tuple[list[str], bool]] = []
+
+    @on_kinesis_record
+    def count(lines: list[LogEvent[str]], window: TumblingWindow[Counts]) -> Counts:
+        finals.append(([line.message for line in lines], window.is_final))
+        return window.state
+
+    done = {"batchItemFailures": [], "state": {"clicks": 9}}
+    assert count.invoke(event(packed_logs(), state={"clicks": 9}), FakeContext()) == done
+    assert finals == []
+    assert count.invoke(event(packed_logs(), state={"clicks": 9}, final=True), FakeContext()) == done
+    assert finals == [([], True)]
+    assert count.invoke(event(b"no logs", state={"clicks": 9}, final=True), FakeContext()) != done
+    assert finals == [([], True)]
 
 
 def test_a_function_without_a_state_fails() -> None:

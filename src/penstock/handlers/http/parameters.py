@@ -17,20 +17,15 @@ from typing import Annotated, Any, get_args, get_origin
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
+from penstock.handlers.annotations import bare, hints_of, is_model, is_raw, unaliased, without_notes
 from penstock.handlers.http.answers import HttpError
 from penstock.handlers.http.requests import HttpRequest
-from penstock.handlers.payloads import (
-    bare,
-    check_payload_type,
-    hints_of,
-    is_model,
-    is_raw,
-    text_decoder,
-    value_decoder,
-    without_notes,
-)
+from penstock.handlers.payloads import check_payload_type, text_decoder, value_decoder
 
 Take = Callable[[HttpRequest], object]
+
+_FIELDS = ("__dataclass_fields__", "__attrs_attrs__", "__required_keys__")
+"""What a dataclass, an attrs class and a TypedDict have."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -85,6 +80,7 @@ def parameter_readers(function: Callable[..., object], in_path: frozenset[str], 
 
 
 def _reader(name: str, annotation: Any, default: object, in_path: bool, at: str) -> tuple[Take, bool]:
+    annotation = unaliased(annotation)
     if annotation is HttpRequest:
         return (lambda request: request), False
     if get_origin(annotation) is Annotated:
@@ -127,7 +123,7 @@ def _has_fields(annotation: Any) -> bool:
     return (
         is_model(annotation)
         or is_raw(annotation)
-        or any(hasattr(annotation, mark) for mark in ("__dataclass_fields__", "__required_keys__"))
+        or any(hasattr(annotation, mark) for mark in _FIELDS)
         or (isinstance(annotation, type) and issubclass(annotation, msgspec.Struct))
     )
 

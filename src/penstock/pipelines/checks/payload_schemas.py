@@ -11,7 +11,7 @@ from typing import Final, Literal, cast, get_args
 
 import msgspec
 
-from penstock.handlers.payloads import is_model
+from penstock.handlers.annotations import is_model
 from penstock.statemachines.checks.shapes import ANYTHING, SCALARS, Shape, array_of, joined_all, object_of
 
 Schema = Mapping[str, object]
@@ -67,7 +67,7 @@ def annotation_of(annotation: object, use: Use) -> Annotation:
         describe = getattr(annotation, "model_json_schema", None)
         if describe is None:
             return Annotation({}, {})
-        schema = describe(mode=use, by_alias=use == "validation", ref_template="{model}")
+        schema = describe(mode=use, ref_template="{model}")
         return Annotation(schema, schema.get("$defs", {}), lax=True)
     try:
         (schema,), named = msgspec.json.schema_components(
