@@ -107,7 +107,8 @@ def run_task(execution: Execution, branch: Branch, state: Task) -> None:
     task_id = execution.next_id()
     pattern = IntegrationPattern(state.pattern)
     token = execution.random_uuid()
-    branch.token = token if pattern is IntegrationPattern.WAIT_FOR_TASK_TOKEN else None
+    # "Run a Job (.sync)": a job that is given the token may end its task with it as well.
+    branch.token = None if pattern is IntegrationPattern.REQUEST_RESPONSE else token
     scope = scope_of(execution, branch)
     value = dataflow.filtered_input(state, branch.input, scope)
     timeout = seconds(state.timeout, value, scope)

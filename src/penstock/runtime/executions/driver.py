@@ -55,6 +55,7 @@ from penstock.statemachines import (
     start,
     start_child,
 )
+from penstock.statemachines.failures import TIMEOUT
 
 
 class Driver:
@@ -246,7 +247,7 @@ class Driver:
                 self.tokens[command.task_token] = (drive, command.task_id)
                 self._when_live(lambda: self._run_task(drive, command))
             case CancelTask():
-                self._forget_task(drive, command.task_id)
+                self._cancel_task(drive, command)
             case SetTimer():
                 asked.timers[command.timer_id] = command
                 if self._live and command.retry:
@@ -299,6 +300,14 @@ class Driver:
         self.tasks.watch(
             task, submitted[task.task_id], lambda happening: self._tell_task(drive, task, happening)
         )
+
+    def _cancel_task(self, drive: Drive, command: CancelTask) -> None:
+        """Forget a task; what it had begun elsewhere is stopped if its state was aborted, not if it took too long."""
+        task, submitted = drive.asked.tasks.get(command.task_id), drive.asked.submitted.get(command.task_id)
+        self._forget_task(drive, command.task_id)
+        if task is not None and submitted is not None and command.reason != TIMEOUT:
+            caller = caller_of_machine(drive.state_machine)
+            self._when_live(lambda: self.tasks.cancel(task, submitted, caller=caller))
 
     def _tell_task(self, drive: Drive, task: RunTask, happening: Happening) -> None:
         if task.task_id in drive.asked.tasks:

@@ -132,6 +132,17 @@ class StepFunctions:
         else:
             self._scheduler.call_soon(lambda: listener(drive))
 
+    def stop(self, arn: str, *, error: str | None = None, cause: str | None = None) -> Drive:
+        """Stop an execution; one that is over stays as it is.
+
+        Raises:
+            ServiceError: `ExecutionDoesNotExist`.
+        """
+        drive = self._drive(arn)
+        if drive.running:
+            self._driver.tell(drive, Stopped(error=error, cause=cause, at=self._scheduler.now()))
+        return drive
+
     def _begin(self, started: ExecutionStarted) -> Drive:
         settings = next(one for one in self._machines.values() if one.name == started.state_machine)
         return self._driver.start(started, settings.machine, settings.arn, settings.role_arn)
@@ -282,15 +293,14 @@ class StepFunctions:
         return {"events": shown, **token}
 
     def _stop_execution(self, parameters: Parameters) -> Answer:
-        drive = self._drive(str(parameters["executionArn"]))
-        now = self._scheduler.now()
         error, cause = parameters.get("error"), parameters.get("cause")
-        stopped = Stopped(
-            error=None if error is None else str(error), cause=None if cause is None else str(cause), at=now
+        drive = self.stop(
+            str(parameters["executionArn"]),
+            error=None if error is None else str(error),
+            cause=None if cause is None else str(cause),
         )
-        if drive.running:
-            self._driver.tell(drive, stopped)
-        return {"stopDate": moment(drive.ended_at if drive.ended_at is not None else now)}
+        ended_at = drive.ended_at if drive.ended_at is not None else self._scheduler.now()
+        return {"stopDate": moment(ended_at)}
 
     def _redrive_execution(self, parameters: Parameters) -> Answer:
         drive = self._drive(str(parameters["executionArn"]))

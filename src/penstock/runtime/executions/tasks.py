@@ -25,7 +25,7 @@ from penstock.runtime.executions.sdk import (
 from penstock.runtime.functions.functions import Functions
 from penstock.runtime.invocation import THROTTLED, InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
-from penstock.runtime.services import Call, Router, ServiceError
+from penstock.runtime.services import Call, Router, ServiceError, unanswered
 from penstock.statemachines.protocol import (
     Happening,
     IntegrationPattern,
@@ -51,6 +51,10 @@ class Executions(Protocol):
 
     def when_ended(self, arn: str, listener: Callable[[Drive], None]) -> None:
         """Call `listener`, in a later turn, once the execution is over."""
+        ...
+
+    def stop(self, arn: str) -> object:
+        """Stop an execution, as `StopExecution` does."""
         ...
 
     def offer_activity_task(self, arn: str) -> None:
@@ -111,11 +115,17 @@ class TaskRunner:
         parameters = cast("Mapping[str, object]", task.parameters or {})
         if (task.resource_type, task.action) == ("sqs", "sendMessage"):
             return self._send_message(parameters, caller)
-        if (task.resource_type, task.action) == ("states", "startExecution"):
+        if _starts_execution(task):
             self._check(caller, "stepfunctions", "StartExecution", _with_small_initials(parameters))
             started = self._executions.start(parameters)
             self._watch_nested(task, str(started["ExecutionArn"]), tell)
             return dict(started)
+        if task.pattern in _WAITS_FOR_JOB:
+            raise unanswered(
+                task.resource_type,
+                f"{task.action}.{task.pattern.value}",
+                because="it waits for jobs of Step Functions only",
+            )
         with called_by(caller):
             return call_api(self._make_client, task.resource_type, task.action, parameters)
 
@@ -187,12 +197,24 @@ class TaskRunner:
 
     def watch(self, task: RunTask, submitted: object, tell: Tell) -> None:
         """Wait again, after a resumption, for what a task had begun; a task token waits by itself."""
-        if (task.resource_type, task.action) == ("states", "startExecution"):
+        if _starts_execution(task):
             arn = cast("Mapping[str, object]", submitted)["ExecutionArn"]
             self._watch_nested(task, str(arn), tell)
 
+    def cancel(self, task: RunTask, submitted: object, *, caller: str) -> None:
+        """Stop the execution that an aborted `.sync` task has begun, if the machine's role allows it.
+
+        Step Functions, "Run a Job (.sync)": "a best-effort attempt to cancel the task".
+        """
+        if not _starts_execution(task) or task.pattern not in _WAITS_FOR_JOB:
+            return
+        arn = str(cast("Mapping[str, object]", submitted)["ExecutionArn"])
+        need = ("states:StopExecution", arn)
+        if self._guard.refusal(caller, "stepfunctions", "StopExecution", need) is None:
+            self._executions.stop(arn)
+
     def _watch_nested(self, task: RunTask, arn: str, tell: Tell) -> None:
-        if task.pattern in (IntegrationPattern.SYNC, IntegrationPattern.SYNC_2):
+        if task.pattern in _WAITS_FOR_JOB:
             self._executions.when_ended(arn, lambda ended: self._nested_ended(task, ended, tell))
 
     def _nested_ended(self, task: RunTask, ended: Drive, tell: Tell) -> None:
@@ -204,6 +226,13 @@ class TaskRunner:
             tell(TaskSucceeded(task_id=task.task_id, output=described, at=self._scheduler.now()))
         else:
             self._fail(task, tell, "States.TaskFailed", compact(described))
+
+
+_WAITS_FOR_JOB = (IntegrationPattern.SYNC, IntegrationPattern.SYNC_2)
+
+
+def _starts_execution(task: RunTask) -> bool:
+    return (task.resource_type, task.action) == ("states", "startExecution")
 
 
 def _lambda_output(outcome: InvocationOutcome, *, direct: bool) -> JSON:
