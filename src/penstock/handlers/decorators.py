@@ -260,10 +260,13 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
         parameters = names[: required + 1]  # it has a default for tests, and is given all the same
     annotation = hints.get(parameters[0])
     if annotation is None:
+        of_class = parameters[0] in ("self", "cls")
         raise HandlerError(
             f"the parameter {parameters[0]!r} of {function.__qualname__} has no annotation",
             at=at,
-            fix="annotate it with the type of the payload; dict takes any JSON object",
+            fix="decorate a function of the module, which Lambda finds by its name, and call the method there"
+            if of_class
+            else "annotate it with the type of the payload; dict takes any JSON object",
         )
     open_window = None
     if len(parameters) > 1 and is_window(hints.get(parameters[1])):

@@ -133,7 +133,8 @@ def _kinesis_record(record: Record, part: UserRecord, data: object) -> KinesisRe
         subsequence_number=part.subsequence_number,
         arrived_at=number_of(kinesis.get("approximateArrivalTimestamp", 0.0), "approximateArrivalTimestamp"),
         shard_id=given_text(record, "eventID").partition(":")[0],
-        stream_arn=given_text(record, "eventSourceARN"),
+        # With enhanced fan-out, the source is a consumer of the stream: `.../stream/clicks/consumer/name:1700000000`.
+        stream_arn=given_text(record, "eventSourceARN").partition("/consumer/")[0],
     )
 
 

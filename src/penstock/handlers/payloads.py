@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from math import isfinite
 from types import UnionType
 from typing import Any, Literal, Protocol, Union, cast, get_args, get_origin
 
@@ -302,8 +303,14 @@ def _complete(value: object) -> None:
     """Give decoded dataclasses their defaults as attributes of their own.
 
     msgspec leaves a default where it decodes it, in the class, and does not look there when it encodes (0.22).
+
+    Raises:
+        TypeError: there is a number in it that JSON does not have; msgspec makes a null of it.
     """
-    if isinstance(value, dict):
+    if isinstance(value, float):
+        if not isfinite(value):
+            raise TypeError(f"{value} is no number of JSON")
+    elif isinstance(value, dict):
         for member in value.values():
             _complete(member)
     elif isinstance(value, list | tuple | set | frozenset):

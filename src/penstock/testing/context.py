@@ -34,6 +34,8 @@ class FakeContext:
         self.memory_limit_in_mb = memory_limit_in_mb
         self.invoked_function_arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function_name}"
         self.log_group_name = f"/aws/lambda/{function_name}"
+        self.identity = None
+        self.client_context = None
         self.log_stream_name = "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef"
 
     def spend(self, seconds: float) -> None:

@@ -61,4 +61,4 @@ def _model(value: object) -> object:
     dump = getattr(value, "model_dump", None)
     if dump is None:
         raise TypeError(f"{type(value).__name__} has no JSON form")
-    return dump(mode="json")
+    return dump(mode="json", by_alias=True)

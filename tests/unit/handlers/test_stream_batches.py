@@ -92,6 +92,20 @@ def test_metadata_of_a_record() -> None:
     assert (record.sequence_number, record.arrived_at) == (sequence_number(0), 1767225600.0)
 
 
+def test_a_consumer_of_its_own_reads_the_same_stream() -> None:
+    """With enhanced fan-out the source is the consumer; the stream is the stream."""
+    seen: list[str] = []
+
+    @on_kinesis_record
+    def handle(record: KinesisRecord[str]) -> None:
+        seen.append(record.stream_arn)
+
+    event: Any = kinesis_event("x")
+    event["Records"][0]["eventSourceARN"] += "/consumer/fast:1700000000"
+    handle.invoke(event, FakeContext())
+    assert seen == ["arn:aws:kinesis:us-east-1:123456789012:stream/clicks"]
+
+
 def test_a_tumbling_windows_state_goes_through() -> None:
     """Lambda, "Tumbling windows": what the function does not touch comes back as it was."""
 

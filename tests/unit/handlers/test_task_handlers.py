@@ -166,6 +166,18 @@ def test_a_result_without_json_form_is_an_error() -> None:
         handle.invoke({}, FakeContext())
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_json_does_not_have_is_an_error(number: float) -> None:
+    """The next state would be given a text that is no JSON, or a null."""
+
+    @on_task
+    def handle(given: dict[str, Any]) -> object:
+        return {"mean": [number]}
+
+    with pytest.raises(HandlerError, match=f"{number} is no number of JSON"):
+        handle.invoke({}, FakeContext())
+
+
 def test_a_result_that_holds_itself_is_an_error() -> None:
     """JSON has no end for it."""
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock.handlers import (
     DynamoDBChange,
@@ -43,6 +43,12 @@ class Model(BaseModel):
     id: str
 
 
+class Named(BaseModel):
+    """A model of whose member JSON has another name."""
+
+    number: str = Field(alias="id")
+
+
 SEEN: list[Any] = []
 
 
@@ -51,9 +57,11 @@ def _nothing_seen() -> None:
     SEEN.clear()
 
 
-@pytest.mark.parametrize("payload", [Order("1"), {"id": "1"}, Model(id="1"), '{"id": "1"}', b'{"id": "1"}'])
+@pytest.mark.parametrize(
+    "payload", [Order("1"), {"id": "1"}, Model(id="1"), Named(id="1"), '{"id": "1"}', b'{"id": "1"}']
+)
 def test_a_payload_is_anything_with_a_json_form(payload: object) -> None:
-    """A dataclass, a dictionary, a Pydantic model, a text, bytes: everywhere the same."""
+    """A dataclass, a dictionary, a Pydantic model (by its aliases), a text, bytes: everywhere the same."""
 
     @on_sqs_message
     def message(order: Order) -> None:

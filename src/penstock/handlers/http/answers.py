@@ -70,9 +70,11 @@ def problem(error: HttpError, headers: Mapping[str, str] | None = None) -> HttpR
 
 
 def answer_of(result: object) -> HttpResponse:
-    """A function's result as an answer: what is no answer yet is the JSON of a 200, and None is a 204."""
+    """A function's result as an answer of 200: text and bytes as they are, all else as JSON; None is a 204."""
     if isinstance(result, HttpResponse):
         return result
+    if isinstance(result, bytes):
+        return HttpResponse(body=result)
     return HttpResponse(status=204) if result is None else HttpResponse(body=encoded(result))
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -106,7 +107,7 @@ def _reader(name: str, annotation: Any, default: object, in_path: bool, at: str)
         ), False
     if name == "body" or _has_fields(annotation):
         return _body_reader(annotation, default), True
-    if get_origin(bare(annotation)) in (list, tuple, set):
+    if _takes_several(annotation):
         return _text_reader(
             name, annotation, default, lambda request: request.query.get(name), "query"
         ), False
@@ -116,6 +117,13 @@ def _reader(name: str, annotation: Any, default: object, in_path: bool, at: str)
 def _last(request: HttpRequest, name: str) -> str | None:
     values = request.query.get(name)
     return values[-1] if values else None
+
+
+def _takes_several(annotation: Any) -> bool:
+    """Whether it is `list[T]`, or `list[T] | None`."""
+    wanted = bare(annotation)
+    options = get_args(wanted) if get_origin(wanted) in (Union, UnionType) else (wanted,)
+    return any((get_origin(bare(one)) or bare(one)) in (list, tuple, set, frozenset) for one in options)
 
 
 def _has_fields(annotation: Any) -> bool:

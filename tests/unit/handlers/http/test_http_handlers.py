@@ -81,6 +81,43 @@ def test_a_typed_result_is_the_json_of_a_200() -> None:
     assert body_of(answered) == {"job_id": 7, "page": 2, "tag": None, "trace": "t"}
 
 
+@pytest.mark.parametrize("make", [http_event, rest_event, load_balancer_event])
+def test_text_and_bytes_are_answered_as_they_are(make: Any) -> None:
+    """As in an `HttpResponse`: bytes are no Base64 to whoever asked."""
+
+    @on_http_request("GET /picture")
+    def picture() -> bytes:
+        return b"\x89PNG"
+
+    @on_http_request("GET /word")
+    def word() -> str:
+        return "a word"
+
+    api = Routes(picture, word)
+    answer = api(make("GET", "/picture"), FakeContext())
+    assert (answer["body"], answer["isBase64Encoded"]) == (b64encode(b"\x89PNG").decode(), True)
+    answer = api(make("GET", "/word"), FakeContext())
+    assert (answer["body"], answer["isBase64Encoded"]) == ("a word", False)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [({}, None), ({"page": "1"}, [1]), ({"page": ["1", "2"]}, [1, 2]), ({"page": "x"}, None)],
+)
+def test_a_list_of_the_query_may_be_missing(query: Any, found: list[int] | None) -> None:
+    """`list[T] | None` takes all values, as `list[T]` does."""
+
+    @on_http_request("GET /")
+    def handle(page: list[int] | None = None) -> list[list[int] | None]:
+        return [page]
+
+    answer = handle.invoke(http_event("GET", "/", query=query), FakeContext())
+    if query == {"page": "x"}:
+        assert answer["statusCode"] == 400
+    else:
+        assert msgspec.json.decode(str(answer["body"])) == [found]
+
+
 def test_a_response_has_its_status_headers_and_cookies() -> None:
     """Format 2.0 takes cookies apart from the headers."""
     answered = answer(http_event("POST", "/jobs", body={"key": "k"}))
