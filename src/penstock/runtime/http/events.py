@@ -18,6 +18,9 @@ from urllib.parse import parse_qsl
 
 from penstock.runtime.invocation import InvocationOutcome
 
+_TYPE_OF_AN_ANSWER: Final = "text/plain; charset=utf-8"
+"""Where a function names none, as AWS's Lambda Test Tool, which is tried on API Gateway, has it."""
+
 _TEXT: Final = ("text/", "application/json", "application/javascript", "application/xml")
 
 
@@ -122,7 +125,7 @@ def event_of(
 
 def message(status: int, words: str) -> Answer:
     """An answer that API Gateway itself gives."""
-    body = json.dumps({"message": words}).encode()
+    body = json.dumps({"message": words}, separators=(",", ":")).encode()
     return Answer(status=status, headers=(("content-type", "application/json"),), body=body)
 
 
@@ -160,6 +163,8 @@ def _written_out(result: Mapping[str, object]) -> Answer:
         for name, value in given.items()
         if value is not None and str(name).lower() not in _OF_THE_CONNECTION
     ]
+    if not any(name == "content-type" for name, _ in headers):
+        headers.append(("content-type", _TYPE_OF_AN_ANSWER))
     headers += [("set-cookie", _header_value(one)) for one in cookies]
     if any(not _HEADER_NAME.fullmatch(name) or not _HEADER_TEXT.fullmatch(text) for name, text in headers):
         raise ValueError("a header cannot be written")

@@ -205,7 +205,11 @@ class Front:
         except ServiceError as error:
             timer.cancel()
             too_large = error.status == 413
-            reply(message(413, "Request Too Long") if too_large else message(500, "Internal Server Error"))
+            reply(
+                message(413, "Request Entity Too Large")
+                if too_large
+                else message(500, "Internal Server Error")
+            )
 
     def _find(self, request: Request) -> tuple[str, RouteSettings, dict[str, str]] | None:
         for route, settings in self._routes:
@@ -238,7 +242,7 @@ class Front:
                 return message(400, "Bad Request")
             body += part.get("body", b"")
             if len(body) > REQUEST_LIMIT_BYTES:
-                return message(413, "Request Too Long")
+                return message(413, "Request Entity Too Large")
             more = part.get("more_body", False)
         request = Request(
             method=scope["method"],

@@ -29,6 +29,7 @@ from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
 
 MAXIMUM_BATCH_BYTES: Final = 1_048_576
+MAXIMUM_WAIT_SECONDS: Final = 20
 """The sum of a batch's messages (SQS, "Amazon SQS message quotas")."""
 
 MOST_LISTED: Final = 1000
@@ -160,6 +161,11 @@ class SqsService:
         timeout = parameters.get("VisibilityTimeout")
         if timeout is not None:
             _in_range("VisibilityTimeout", timeout, MAXIMUM_VISIBILITY_SECONDS)
+        wait = parameters.get("WaitTimeSeconds")
+        if wait is None:
+            wait = queue.settings.receive_wait_seconds
+        else:
+            _in_range("WaitTimeSeconds", wait, MAXIMUM_WAIT_SECONDS)
 
         def receive() -> Answer:
             found = self.queues.receive(
@@ -171,7 +177,6 @@ class SqsService:
             return {"Messages": [_message(one, parameters) for one in found]} if found else {}
 
         answer = receive()
-        wait = parameters.get("WaitTimeSeconds", queue.settings.receive_wait_seconds)
         if answer or not wait:
             return answer
         raise self._long_poll(receive, queue, float(str(wait)))

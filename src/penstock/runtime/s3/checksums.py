@@ -8,7 +8,6 @@ is no dependency of this project: their values are kept and returned, not comput
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
@@ -150,5 +149,5 @@ def _computed(name: str) -> _Running | None:
 def _decoded(value: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ServiceError("InvalidDigest", "The digest you specified is invalid.") from None

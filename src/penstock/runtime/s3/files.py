@@ -31,6 +31,7 @@ from penstock.runtime.s3.objects import StagedFile, StoredObject, Versioning
 from penstock.runtime.services import ServiceError
 from penstock.runtime.state_folder import state_folder_error
 
+LONGEST_BUCKET_NAME: Final = 63
 COPY_BYTES: Final = 4 * 1024 * 1024
 EAGER_BYTES: Final = 64 * 1024
 
@@ -71,7 +72,7 @@ class StoreFiles:
             (self.buckets / bucket / folder).mkdir(parents=True, exist_ok=True)
 
     def bucket_exists(self, bucket: str) -> bool:
-        return (self.buckets / bucket).is_dir()
+        return len(bucket) <= LONGEST_BUCKET_NAME and ".." not in bucket and (self.buckets / bucket).is_dir()
 
     def metadata_path(self, bucket: str, key: str) -> str:
         return f"{self.buckets}/{bucket}/keys/{_digest(key)}.json"

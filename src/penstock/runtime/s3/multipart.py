@@ -90,7 +90,7 @@ def existing(files: StoreFiles, parameters: Mapping[str, object]) -> Upload:
         ServiceError: `NoSuchUpload`.
     """
     upload_id = str(parameters["UploadId"])
-    if upload_id.isalnum():
+    if _ID.fullmatch(upload_id):
         path = files.uploads / upload_id / "upload.json"
         if path.exists():
             upload = msgspec.json.decode(path.read_bytes(), type=Upload)

@@ -7,7 +7,6 @@ five minutes, one of a table's stream for fifteen.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 
 import msgspec
@@ -49,7 +48,7 @@ def read_iterator(
     """
     try:
         iterator = msgspec.json.decode(base64.b64decode(text, validate=True), type=ShardIterator)
-    except (binascii.Error, msgspec.DecodeError) as error:
+    except ValueError as error:  # no Base64, not even ASCII, or no iterator within
         raise ServiceError(invalid, "Invalid ShardIterator.") from error
     if now - iterator.made_at > lifetime_seconds:
         raise ServiceError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Final
 
@@ -45,7 +44,7 @@ def _token(name: str) -> str:
 def _name_in(token: str) -> str:
     try:
         return base64.b64decode(token, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no Base64, not even ASCII, or no text within
         raise ServiceError(
             "ExpiredNextTokenException", "The pagination token is none of this stream."
         ) from error
