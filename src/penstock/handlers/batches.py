@@ -23,6 +23,7 @@ from penstock.handlers.context import LambdaContext
 from penstock.handlers.dead_letters import Undecodable, dead_letter_url, send_dead_letter
 from penstock.handlers.envelopes import Open
 from penstock.handlers.members import given_text
+from penstock.handlers.packing import PartlyOpened, RefusedPart
 from penstock.handlers.spec import Source
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def settle_each(
             break
         try:
             payloads = open_record(record)
+            if payloads.__class__ is PartlyOpened:
+                _see_to_parts(rules, record, payloads)
         except DecodeError as error:
             succeeded = _put_aside(rules, record, error)
         except Exception:  # noqa: BLE001  # no record takes its neighbours along
@@ -114,7 +117,9 @@ def settle_each(
                 else:
                     for number, payload in enumerate(payloads):
                         around(payload, record, number)
-                continue
+                if payloads.__class__ is not PartlyOpened or _put_parts_aside(rules, record, payloads):
+                    continue
+                succeeded = False
             except Exception:  # noqa: BLE001  # whatever the handler raises fails its record, and only that
                 _log().exception("record %s failed", record_id_of(rules.source, record))
                 succeeded = False
@@ -149,12 +154,15 @@ def settle_batch(
     ordered = _is_ordered(rules.source, records)
     payloads: list[object] = []
     owners: list[int] = []
-    undecodable: dict[int, DecodeError] = {}
+    undecodable: dict[int, DecodeError | PartlyOpened] = {}
     failed: set[int] = set()
     handed_back = False
     for index, record in enumerate(records):
         try:
             opened = rules.open(record)
+            if isinstance(opened, PartlyOpened):
+                _see_to_parts(rules, record, opened)
+                undecodable[index] = opened
         except DecodeError as error:
             undecodable[index] = error
             if not _has_dead_letters(rules, record):
@@ -177,9 +185,14 @@ def settle_batch(
         except FailedRecordsError as error:
             failed |= {_owner(owners, index, rules.name) for index in error.indexes}
     for index, reason in undecodable.items():
-        if ordered and failed and index > min(failed):
-            break  # it comes again, after the failure
-        if not _put_aside(rules, records[index], reason):
+        if index in failed or (ordered and failed and index > min(failed)):
+            continue  # it comes again, after the failure
+        record = records[index]
+        if isinstance(reason, PartlyOpened):
+            done = _put_parts_aside(rules, record, reason)
+        else:
+            done = _put_aside(rules, record, reason)
+        if not done:
             failed.add(index)
     if ordered and failed:
         return _verdict(_handed_back(rules, records[min(failed) :]))
@@ -220,9 +233,27 @@ def _dead_letter_url(rules: BatchRules, record: Record) -> str | None:
     return dead_letter_url(rules.dead_letter_variable, str(record.get("eventSourceARN", "")))
 
 
-def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
-    """Dead-letter a record that cannot be decoded; False if it has to fail instead."""
-    record_id = record_id_of(rules.source, record)
+def _see_to_parts(rules: BatchRules, record: Record, opened: Sequence[object]) -> None:
+    """Refuse a record as a whole if the parts of it that cannot be decoded have nowhere to go.
+
+    Raises:
+        DecodeError: of the first of them.
+    """
+    if isinstance(opened, PartlyOpened) and not _has_dead_letters(rules, record):
+        raise opened.refused[0].error
+
+
+def _put_parts_aside(rules: BatchRules, record: Record, opened: Sequence[object]) -> bool:
+    """Dead-letter what of a record cannot be decoded, each part by itself; False if the record has to fail."""
+    parts = opened.refused if isinstance(opened, PartlyOpened) else ()
+    return all(_put_aside(rules, record, part.error, part) for part in parts)
+
+
+def _put_aside(
+    rules: BatchRules, record: Record, error: DecodeError, part: RefusedPart | None = None
+) -> bool:
+    """Dead-letter a record that cannot be decoded, or a part of it; False if it has to fail instead."""
+    record_id = record_id_of(rules.source, record) + ("" if part is None else f"/{part.number}")
     if rules.undecodable is Undecodable.FAIL:
         _log().error("record %s cannot be decoded: %s", record_id, error.what)
         return False
@@ -238,7 +269,7 @@ def _put_aside(rules: BatchRules, record: Record, error: DecodeError) -> bool:
     try:
         send_dead_letter(
             url,
-            _body_of(rules.source, record),
+            _body_of(rules.source, record) if part is None else part.data,
             record_id=record_id,
             reason=error.what,
             source=str(record.get("eventSourceARN", "")),

@@ -59,7 +59,18 @@ def opened_events(
     Raises:
         DecodeError: one has no message or time, or its message cannot be decoded.
     """
-    return [log_event(one, decode(message_of(one))) for one in found]
+    return [opened(one, decode) for one in found]
+
+
+def opened(found: Mapping[str, Any], decode: Callable[[str], object]) -> LogEvent[object]:
+    """A log event with its message decoded; raises DecodeError as `opened_events` does."""
+    return log_event(found, decode(message_of(found)))
+
+
+def data_of(found: Mapping[str, Any]) -> bytes:
+    """What a dead letter of a log event holds: its message, or the event as JSON if it has none."""
+    message = found.get("message")
+    return (message if isinstance(message, str) else json.dumps(found)).encode(errors="surrogatepass")
 
 
 def log_event(found: Mapping[str, Any], message: object) -> LogEvent[object]:

@@ -8,6 +8,7 @@ be decoded. Every opener is made once, when a handler is decorated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -26,7 +27,7 @@ from penstock.handlers.envelopes import (
     wrapped_in,
 )
 from penstock.handlers.members import decoded, given_text, members_of, number_of, part_of, text_of
-from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, unpacked, user_records
+from penstock.handlers.packing import AGGREGATED, GZIPPED, UserRecord, opened_parts, unpacked, user_records
 from penstock.handlers.payloads import (
     Text,
     check_payload_type,
@@ -72,7 +73,9 @@ def _kinesis(annotation: object, at: str) -> Open:
     decode_text = text_decoder(payload)
     decode = decode_text if bare(payload) is bytes else lambda data: decode_text(_plain(data))
     if wrapped:
-        return lambda record: [_kinesis_record(record, part, decode(part.data)) for part in _parts(record)]
+        return lambda record: _each_part(
+            record, lambda part: _kinesis_record(record, part, decode(part.data))
+        )
     bytes_of, value_of = msgspec.convert, terse_decoder(payload)
 
     def opened(record: Record) -> Sequence[object]:
@@ -83,9 +86,13 @@ def _kinesis(annotation: object, at: str) -> Open:
                 return (value_of(data),)
         except Exception:  # noqa: BLE001  # the long way says what it is
             pass
-        return [decode(part.data) for part in _parts(record)]
+        return _each_part(record, lambda part: decode(part.data))
 
     return opened
+
+
+def _each_part(record: Record, decode: Callable[[UserRecord], object]) -> Sequence[object]:
+    return opened_parts([(part.data, partial(decode, part)) for part in _parts(record)])
 
 
 def _logs_in_kinesis(payload: object, at: str) -> Open:
@@ -98,7 +105,10 @@ def _logs_in_kinesis(payload: object, at: str) -> Open:
 
     def opened(record: Record) -> Sequence[object]:
         packed = decoded(text_of(part_of(record, "kinesis"), "data"), "kinesis.data")
-        return log_events.opened_events(log_events.events_in(packed, "kinesis.data"), decode)
+        found = log_events.events_in(packed, "kinesis.data")
+        return opened_parts(
+            [(log_events.data_of(one), partial(log_events.opened, one, decode)) for one in found]
+        )
 
     return opened
 

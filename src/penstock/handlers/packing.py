@@ -5,9 +5,11 @@ Source: Kinesis Producer Library, "aggregation-format.md"; CloudWatch Logs, "Usi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
+
+from penstock.errors import DecodeError
 
 AGGREGATED = b"\xf3\x89\x9a\xc2"
 """What an aggregated record begins with."""
@@ -28,6 +30,43 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     partition_key: str
     subsequence_number: int
+
+
+class RefusedPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a record that cannot be decoded; `number` is its place in the record, from 0."""
+
+    data: bytes
+    number: int
+    error: DecodeError
+
+
+class PartlyOpened(list[object]):
+    """The payloads of a record of which some parts cannot be decoded: these take no neighbours along."""
+
+    def __init__(self, payloads: Sequence[object], refused: Sequence[RefusedPart]) -> None:
+        super().__init__(payloads)
+        self.refused = tuple(refused)
+
+
+def opened_parts(parts: Sequence[tuple[bytes, Callable[[], object]]]) -> Sequence[object]:
+    """The payloads of a record that several were packed into, each with its data and how it is decoded.
+
+    Returns:
+        The payloads, or a `PartlyOpened`.
+
+    Raises:
+        DecodeError: the record has one part, which cannot be decoded.
+    """
+    if len(parts) == 1:
+        return [parts[0][1]()]
+    opened: list[object] = []
+    refused: list[RefusedPart] = []
+    for number, (data, decode) in enumerate(parts):
+        try:
+            opened.append(decode())
+        except DecodeError as error:
+            refused.append(RefusedPart(data=data, number=number, error=error))
+    return PartlyOpened(opened, refused) if refused else opened
 
 
 def user_records(data: bytes, partition_key: str = "") -> list[UserRecord]:

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from math import isfinite
 from types import UnionType
@@ -150,6 +149,8 @@ def _text_validator(model: object) -> Callable[[Text], object]:
 
 def _json_validator(model: object) -> Callable[[object], object]:
     """Validates values of JSON as JSON: of a strict model, only that takes a text for a time."""
+    import json  # not at the module's top: for models only
+
     validate = _text_validator(model)
     return lambda value: validate(json.dumps(value))
 

@@ -17,6 +17,7 @@ from typing import Final, get_args, get_origin
 
 from penstock.errors import DecodeError, PenstockError, UsageError
 from penstock.handlers.opening import opener
+from penstock.handlers.packing import PartlyOpened
 from penstock.handlers.records import KinesisRecord
 from penstock.handlers.spec import HandlerSpec, Source
 from penstock.pipelines import Feed, Pipeline, StreamMapping, TimedRecord
@@ -123,7 +124,9 @@ class _Reader:
             },
         }
         try:
-            self.open(given)
+            opened = self.open(given)
+            if isinstance(opened, PartlyOpened):
+                return opened.refused[0].error.what
         except DecodeError as error:
             return error.what
         except Exception as error:  # noqa: BLE001  # the payload's own code, which may raise anything

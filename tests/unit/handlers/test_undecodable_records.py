@@ -15,6 +15,8 @@ from penstock.handlers import (
     DynamoDBChange,
     FailedRecordsError,
     Handler,
+    KinesisRecord,
+    LogEvent,
     S3Upload,
     SQSMessage,
     Undecodable,
@@ -24,7 +26,15 @@ from penstock.handlers import (
     on_sqs_message,
 )
 from penstock.testing.context import FakeContext
-from penstock.testing.events import dynamodb_event, kinesis_event, message_id, sequence_number, sqs_event
+from penstock.testing.events import (
+    aggregated,
+    dynamodb_event,
+    kinesis_event,
+    message_id,
+    packed_logs,
+    sequence_number,
+    sqs_event,
+)
 
 
 @dataclass
@@ -312,6 +322,83 @@ def test_a_stream_goes_on_after_a_dead_letter(queue: FakeQueue) -> None:
     assert queue.attributes(0).get("Encoding") is None
     assert queue.attributes(1)["Encoding"] == "base64"
     assert queue.attributes(1)["RecordId"] == sequence_number(1)
+
+
+def test_of_a_packed_record_only_the_parts_that_cannot_be_decoded_are(queue: FakeQueue) -> None:
+    """One takes no neighbours along, and has a letter of its own: its data, and its place in the record."""
+    seen: list[str] = []
+
+    @on_kinesis_record
+    def handle(order: Order) -> None:
+        seen.append(order.id)
+
+    @on_kinesis_record
+    def with_metadata(record: KinesisRecord[Order]) -> None:
+        seen.append(record.data.id)
+
+    @on_kinesis_record
+    def batch(orders: list[Order]) -> None:
+        seen.extend(order.id for order in orders)
+
+    event = kinesis_event(aggregated(Order("1"), "{}", Order("2"), b"\xff"), Order("3"))
+    for handler in (handle, with_metadata, batch):
+        seen.clear()
+        queue.sent.clear()
+        assert handler.invoke(event, FakeContext()) == {"batchItemFailures": []}
+        assert seen == ["1", "2", "3"]
+        assert queue.bodies == ["{}", "/w=="]
+        assert [queue.attributes(one)["RecordId"] for one in (0, 1)] == [
+            f"{sequence_number(0)}/1",
+            f"{sequence_number(0)}/3",
+        ]
+
+
+def test_a_log_event_takes_no_neighbours_along(queue: FakeQueue) -> None:
+    """A subscription packs lines that are no JSON beside those that are."""
+    seen: list[str] = []
+
+    @on_kinesis_record
+    def handle(event: LogEvent[Order]) -> None:
+        seen.append(event.message.id)
+
+    event = kinesis_event(packed_logs("START RequestId: 1", Order("1"), "END RequestId: 1"))
+    assert handle.invoke(event, FakeContext()) == {"batchItemFailures": []}
+    assert (seen, queue.bodies) == (["1"], ["START RequestId: 1", "END RequestId: 1"])
+
+
+def test_a_packed_record_that_comes_again_leaves_no_letter(queue: FakeQueue) -> None:
+    """Neither where a part of it fails, nor where there is no queue: then nothing of it is done."""
+    seen: list[str] = []
+
+    @on_kinesis_record
+    def handle(order: Order) -> None:
+        seen.append(order.id)
+        raise ValueError(order.id)
+
+    @on_kinesis_record
+    def batch(orders: list[Order]) -> None:
+        raise FailedRecordsError(0)
+
+    @on_kinesis_record(undecodable=Undecodable.FAIL)
+    def strict(order: Order) -> None:
+        seen.append(order.id)
+
+    event = kinesis_event(aggregated(Order("1"), "{}"), "{}")
+    for handler in (handle, batch, strict):
+        verdict = handler.invoke(event, FakeContext())
+        assert verdict == {"batchItemFailures": [{"itemIdentifier": sequence_number(0)}]}
+    assert (seen, queue.bodies) == (["1"], [])
+
+
+def test_a_packed_record_of_which_a_letter_is_refused_comes_again(queue: FakeQueue) -> None:
+    """What was sent already is sent again with it."""
+    queue.refuses = True
+
+    @on_kinesis_record
+    def handle(order: Order) -> None: ...
+
+    verdict = handle.invoke(kinesis_event(aggregated(Order("1"), "{}")), FakeContext())
+    assert verdict == {"batchItemFailures": [{"itemIdentifier": sequence_number(0)}]}
 
 
 def test_a_change_is_dead_lettered_whole(queue: FakeQueue) -> None:
