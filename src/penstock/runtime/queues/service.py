@@ -29,8 +29,10 @@ from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
 
 MAXIMUM_BATCH_BYTES: Final = 1_048_576
-MAXIMUM_WAIT_SECONDS: Final = 20
 """The sum of a batch's messages (SQS, "Amazon SQS message quotas")."""
+
+MAXIMUM_WAIT_SECONDS: Final = 20
+"""How long a call of `ReceiveMessage` waits for a message."""
 
 MOST_LISTED: Final = 1000
 """Queues on a page of `ListQueues`."""
