@@ -57,9 +57,11 @@ READER = {
 @contextmanager
 def running(definition: dict[str, object], base: Path, *, resume: bool = False) -> Iterator[Embedded]:
     function = Function("work", work)
-    made = StateMachine("machine", definition, substitutions={"Work": function})
+    second = Function("note", note)
+    uses = {"Work": function, "Note": second} if "${Note}" in json.dumps(definition) else {"Work": function}
+    made = StateMachine("machine", definition, substitutions=uses)
     folder = last_run("test", base=base) if resume else new_run("test", base=base)
-    parts = (function, made, Bucket("penstock-items"))
+    parts = (function, second, made, Bucket("penstock-items"))
     with Embedded(Pipeline("test", parts=parts), folder, clock=VirtualClock()) as run:
         if not resume:
             lines = "".join(f'{{"n": {number}}}\n' for number in range(7))
@@ -144,6 +146,74 @@ def test_a_redriven_map_run_runs_what_failed(tmp_path: Path) -> None:
     assert (described["status"], described["redriveCount"]) == ("SUCCEEDED", 1)
     assert counts(described, "itemCounts") == {"total": 7, "succeeded": 7}
     assert counts(described, "executionCounts") == {"total": 7, "succeeded": 7}
+
+
+NOTED: list[object] = []
+
+
+@on_task
+def note(value: dict[str, object]) -> object:
+    NOTED.append(value["n"])
+    return value
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_redriven_child_goes_on_from_where_it_failed(resumed: bool, tmp_path: Path) -> None:
+    """Its first state is not run again, and its RedriveCount is 1; also after a resumption in between."""
+    definition = machine(**READER, ToleratedFailureCount=0)
+    states = definition["States"]["Each"]["ItemProcessor"]  # type: ignore[index]
+    states["StartAt"] = "Note"
+    states["States"]["Note"] = {"Type": "Task", "Resource": "${Note}", "Next": "Work"}
+    states["States"]["Work"] |= {
+        "Parameters": {"n.$": "$.n"},
+        "ResultSelector": {"redriven.$": "$$.Execution.RedriveCount"},
+    }
+    NOTED.clear()
+    with running(definition, tmp_path) as run:
+        execution = client(run).start_execution(stateMachineArn=ARN)["executionArn"]
+        run.run_until_idle()
+        assert client(run).describe_execution(executionArn=execution)["status"] == "FAILED"
+        if not resumed:
+            assert outputs_of_redriven(run, execution) == [0, 0, 0, 1]
+    if resumed:
+        with running(definition, tmp_path, resume=True) as run:
+            run.run_until_idle()
+            assert outputs_of_redriven(run, execution) == [0, 0, 0, 1]
+    assert NOTED.count(3) == 1
+    if resumed:
+        with running(definition, tmp_path, resume=True) as run:
+            found = client(run).describe_execution(executionArn=execution)
+            assert found["status"] == "SUCCEEDED"
+
+
+def outputs_of_redriven(run: Embedded, execution: str) -> list[int]:
+    """The redrive counts that the children for the first four items saw, after a redrive of their parent."""
+    BROKEN["numbers"] = set()
+    try:
+        client(run).redrive_execution(executionArn=execution)
+        run.run_until_idle()
+    finally:
+        BROKEN["numbers"] = {3}
+    output = json.loads(client(run).describe_execution(executionArn=execution)["output"])
+    return [child["redriven"] for child in output[:4]]
+
+
+def test_a_child_that_failed_in_a_fail_state_fails_again(tmp_path: Path) -> None:
+    """Redrive of a Fail state: "Reenters the Fail state and fails again"."""
+    definition = machine(**READER)
+    states = definition["States"]["Each"]["ItemProcessor"]["States"]  # type: ignore[index]
+    states["Work"]["Catch"] = [{"ErrorEquals": ["States.ALL"], "Next": "Give up"}]
+    states["Give up"] = {"Type": "Fail", "Error": "GivenUp"}
+    with running(definition, tmp_path) as run:
+        execution = client(run).start_execution(stateMachineArn=ARN)["executionArn"]
+        run.run_until_idle()
+        BROKEN["numbers"] = set()
+        try:
+            client(run).redrive_execution(executionArn=execution)
+            run.run_until_idle()
+        finally:
+            BROKEN["numbers"] = {3}
+        assert only_map_run(run, execution)["status"] == "FAILED"
 
 
 def test_a_resumed_run_knows_its_map_runs(tmp_path: Path) -> None:

@@ -22,23 +22,38 @@ if TYPE_CHECKING:
 PAGE_RECORDS = 500
 
 
-class Results:
-    """What the children of one Map Run gave.
+class Child:
+    """A child execution that is running: what its result will need.
 
     Args:
-        too_large: the outputs are more than a payload may hold.
+        redrive_count: how often a Standard child was redriven.
     """
 
+    __slots__ = ("command", "item_count", "redrive_count", "started_at")
+
+    def __init__(
+        self, command: StartChild, item_count: int, started_at: float, redrive_count: int = 0
+    ) -> None:
+        self.command = command
+        self.item_count = item_count
+        self.started_at = started_at
+        self.redrive_count = redrive_count
+
+
+class Results:
+    """What the children of one Map Run gave."""
+
     __slots__ = (
+        "_failed_bytes",
+        "_failures",
+        "_kept_bytes",
+        "_outputs",
         "arn",
         "config",
         "folder",
-        "kept_bytes",
-        "outputs",
         "parameters",
         "records",
         "resource",
-        "too_large",
         "write_id",
     )
 
@@ -47,9 +62,10 @@ class Results:
     ) -> None:
         self.arn = arn
         self.folder = folder
-        self.outputs: dict[int, JSON] = {}
-        self.kept_bytes = 0
-        self.too_large = False
+        self._outputs: dict[int, JSON] = {}
+        self._kept_bytes = 0
+        self._failures: dict[int, JSON] = {}
+        self._failed_bytes = 0
         self.records: list[Mapping[str, JSON]] = []
         self.resource = None if writer is None else writer.resource
         self.parameters: JSON = None
@@ -67,38 +83,60 @@ class Results:
         if self.resource is not None:
             self.write_id = execution.next_id()
 
-    def add(
-        self, execution: Execution, child: StartChild, started_at: float, happened: ChildFinished
-    ) -> None:
-        """A child is over."""
+    def add(self, execution: Execution, child: Child, happened: ChildFinished) -> None:
+        """A child is over.
+
+        "If a child workflow execution fails, ... the results would be equivalent to having set Transformation to
+        NONE": what the guide says of ResultWriter holds for the state's output as well.
+        """
         if self.resource is not None:
-            self.records.append(_record(child, started_at, happened))
+            self.records.append(_record(child, happened))
             if len(self.records) >= PAGE_RECORDS:
                 execution.commands.append(self._page(last=False))
             return
-        if self.too_large or happened.status != "SUCCEEDED":
+        if happened.status != "SUCCEEDED":
+            self._keep_failure(child.command.index, _record(child, happened))
             return
         output = happened.output
         if self.config.get("Transformation") == "NONE":
-            output = _record(child, started_at, happened)
-        self.outputs[child.index] = output
-        self.kept_bytes += size_bytes(output) + 1
-        if self.kept_bytes > MAXIMUM_PAYLOAD_BYTES:
-            self.too_large = True
-            self.outputs.clear()
+            output = _record(child, happened)
+        self._kept_bytes += size_bytes(output) + 1
+        if self._kept_bytes > MAXIMUM_PAYLOAD_BYTES:
+            self._outputs.clear()
+        else:
+            self._outputs[child.command.index] = output
 
-    def value(self, arn: str) -> JSON:
-        """The state's result, where no writer has written it."""
-        outputs = [output for _, output in sorted(self.outputs.items(), key=lambda entry: entry[0])]
-        if self.config.get("Transformation") != "FLATTEN":
-            return outputs
-        flat: list[JSON] = []
-        for output in outputs:
-            if isinstance(output, list):
-                flat.extend(output)
+    def _keep_failure(self, index: int, record: JSON) -> None:
+        self._failed_bytes += size_bytes(record) + 1
+        if self._failed_bytes > MAXIMUM_PAYLOAD_BYTES:
+            self._failures.clear()
+        else:
+            self._failures[index] = record
+
+    def redriven(self) -> None:
+        """What did not succeed runs once more: its results are to come."""
+        self._failures.clear()
+        self._failed_bytes = 0
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the results are more than a payload may hold."""
+        return self._kept_bytes + self._failed_bytes > MAXIMUM_PAYLOAD_BYTES
+
+    def value(self) -> JSON:
+        """The state's result, where no writer has written it and it is not too large."""
+        flattens = self.config.get("Transformation") == "FLATTEN"
+        results: list[JSON] = []
+        for index in sorted({*self._outputs, *self._failures}):
+            if index in self._failures:
+                results.append(self._failures[index])
+                continue
+            output = self._outputs[index]
+            if flattens and isinstance(output, list):
+                results.extend(output)
             else:
-                flat.append(output)
-        return flat
+                results.append(output)
+        return results
 
     def write_rest(self, execution: Execution, run: MapRun) -> bool:
         """Ask for the last page and the manifest. False if nothing is written to S3."""
@@ -127,19 +165,23 @@ class Results:
         )
 
 
-def _record(child: StartChild, started_at: float, happened: ChildFinished) -> Mapping[str, JSON]:
+def _record(child: Child, happened: ChildFinished) -> Mapping[str, JSON]:
     """A child as the result files describe it (Developer Guide, "ResultWriter (Map)")."""
+    command, succeeded = child.command, happened.status == "SUCCEEDED"
     record: dict[str, JSON] = {
-        "ExecutionArn": child.execution_arn,
-        "Input": compact(child.input),
+        "ExecutionArn": command.execution_arn,
+        "Input": compact(command.input),
         "InputDetails": {"Included": True},
-        "Name": child.name,
-        "StartDate": iso_date_time(started_at),
-        "StateMachineArn": child.state_machine_arn,
+        "Name": command.name,
+        "RedriveCount": child.redrive_count,
+        "RedriveStatus": "NOT_REDRIVABLE" if succeeded else "REDRIVABLE_BY_MAP_RUN",
+        "StartDate": iso_date_time(child.started_at),
+        "StateMachineArn": command.state_machine_arn,
         "Status": happened.status,
         "StopDate": iso_date_time(happened.at),
     }
-    if happened.status == "SUCCEEDED":
+    if succeeded:
+        record["RedriveStatusReason"] = "Execution is SUCCEEDED and cannot be redriven"
         record["Output"] = compact(happened.output)
         record["OutputDetails"] = {"Included": True}
     if happened.error is not None:

@@ -27,7 +27,7 @@ from penstock.statemachines.failures import (
 )
 from penstock.statemachines.fan_out import concurrency, find_items, select
 from penstock.statemachines.item_origins import STATE_DATA, Origins
-from penstock.statemachines.map_results import Results
+from penstock.statemachines.map_results import Child, Results
 from penstock.statemachines.model import Map
 from penstock.statemachines.protocol import (
     CancelChild,
@@ -53,17 +53,6 @@ MAXIMUM_ITEMS = 100_000_000
 PAGE_ITEMS = 1_000
 
 
-class Child:
-    """A child execution that is running: what its result will need."""
-
-    __slots__ = ("command", "item_count", "started_at")
-
-    def __init__(self, command: StartChild, item_count: int, started_at: float) -> None:
-        self.command = command
-        self.item_count = item_count
-        self.started_at = started_at
-
-
 class MapRun:
     """A Distributed Map state in progress.
 
@@ -75,6 +64,7 @@ class MapRun:
         origins: where the items come from.
         skip: items of a reader that is opened again after a redrive, which have been read before.
         again: children that did not succeed, for a redrive.
+        to_redrive: those of them that wait for their turn in a redrive that is under way.
         unread: how many further items may be read (MaxItems).
     """
 
@@ -99,6 +89,7 @@ class MapRun:
         "skip",
         "state",
         "taken",
+        "to_redrive",
         "tolerated_count",
         "tolerated_percentage",
         "unread",
@@ -121,6 +112,7 @@ class MapRun:
         self.skip = 0
         self.origins = Origins(STATE_DATA)
         self.again: list[Child] = []
+        self.to_redrive: deque[Child] = deque()
         self.redrive_count = 0
         self.unread = MAXIMUM_ITEMS
         self.running: dict[int, Child] = {}
@@ -140,8 +132,10 @@ class MapRun:
             execution.commands.append(CancelChild(child_id=child_id))
             # Aborted children stand in the results, with those that failed ("ResultWriter (Map)").
             aborted = ChildFinished(child_id=child_id, status="ABORTED", at=execution.now)
-            self.results.add(execution, child.command, child.started_at, aborted)
+            self.results.add(execution, child, aborted)
         self.again.extend(child for _, child in sorted(self.running.items()))
+        self.again.extend(self.to_redrive)
+        self.to_redrive.clear()
         self.running.clear()
         self.close_reader(execution)
         self.results.stop(execution)
@@ -207,7 +201,7 @@ def items_read_failed(execution: Execution, run: MapRun, happened: ItemsReadFail
 def child_finished(execution: Execution, run: MapRun, happened: ChildFinished) -> None:
     """A child is over."""
     child = run.running.pop(happened.child_id)
-    run.results.add(execution, child.command, child.started_at, happened)
+    run.results.add(execution, child, happened)
     if happened.status != "SUCCEEDED":
         run.failed_items += child.item_count
         run.again.append(child)
@@ -285,7 +279,7 @@ def _go_on(execution: Execution, run: MapRun) -> None:
     elif not run.waiting and not run.running:
         if run.results.write_rest(execution, run):
             return
-        _complete(execution, run, run.results.value(run.arn))
+        _complete(execution, run, run.results.value())
 
 
 def _ask_for_page(execution: Execution, run: MapRun) -> None:
@@ -307,7 +301,10 @@ def _ask_for_page(execution: Execution, run: MapRun) -> None:
 
 
 def _start_next(execution: Execution, run: MapRun) -> bool:
-    """Start one child, if the items for it are there."""
+    """Start one child, if one is to be redriven or the items for one are there."""
+    if run.to_redrive:
+        _redrive_child(execution, run, run.to_redrive.popleft())
+        return True
     if not run.waiting:
         return False
 
@@ -341,12 +338,27 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
         context=execution.context or {},
     )
     run.next_index += 1
-    _start(execution, run, command, item_count)
+    _start(execution, run, Child(command, item_count, execution.now))
     return True
 
 
-def _start(execution: Execution, run: MapRun, command: StartChild, item_count: int) -> None:
-    run.running[command.child_id] = Child(command, item_count, execution.now)
+def _redrive_child(execution: Execution, run: MapRun, child: Child) -> None:
+    """Run a child once more: a Standard one goes on from where it failed, an Express one begins anew.
+
+    Source: Developer Guide, "Child workflow execution redrive behavior".
+    """
+    standard = run.state.child_kind == "STANDARD"
+    command = msgspec.structs.replace(child.command, child_id=execution.next_id(), redrive=standard)
+    if standard:
+        again = Child(command, child.item_count, child.started_at, child.redrive_count + 1)
+    else:
+        again = Child(command, child.item_count, execution.now)
+    _start(execution, run, again)
+
+
+def _start(execution: Execution, run: MapRun, child: Child) -> None:
+    command = child.command
+    run.running[command.child_id] = child
     execution.children[command.child_id] = run
     execution.commands.append(command)
 
@@ -358,16 +370,15 @@ def redrive(execution: Execution, run: MapRun) -> None:
     execution.record(run.branch, "MapRunRedriven", details)
     run.branch.work = run
     run.failed_items = 0
+    run.results.redriven()
     run.asked = False
     if not run.read_all and run.reader is not None:
         run.skip, run.page = run.taken + len(run.waiting), 0
         run.reader = msgspec.structs.replace(run.reader, read_id=execution.next_id())
         run.read_id = run.reader.read_id
         execution.reads[run.read_id] = run
-    children, run.again = run.again, []
-    for child in children:
-        command = msgspec.structs.replace(child.command, child_id=execution.next_id())
-        _start(execution, run, command, child.item_count)
+    run.to_redrive.extend(run.again)
+    run.again = []
     _go_on(execution, run)
 
 

@@ -134,6 +134,7 @@ class StartChild(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     Args:
         pointer: where the item processor stands in the parent's definition (a JSON pointer).
         context: what the child's context object has besides its own execution and state.
+        redrive: the child was there before and did not succeed: tell it `Redriven` instead of starting it.
     """
 
     child_id: int
@@ -148,6 +149,7 @@ class StartChild(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     kind: str
     seed: int
     context: Mapping[str, object]
+    redrive: bool = False
 
 
 class CancelChild(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -196,6 +196,35 @@ def test_results_without_a_configuration_are_whole_records() -> None:
     assert json.loads(written({})["SUCCEEDED_0.json"]) == [RECORDS[0], RECORDS[2]]
 
 
+def test_results_of_a_redriven_map_run() -> None:
+    """The manifest names the successes of every attempt, and the failures of the last one."""
+    bucket = Bucket({})
+    writers = ResultWriters(bucket.answer)
+    for records in (RECORDS[:2], RECORDS[2:]):
+        end = page({"Transformation": "COMPACT"}, records, last=True)
+        writers.collect(end)
+        result = writers.write(end, 5.0)
+    assert isinstance(result, ResultsWritten)
+    files = json.loads(bucket.objects[result.key])["ResultFiles"]
+    assert [file["Key"] for file in files["SUCCEEDED"]] == [
+        "out/id/SUCCEEDED_0.json",
+        "out/id/SUCCEEDED_1.json",
+    ]
+    assert [json.loads(bucket.objects[file["Key"]]) for file in files["SUCCEEDED"]] == [[[1, 2]], ["3"]]
+    assert files["FAILED"] == []
+
+
+def test_results_are_kept_until_they_are_written() -> None:
+    """A redrive after States.ResultWriterFailed writes what could not be written before."""
+    bucket = Bucket({})
+    writers = ResultWriters(bucket.answer)
+    failing = page({"Bucket": "none"}, RECORDS[:1], last=True)
+    writers.collect(failing)
+    assert isinstance(writers.write(failing, 5.0), ResultsWriteFailed)
+    assert isinstance(writers.write(page({}, (), last=True), 6.0), ResultsWritten)
+    assert json.loads(bucket.objects["out/id/SUCCEEDED_0.json"]) == [RECORDS[0]]
+
+
 def test_results_that_cannot_be_written() -> None:
     """The Map state is told why."""
     writers = ResultWriters(Bucket({}).answer)

@@ -168,7 +168,7 @@ def test_batches_do_not_depend_on_pages() -> None:
     assert [len(batch["Items"]) for batch in ran.output] == [300] * 7
 
 
-def failing(*indices: int) -> TasksOf:
+def failing(*indices: object) -> TasksOf:
     def answer(task: RunTask) -> Answer:
         return Throws("E", "c") if task.parameters in indices else Returns(task.parameters)
 
@@ -237,6 +237,33 @@ def test_results_go_to_the_writer() -> None:
     records = [record for page in ran.written for record in page.records]
     assert {record["Status"] for record in records} == {"SUCCEEDED", "FAILED"}
     assert ran.written[-1].last
+
+
+@pytest.mark.parametrize("transformation", [None, "COMPACT", "FLATTEN", "NONE"])
+def test_failures_that_are_tolerated_stand_in_the_output(transformation: str | None) -> None:
+    """ResultWriter (Map): of a child that failed the result is unchanged, as if Transformation were NONE."""
+    writer = (
+        {}
+        if transformation is None
+        else {"ResultWriter": {"WriterConfig": {"Transformation": transformation}}}
+    )
+    ran = run(definition(TASK, ToleratedFailureCount=1, **writer), [[0], [1]], failing([1]))
+    assert isinstance(ran.output, list)
+    assert ran.output[-1] == {
+        "ExecutionArn": ran.children[1].arn,
+        "Input": "[1]",
+        "InputDetails": {"Included": True},
+        "Name": ran.children[1].name,
+        "RedriveCount": 0,
+        "RedriveStatus": "REDRIVABLE_BY_MAP_RUN",
+        "StartDate": "1970-01-01T00:00:00.000Z",
+        "StateMachineArn": ran.children[1].state_machine_arn,
+        "Status": "FAILED",
+        "StopDate": "1970-01-01T00:00:00.000Z",
+        "Error": "E",
+        "Cause": "c",
+    }
+    assert len(ran.output) == 2
 
 
 def test_large_results_need_a_writer() -> None:

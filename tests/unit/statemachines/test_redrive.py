@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from penstock.statemachines import (
     ChildFinished,
     Execution,
@@ -162,6 +164,37 @@ def test_unsuccessful_children_run_again_and_the_rest_of_the_items() -> None:
             break
     assert step.execution.output == ["zero", "1", "2", "3"]
     assert [command for command in step.commands if isinstance(command, Finished)]
+
+
+@pytest.mark.parametrize(("kind", "redrive"), [("STANDARD", True), ("EXPRESS", False)])
+def test_children_wait_for_their_turn(kind: str, redrive: bool) -> None:
+    """MaxConcurrency holds in a redrive too; Standard children are redriven, Express ones are started anew."""
+    processor = {**TASK, "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind}}
+    state = {
+        "Type": "Map",
+        "MaxConcurrency": 2,
+        "ToleratedFailureCount": 2,
+        "ItemProcessor": processor,
+        "End": True,
+    }
+    step = begin({"StartAt": "M", "States": {"M": state}}, [0, 1, 2, 3])
+
+    def end(status: str, at: float) -> list[StartChild]:
+        """End the first child that runs; the children that are started then."""
+        nonlocal step
+        child_id = next(iter(step.execution.children))
+        step = advance(step.execution, ChildFinished(child_id=child_id, status=status, output=9, at=at))
+        return [command for command in step.commands if isinstance(command, StartChild)]
+
+    first = [command for command in step.commands if isinstance(command, StartChild)]
+    assert [len(end("FAILED", 1)) for _ in range(3)] == [1, 1, 0]
+    assert step.execution.error == "States.ExceedToleratedFailureThreshold"
+    step = advance(step.execution, Redriven(at=5))
+    again = [command for command in step.commands if isinstance(command, StartChild)]
+    assert [command.execution_arn for command in again] == [command.execution_arn for command in first]
+    assert {command.redrive for command in again} == {redrive}
+    assert [len(end("SUCCEEDED", 6)) for _ in range(4)] == [1, 1, 0, 0]
+    assert step.execution.output == [9, 9, 9, 9]
 
 
 def test_what_cannot_be_redriven_is_left_alone() -> None:

@@ -44,6 +44,7 @@ class Drive:
         parent: of a child: who is told of its end, and under which id.
         seen_events: how much of the history was reported already.
         map_runs: the ARNs of its Map Runs.
+        unsuccessful: Standard children of its Map Runs that are over and did not succeed, by ARN, for a redrive.
         on_end: called once, when it is over.
     """
 
@@ -64,6 +65,7 @@ class Drive:
     asked: Asked = field(default_factory=Asked)
     alarms: dict[int, Timer] = field(default_factory=dict)
     map_runs: set[str] = field(default_factory=set)
+    unsuccessful: dict[str, Drive] = field(default_factory=dict)
     on_end: list[Callable[[Drive], None]] = field(default_factory=list)
 
     @property

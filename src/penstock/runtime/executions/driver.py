@@ -40,9 +40,11 @@ from penstock.statemachines import (
     Machine,
     ReadItems,
     Redriven,
+    ResultsWritten,
     RunTask,
     SetTimer,
     StartChild,
+    Status,
     Step,
     Stopped,
     StopReading,
@@ -56,6 +58,7 @@ from penstock.statemachines import (
     start_child,
 )
 from penstock.statemachines.failures import TIMEOUT
+from penstock.statemachines.redrive import redrivable
 
 
 class Driver:
@@ -129,6 +132,10 @@ class Driver:
         return lambda call: self._answer(replace(call, caller=caller))
 
     def _start_child(self, parent: Drive, command: StartChild) -> None:
+        kept = parent.unsuccessful.pop(command.execution_arn, None) if command.redrive else None
+        if kept is not None and not kept.running:
+            self._redrive_child(parent, kept, command)
+            return
         step = start_child(parent.machine, command, at=parent.execution.now)
         child = Drive(
             arn=command.execution_arn,
@@ -144,31 +151,56 @@ class Driver:
             parent=parent,
             child=command,
         )
-        self.drives[child.arn] = child
-        self._reports.child_started(parent, command)
-        parent.asked.children[command.child_id] = child
-        refused = self._refusal_of_child(child) if self._live else None
+        self._add_child(parent, child, command)
+        # The Map state's own machine is `MACHINE/LABEL`; the permission is on the machine.
+        machine = child.state_machine_arn.partition("/")[0]
+        refused = self._refusal_of_child(child, command, "StartExecution", machine) if self._live else None
         if refused is None:
             self._take(child, step)
         else:
             self._told.append((parent, refused))
 
-    def _refusal_of_child(self, child: Drive) -> ChildFinished | None:
-        """How a child ends that the machine's role does not allow to be started."""
-        if child.child is None:
-            return None
-        # The Map state's own machine is `MACHINE/LABEL`; the permission is on the machine.
-        need = ("states:StartExecution", child.state_machine_arn.partition("/")[0])
+    def _add_child(self, parent: Drive, child: Drive, command: StartChild) -> None:
+        self.drives[child.arn] = child
+        self._reports.child_started(parent, command)
+        parent.asked.children[command.child_id] = child
+
+    def _redrive_child(self, parent: Drive, child: Drive, command: StartChild) -> None:
+        """A child goes on from where it failed; one that cannot keeps its end."""
+        child.parent, child.child = parent, command
+        self._add_child(parent, child, command)
+        refused = (
+            self._refusal_of_child(child, command, "RedriveExecution", child.arn) if self._live else None
+        )
+        if refused is not None:
+            self._told.append((parent, refused))
+        elif redrivable(child.execution):
+            self._advance(child, Redriven(at=parent.execution.now))
+        else:
+            self._when_live(lambda: self._tell_parent(child, _end_of(child)))
+
+    def _retire(self, parent: Drive, child: Drive) -> None:
+        """A child is over: what did not succeed is kept for a redrive, if it can be redriven at all."""
+        self.drives.pop(child.arn, None)
+        child.parent = None
+        if child.kind == "STANDARD" and child.execution.status is not Status.SUCCEEDED:
+            parent.unsuccessful[child.arn] = child
+
+    def _refusal_of_child(
+        self, child: Drive, command: StartChild, operation: str, resource: str
+    ) -> ChildFinished | None:
+        """How a child ends that the machine's role does not allow to be started, or to be redriven."""
         caller = caller_of_machine(child.state_machine)
-        refused = self._guard.refusal(caller, "stepfunctions", "StartExecution", need)
+        need = (f"states:{operation}", resource)
+        refused = self._guard.refusal(caller, "stepfunctions", operation, need)
         if refused is None:
             return None
         return ChildFinished(
-            child_id=child.child.child_id,
+            child_id=command.child_id,
             status="FAILED",
             error="StepFunctions.AWSStepFunctionsException",
             cause=refused.message,
-            at=child.started_at,
+            at=self._scheduler.now(),
         )
 
     # --- Telling ------------------------------------------------------------------------------------------
@@ -217,8 +249,14 @@ class Driver:
             case ChildFinished():
                 child = asked.children.pop(happening.child_id, None)
                 if child is not None:
-                    self.drives.pop(child.arn, None)
+                    self._retire(drive, child)
                     self._reports.child_ended(drive, child, happening, live=self._live)
+            case ResultsWritten():
+                write = asked.writes.pop(happening.write_id, None)
+                if write is not None:
+                    self._reports.written(write)
+                    if not self._live:
+                        drive.writers.written(write)
             case _:
                 read_id = getattr(happening, "read_id", None)
                 write_id = getattr(happening, "write_id", None)
@@ -264,7 +302,7 @@ class Driver:
             case CancelChild():
                 child = asked.children.pop(command.child_id, None)
                 if child is not None:
-                    self._abandon(child)
+                    self._abandon(drive, child)
             case ReadItems():
                 asked.reads[command.read_id] = command
                 self._when_live(lambda: self._read(drive, command))
@@ -326,10 +364,9 @@ class Driver:
     def _write(self, drive: Drive, command: WriteResults) -> None:
         self.tell(drive, drive.writers.write(command, self._scheduler.now()))
 
-    def _abandon(self, child: Drive) -> None:
+    def _abandon(self, parent: Drive, child: Drive) -> None:
         """A child whose Map state has ended is stopped; nobody is told."""
-        self.drives.pop(child.arn, None)
-        child.parent = None
+        self._retire(parent, child)
         if child.running:
             self._take(
                 child, advance(child.execution, Stopped(at=max(child.execution.now, child.started_at)))
@@ -343,6 +380,8 @@ class Driver:
         drive.alarms.clear()
         for task_id in list(drive.asked.tasks):
             self._forget_task(drive, task_id)
+        if end.status == "SUCCEEDED":
+            drive.unsuccessful.clear()
         if drive.parent is not None and drive.child is not None:
             self._when_live(lambda: self._tell_parent(drive, end))
             return

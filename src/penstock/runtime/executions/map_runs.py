@@ -28,6 +28,7 @@ class Counts:
     total: int = 0
     running: int = 0
     ended: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_MEMBERS.values(), 0))
+    written: int = 0
 
     def start(self, count: int) -> None:
         self.running += count
@@ -51,7 +52,7 @@ class Counts:
             "pending": self.pending,
             "running": self.running,
             **self.ended,
-            "resultsWritten": 0,
+            "resultsWritten": self.written,
         }
 
 
@@ -85,6 +86,11 @@ class MapRunRecord:
         """A child is over, with AWS's status."""
         self.executions.end(status, 1)
         self.items.end(status, items)
+
+    def results_written(self) -> None:
+        """What has ended so far is in the files of a ResultWriter."""
+        for counts in (self.items, self.executions):
+            counts.written = sum(counts.ended.values())
 
     def end(self, status: str, at: float) -> None:
         """The Map state is over; children that still run are stopped with it."""

@@ -19,7 +19,7 @@ from penstock.runtime.journal_events import (
     StateEntered,
     StateExited,
 )
-from penstock.statemachines import ChildFinished, Execution, Finished, ItemsRead, StartChild
+from penstock.statemachines import ChildFinished, Execution, Finished, ItemsRead, StartChild, WriteResults
 from penstock.statemachines.history import Event
 
 
@@ -74,6 +74,12 @@ class Reports:
                     error=end.error,
                 )
             )
+
+    def written(self, results: WriteResults) -> None:
+        """The results of a Map Run are in S3."""
+        record = self._map_runs.find(results.map_run_arn)
+        if record is not None:
+            record.results_written()
 
     def end(self, drive: Drive, end: Finished) -> None:
         """An execution is over."""
