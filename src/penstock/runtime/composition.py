@@ -52,6 +52,7 @@ from penstock.runtime.streams.streams import Streams
 from penstock.runtime.streams.table_changes import TableChanges
 from penstock.runtime.streams.table_service import TableStreamsService
 from penstock.runtime.streams.time_to_live import TimeToLive
+from penstock.runtime.table_calls import TableCalls
 from penstock.runtime.topics.service import SnsService
 from penstock.runtime.topics.topics import Topics
 from penstock.runtime.workers.inline import InlineInvoker
@@ -104,6 +105,7 @@ class Parts:
     functions: Functions
     streams: Streams
     table_changes: TableChanges
+    table_calls: TableCalls
     s3: S3Service
     driver: Driver
     step_functions: StepFunctions
@@ -266,6 +268,7 @@ def put_together(setup: Setup, opened: ExitStack) -> Parts:
         functions=functions,
         streams=streams,
         table_changes=table_changes,
+        table_calls=TableCalls(bridge, scheduler.now),
         s3=s3,
         driver=driver,
         step_functions=step_functions,
@@ -336,6 +339,7 @@ def _services(pipeline: Pipeline, parts: Parts) -> dict[str, Service]:
         "sqs": SqsService(parts.queues, parts.scheduler),
         "lambda": LambdaService(parts.functions, parts.scheduler),
         "kinesis": KinesisService(parts.streams, parts.scheduler),
+        "dynamodb": parts.table_calls,
         "dynamodbstreams": TableStreamsService(
             settings.table_stream_settings(pipeline), streams=parts.streams, scheduler=parts.scheduler
         ),

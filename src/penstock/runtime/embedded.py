@@ -235,6 +235,7 @@ class Embedded:
                     method=event.method, url=event.url, headers=event.headers, body=event.body
                 )
                 parts.bridge.redo(event.service, event.operation, request)
+                parts.table_calls.apply(event)
             case _:
                 self.queues.apply(event)
                 self.streams.apply(event)

@@ -4,16 +4,19 @@ Source: DynamoDB, "Change data capture for DynamoDB Streams": images hold the it
 that changes nothing has no record.
 
 1. moto tells a table's shard of every write; the shard that is put in its place keeps old and new item until the
-   call has succeeded. What a failed transaction wrote is forgotten with it. An update that makes an item is two
-   writes to moto, the item's keys and then the rest; it is one change.
+   call has succeeded. What a call that failed has written is taken back, which moto does for transactions only: a
+   batch with a wrong item leaves nothing behind. An update that makes an item is two writes to moto, the item's keys
+   and then the rest; it is one change.
 2. A table has one shard here, so all its changes are in order; AWS promises that for each item only.
-3. Tables whose items expire are watched, too, whether they have a stream or not.
+3. Tables whose items expire are watched, too, whether they have a stream or not. Of all others only what a call has
+   written is known, until it has succeeded.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +28,7 @@ from penstock.runtime.streams.streams import NewRecord, Streams
 from penstock.runtime.streams.time_to_live import TimeToLive
 
 if TYPE_CHECKING:
-    from moto.dynamodb.models.table import StreamShard
+    from moto.dynamodb.models.table import StreamShard, Table
 
 STREAM_LABEL: Final = "2026-01-01T00:00:00.000"
 """The end of every table stream's ARN, which on AWS is the time when it was made."""
@@ -35,6 +38,9 @@ Item = Mapping[str, Mapping[str, object]]
 
 _Change = tuple[str, Item | None, Item | None]
 """A table's name, and what one of its items was and is."""
+
+_Write = tuple[str, "_MotoItem | None", "_MotoItem | None"]
+"""The same as moto has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,12 @@ class TableStreamSettings:
 
 
 class _MotoItem(Protocol):
+    @property
+    def hash_key(self) -> object: ...
+
+    @property
+    def range_key(self) -> object | None: ...
+
     def to_json(self) -> Mapping[str, Item]: ...
 
 
@@ -63,10 +75,15 @@ class _ChangeCollector:
 
     table: str
     pending: list[_Change]
+    written: list[_Write]
+    watched: bool
     items: list[object] = field(default_factory=list)
 
     def add(self, old: _MotoItem | None, new: _MotoItem | None) -> None:
         """moto wrote an item: `old` is what it was, `new` what it is; None where there is none."""
+        self.written.append((self.table, old, new))
+        if not self.watched:
+            return
         before, after = (None if one is None else _image_of(one) for one in (old, new))
         if before == after:
             return
@@ -108,30 +125,35 @@ class TableChanges:
         self._streams = streams
         self._scheduler = scheduler
         self._pending: list[_Change] = []
+        self._written: list[_Write] = []
 
     def attach(self) -> None:
         """Have moto's tables tell of their changes from now on; they exist already."""
+        tables = _moto_tables()
         watched = dict.fromkeys((*self._settings, *self._time_to_live.tables))
-        if not watched:
-            return
-        from moto.dynamodb.models import dynamodb_backends
-
-        tables = dynamodb_backends["123456789012"][REGION].tables
+        for name, table in tables.items():
+            collector = _ChangeCollector(name, self._pending, self._written, name in watched)
+            table.stream_shard = cast("StreamShard", collector)
         for name in watched:
-            tables[name].stream_shard = cast("StreamShard", _ChangeCollector(name, self._pending))
             tables[name].latest_stream_label = STREAM_LABEL
         for name in self._time_to_live.tables:
             for item in tables[name].all_items():
                 self._time_to_live.changed(name, None, _image_of(item))
 
     def forget(self) -> None:
-        """The call that made the pending changes has failed."""
+        """The call that made the pending changes has failed: the tables are to be as they were."""
         self._pending.clear()
+        written, self._written[:] = self._written[:], []
+        tables = _moto_tables() if written else {}
+        for name, old, new in reversed(written):
+            if name in tables:
+                _take_back(tables[name].items, old, new)
 
     def publish(self) -> None:
         """The call has succeeded: put its changes into the tables' streams."""
         changes = self._pending[:]
         self._pending.clear()
+        self._written.clear()
         for table, old, new in changes:
             if table in self._settings:
                 self._put(self._settings[table], old, new)
@@ -172,6 +194,32 @@ class TableChanges:
             record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
         data = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
         self._streams.put(settings.stream, [NewRecord(data, json.dumps(keys, sort_keys=True))])
+
+
+def _moto_tables() -> Mapping[str, Table]:
+    """moto's tables by name; none if nobody has asked moto for one."""
+    if "moto.dynamodb.models" not in sys.modules:
+        return {}
+    from moto.dynamodb.models import dynamodb_backends
+
+    found: Mapping[str, Table] = dynamodb_backends["123456789012"][REGION].tables
+    return found
+
+
+def _take_back(items: object, old: _MotoItem | None, new: _MotoItem | None) -> None:
+    """Put an item back in moto's dictionary, which has one for each partition key if there are sort keys."""
+    one = old if old is not None else new
+    if one is None:
+        return
+    found = cast("dict[object, object]", items)
+    key = one.hash_key
+    if one.range_key is not None:
+        found = cast("dict[object, object]", found.setdefault(key, {}))
+        key = one.range_key
+    if old is not None:
+        found[key] = old
+    else:
+        found.pop(key, None)
 
 
 def _images(view_type: str, old: Item | None, new: Item | None) -> dict[str, Item]:

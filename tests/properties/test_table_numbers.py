@@ -1,0 +1,34 @@
+"""Numbers as DynamoDB keeps them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.runtime.table_calls import number_text
+
+digits = st.integers(min_value=-(10**38) + 1, max_value=10**38 - 1)
+
+
+@given(digits, st.integers(min_value=-92, max_value=87), st.booleans())
+def test_a_number_stays_the_same_number(value: int, exponent: int, plus: bool) -> None:
+    """Its text has no exponent, no zero that says nothing, and stays as it is when it comes again."""
+    sign = "+" if plus and value >= 0 else ""
+    text = number_text(f"{sign}{value}e{exponent}")
+    assert Decimal(text) == Decimal(value).scaleb(exponent)
+    assert "E" not in text.upper()
+    assert "." not in text or not text.endswith("0")
+    assert number_text(text) == text
+
+
+@given(st.text(max_size=8))
+def test_what_is_no_number_stays_as_it_is(text: str) -> None:
+    """DynamoDB refuses it, in its own words."""
+    try:
+        finite = Decimal(text).is_finite()
+    except ArithmeticError:
+        finite = False
+    if not finite:
+        assert number_text(text) == text
