@@ -108,7 +108,10 @@ def is_model(annotation: object) -> bool:
 
 def is_pydantic_dataclass(annotation: object) -> bool:
     """Whether an annotation is a `pydantic.dataclasses.dataclass`."""
-    return isinstance(annotation, type) and "__is_pydantic_dataclass__" in vars(annotation)
+    return (
+        isinstance(annotation, type)
+        and {"__dataclass_fields__", "__pydantic_validator__"} <= vars(annotation).keys()
+    )
 
 
 def is_raw(annotation: object) -> bool:
