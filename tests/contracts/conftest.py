@@ -71,12 +71,14 @@ class Running:
 
     Attributes:
         wait: lets so many seconds pass, while the pipeline works.
+        now: the time there (epoch seconds).
         slack_seconds: by how much a moment may be missed; in virtual time none is.
     """
 
     client: Callable[[str], Any]
     settle: Settle
     wait: Callable[[float], None] = time.sleep
+    now: Callable[[], float] = time.time
     slack_seconds: float = 5.0
 
     def letters(self, queue: str, *, count: int = 1) -> list[str]:
@@ -163,7 +165,8 @@ def _embedded(pipeline: Pipeline, folder: Path) -> Iterator[Running]:
             assert found, f"{of} did not come"
             return found
 
-        yield Running(client=run.client, settle=settle, wait=run.scheduler.run_for, slack_seconds=0)
+        time = run.scheduler
+        yield Running(client=run.client, settle=settle, wait=time.run_for, now=time.now, slack_seconds=0)
 
 
 def on_ministack(request: pytest.FixtureRequest, pipeline: Pipeline) -> Running:

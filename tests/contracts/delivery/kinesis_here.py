@@ -6,6 +6,7 @@ from tests.contracts.delivery.parts import family, function
 
 RECORDS = "stream_functions.of_records"
 PLAIN = "stream_functions.of_plain_records"
+WINDOW_SECONDS = 20
 
 strictly, agedly, answered = Queue("delivery-strictly"), Queue("delivery-agedly"), Queue("delivery-answered")
 throttled = Queue("delivery-throttled-away")
@@ -85,7 +86,7 @@ pipeline = family(
         Stream("delivery-tumbling"),
         function("tumbling", "stream_functions.of_tumbling_window"),
         batch_size=2,
-        tumbling_window_seconds=60,
+        tumbling_window_seconds=WINDOW_SECONDS,
     ),
     StreamMapping(Stream("delivery-resharded"), function("resharded", PLAIN)),
     StreamMapping(Stream("delivery-divided"), function("divided", RECORDS), batch_size=1),
