@@ -131,7 +131,8 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
     nowhere where time cannot be made to pass. A rule in `DEPLOYED_ALONE` has a pipeline of its own on LocalStack,
     with what it names and nothing else, which is destroyed behind it: these take minutes, and are marked `long`.
     """
-    if request.param == "localstack" and (sources := _needs_alone(request.node)) is not None:
+    sources = _needs_alone(request.node)
+    if request.param == "localstack" and sources is not None:
         with _alone_on_localstack(request, only(request.module.pipeline, *sources)) as run:
             yield run
         return
@@ -148,7 +149,9 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
         yield stash[DEPLOYED]
         return
     if request.param == "ministack":
-        yield on_ministack(request, vars(request.module).get("elsewhere", request.module.pipeline))
+        several = vars(request.module).get("elsewhere", request.module.pipeline)
+        mine = several if sources is None else only(request.module.pipeline, *sources)
+        yield on_ministack(request, mine)
         return
     with _embedded(request.module.pipeline, tmp_path) as run:
         yield run

@@ -117,9 +117,12 @@ LOCALSTACK_GAPS: Final[Mapping[str, Gap]] = {
     "test_data_of_another_format_does_not_match": Gap(
         "data that is no JSON is dropped, whatever the filter", seconds=20
     ),
-    "test_children_are_read_after_their_parents": Gap(
-        "when a shard ends, all of them are read again from where the mapping began"
-    ),
+    "test_a_subscription_is_taken_over_after_five_seconds": Gap("nothing ends or refuses a subscription"),
+    "test_reading_tells_how_far_it_is_behind": Gap("it says how much older what was read is than the newest"),
+    "test_two_adjacent_shards_are_merged": Gap("a closed shard is refused as one that is in use"),
+    "test_shards_are_chosen_by_when_they_were_open": Gap("AT_TRIM_HORIZON chooses all shards"),
+    "test_a_stream_is_scaled_ten_times_a_day": Gap("it is scaled as often as it is asked to"),
+    "test_a_stream_changes_its_mode_twice_a_day": Gap("it changes its mode as often as it is asked to"),
     "test_records_that_are_too_old_are_given_up": Gap(
         "what is told of records that are too old has no requestContext", seconds=120
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ API = "https://docs.aws.amazon.com/kinesis/latest/APIReference"
 NEVER = "it would wait for too long"
 
 NOT_ON_LOCALSTACK: dict[str, str] = {}
+DEPLOYED_ALONE = {"test_a_subscription_is_taken_over_after_five_seconds": ("shards",)}
 ONLY_EMBEDDED = {
     "test_a_subscription_pushes_records": "a subscription lives for five minutes, in real time elsewhere",
     "test_a_subscription_is_made_again_with_its_continuation": "a subscription lives for five minutes",
@@ -125,10 +127,10 @@ def test_a_subscription_ends_with_its_shard(delivering: Running, page: str) -> N
 @states(f"{API}/API_SubscribeToShard.html")
 def test_a_subscription_is_taken_over_after_five_seconds(delivering: Running, page: str) -> None:
     """A consumer that subscribes again within five seconds is refused; later the new subscription takes over."""
-    first = subscribe(delivering, {"Type": "LATEST"})
-    with pytest.raises(ClientError, match="ResourceInUseException"):
-        subscribe(delivering, {"Type": "LATEST"})
-    delivering.wait(5)
-    subscribe(delivering, {"Type": "LATEST"})
-    with pytest.raises(ClientError, match="ResourceInUseException"):
-        pushed(first)
+    with closing(subscribe(delivering, {"Type": "LATEST"})) as first:
+        with pytest.raises(ClientError, match="ResourceInUseException"):
+            subscribe(delivering, {"Type": "LATEST"}).close()
+        delivering.wait(5)
+        second = subscribe(delivering, {"Type": "LATEST"})
+        with closing(second), pytest.raises(ClientError, match="ResourceInUseException"):
+            pushed(first)

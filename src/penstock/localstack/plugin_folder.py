@@ -46,7 +46,7 @@ REPLACED: Final = (
     "Lambda: functions are processes of this machine, without containers, layers and memory limits",
     "DynamoDB and its streams: moto's tables (LocalStack has DynamoDB Local, which needs Java)",
     "JSONata: penstock.statemachines (LocalStack has a Java library)",
-    "stream mappings: tumbling windows and bisecting are added, which LocalStack ignores",
+    "stream mappings: tumbling windows and bisecting are added, which LocalStack ignores; shards are followed",
 )
 """What the plugin puts in place of LocalStack's, for people."""
 

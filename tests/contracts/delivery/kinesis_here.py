@@ -9,7 +9,7 @@ PLAIN = "stream_functions.of_plain_records"
 WINDOW_SECONDS = 20
 
 strictly, agedly, answered = Queue("delivery-strictly"), Queue("delivery-agedly"), Queue("delivery-answered")
-throttled = Queue("delivery-throttled-away")
+throttled, bisected = Queue("delivery-throttled-away"), Queue("delivery-bisected-away")
 kept, told_topic, told = Bucket("delivery-kept"), Topic("delivery-told-topic"), Queue("delivery-told-of")
 filtered = Stream("delivery-filtered")
 fanned = Stream("delivery-fanned")
@@ -61,6 +61,14 @@ pipeline = family(
         batch_size=2,
         maximum_retry_attempts=1,
         on_failure=answered,
+    ),
+    StreamMapping(
+        Stream("delivery-bisected"),
+        function("bisected", RECORDS),
+        batch_size=4,
+        maximum_retry_attempts=1,
+        bisect_batch_on_function_error=True,
+        on_failure=bisected,
     ),
     StreamMapping(
         Stream("delivery-deaf"),

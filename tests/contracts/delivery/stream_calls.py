@@ -43,3 +43,8 @@ def split(run: Running, stream: str = RESHAPED, shard: str = "shardId-0000000000
     run.client("kinesis").split_shard(
         StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(KEYS // 2)
     )
+
+
+def range_of(shard: dict[str, Any]) -> tuple[int, int]:
+    """The first hash key of a shard and its last one."""
+    return int(shard["HashKeyRange"]["StartingHashKey"]), int(shard["HashKeyRange"]["EndingHashKey"])

@@ -1,4 +1,4 @@
-"""The records that the plugin has moto's tables make of changes."""
+"""The records that the plugin has moto's tables make of changes, and of items that expire."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.table import StreamShard
 
+from penstock.localstack.plugin.expiring import OLDEST_SECONDS, expire
 from penstock.localstack.plugin.table_changes import record_changes
 
 REGION = "us-east-1"
@@ -43,14 +44,18 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-def told() -> list[tuple[str, object, object]]:
-    """What the stream has: the event, the old image and the new one."""
+def records() -> list[dict[str, Any]]:
+    """What the stream has."""
     shard = dynamodb_backends["123456789012"][REGION].tables["items"].stream_shard
     assert shard is not None
-    records = [one.record for one in shard.items]
+    return [one.record for one in shard.items]
+
+
+def told() -> list[tuple[str, object, object]]:
+    """The events, the old images and the new ones."""
     return [
         (one["eventName"], one["dynamodb"].get("OldImage"), one["dynamodb"].get("NewImage"))
-        for one in records
+        for one in records()
     ]
 
 
@@ -87,3 +92,29 @@ def test_what_follows_an_update_that_was_refused_is_recorded(table: Any) -> None
         table.update_item(Key={"id": {"S": "a"}}, **refused)
     table.put_item(TableName="items", Item={"id": {"S": "a"}})
     assert told() == [("INSERT", None, {"id": {"S": "a"}})]
+
+
+def test_an_item_is_deleted_when_its_time_has_passed(table: Any) -> None:
+    """By the service, which the record says; only numbers count, and none of more than five years ago."""
+    now = 1_800_000_000
+    times = {
+        "due": {"N": f"{now}"},
+        "later": {"N": f"{now + 1}"},
+        "text": {"S": f"{now}"},
+        "ancient": {"N": f"{now - int(OLDEST_SECONDS) - 1}"},
+    }
+    for key, until in times.items():
+        table.put_item(TableName="items", Item={"id": {"S": key}, "until": until})
+    table.put_item(TableName="items", Item={"id": {"S": "without"}})
+    expire(now)
+    assert len(told()) == 5
+    specification = {"Enabled": True, "AttributeName": "until"}
+    table.update_time_to_live(TableName="items", TimeToLiveSpecification=specification)
+    expire(now)
+    expire(now)
+    table.delete_item(TableName="items", Key={"id": {"S": "later"}})
+    removed = [one for one in records() if one["eventName"] == "REMOVE"]
+    assert [(one["dynamodb"]["Keys"]["id"]["S"], one.get("userIdentity")) for one in removed] == [
+        ("due", {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}),
+        ("later", None),
+    ]

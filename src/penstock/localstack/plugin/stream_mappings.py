@@ -2,9 +2,8 @@
 
 Sources: Lambda, "Implementing stateful Kinesis Data Streams processing in Lambda", and
 `BisectBatchOnFunctionError` in "Configuring error handling controls". LocalStack goes on reading, filtering,
-retrying and telling of failures; a mapping that asks for neither is not touched.
-
-Not done: a window that ends early because its state has grown over 1 MB.
+retrying and telling of failures. A mapping that asks for neither is changed only in which shards it reads, and from
+where on, which is `ShardFollowing`'s.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ import copy
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from localstack.services.lambda_.event_source_mapping.esm_worker import EsmWorker
@@ -24,38 +22,50 @@ from localstack.services.lambda_.event_source_mapping.event_processor import (
     EventProcessorError,
     PartialBatchFailureError,
 )
+from localstack.services.lambda_.event_source_mapping.pollers.dynamodb_poller import DynamoDBPoller
 from localstack.services.lambda_.event_source_mapping.pollers.poller import get_batch_item_failures
 from localstack.services.lambda_.event_source_mapping.pollers.stream_poller import StreamPoller
 from localstack.services.lambda_.event_source_mapping.senders.sender import SenderError
 from localstack.utils.backoff import ExponentialBackoff
 
+from penstock.localstack.plugin.shard_following import ShardFollowing, sequence_number
+from penstock.localstack.plugin.windows import Window, text, window_of
+
 LOG: Final = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Window:
-    """A window of one shard: `[start, end)` in epoch seconds, and the state that the function has returned."""
-
-    start: float
-    end: float
-    state: object = field(default_factory=dict)
-    final: bool = False
-
-
 def complete_stream_mappings() -> None:
-    """Have LocalStack's mappings of streams do both, from now on."""
+    """Have LocalStack's mappings of streams do all that, from now on."""
     make = EsmWorkerFactory.get_esm_worker
 
     def get_esm_worker(factory: EsmWorkerFactory) -> EsmWorker:
         worker = make(factory)
         if isinstance(worker.poller, StreamPoller):
+            shards = ShardFollowing(worker.poller)
+            if isinstance(worker.poller, DynamoDBPoller):
+                _tell_who(worker.poller)
             asked = worker.esm_config
             bisects, seconds = asked.get("BisectBatchOnFunctionError"), asked.get("TumblingWindowInSeconds")
             if bisects or seconds:
-                _Delivery(worker.poller, bisects=bool(bisects), window_seconds=seconds or 0)
+                _Delivery(worker.poller, shards, bisects=bool(bisects), window_seconds=seconds or 0)
         return worker
 
     EsmWorkerFactory.get_esm_worker = get_esm_worker
+
+
+def _tell_who(poller: DynamoDBPoller) -> None:
+    """Have the function told who has made a change, if it was the service: LocalStack leaves that out."""
+    transform = poller.transform_into_events
+
+    def transform_into_events(records: list[dict[str, object]], shard_id: str) -> list[dict[str, object]]:
+        events: list[dict[str, object]] = transform(records, shard_id)
+        for event, record in zip(events, records, strict=True):
+            identity = record.get("userIdentity")
+            if isinstance(identity, dict):
+                event["userIdentity"] = {"type": identity["Type"], "principalId": identity["PrincipalId"]}
+        return events
+
+    poller.transform_into_events = transform_into_events
 
 
 class _Delivery:
@@ -64,8 +74,11 @@ class _Delivery:
     Everything runs in the poller's own thread, one shard after another.
     """
 
-    def __init__(self, poller: StreamPoller, *, bisects: bool, window_seconds: int) -> None:
+    def __init__(
+        self, poller: StreamPoller, shards: ShardFollowing, *, bisects: bool, window_seconds: int
+    ) -> None:
         self._poller = poller
+        self._shards = shards
         self._bisects = bisects
         self._window_seconds = window_seconds
         self._windows: dict[str, Window] = {}
@@ -86,16 +99,23 @@ class _Delivery:
         return answer
 
     def _poll(self, shard: str, iterator: str) -> None:
-        """Read the shard once; a window ends when its time is over and nothing more comes."""
+        """Read the shard once; a window ends with its shard, or when its time is over and nothing more comes."""
         self._shard, self._count, began = shard, 0, time.time()
         self._poll_shard(shard, iterator)
         window = self._windows.get(shard)
-        if window is None or self._count or began < window.end:
+        if window is None:
+            return
+        if self._shards.has_ended(shard):
+            self._end_window(shard)
+            return
+        if self._count or began < window.end:
             return
         waiting = self._poller.shard_batcher[shard].flush()
         if waiting:
             self._deliver(shard, waiting)
-        self._end_window(shard, before=began)
+        window = self._windows.get(shard)
+        if window is not None and began >= window.end:
+            self._end_window(shard)
 
     def _deliver(self, shard: str, records: list[Mapping[str, object]]) -> None:
         """Hand records to the function, those of each window by themselves."""
@@ -109,10 +129,9 @@ class _Delivery:
             if window is not None and arrived >= window.end:
                 self._hand_on(shard, batch)
                 batch = []
-                self._end_window(shard, before=arrived)
+                self._end_window(shard)
             if shard not in self._windows:
-                start = arrived // self._window_seconds * self._window_seconds
-                self._windows[shard] = Window(start, start + self._window_seconds)
+                self._windows[shard] = window_of(arrived, self._window_seconds)
             batch.append(record)
         self._hand_on(shard, batch)
 
@@ -120,8 +139,11 @@ class _Delivery:
         """LocalStack's own delivery, which changes what it is given."""
         given = list(records)
         if given:
-            self._records = {_number(record): record for record in given}
+            self._records = {sequence_number(record): record for record in given}
             self._forward(shard, copy.deepcopy(given))
+            window = self._windows.get(shard)
+            if window is not None and window.is_full:
+                self._end_window(shard, early=True)
 
     def _try(self, events: list[Mapping[str, object]]) -> None:
         """Invoke the function; what is left of a batch that fails is delivered by itself, or in halves.
@@ -162,15 +184,7 @@ class _Delivery:
         window = self._windows.get(self._shard)
         if window is None:
             return self._send_events(events)
-        event = {
-            "Records": events,
-            "window": {"start": _text(window.start), "end": _text(window.end)},
-            "state": window.state,
-            "shardId": self._shard,
-            "eventSourceARN": self._poller.source_arn,
-            "isFinalInvokeForWindow": window.final,
-            "isWindowTerminatedEarly": False,
-        }
+        event = window.event(events, shard=self._shard, source_arn=self._poller.source_arn)
         self._sender.payload_dict = False  # this event is whole
         try:
             answer: object = self._send_events(event)
@@ -183,12 +197,13 @@ class _Delivery:
             window.state = state
         return answer
 
-    def _end_window(self, shard: str, *, before: float) -> None:
-        """Invoke the function for the last time in a window that is over, until that succeeds or is given up."""
-        window = self._windows.get(shard)
-        if window is None or before < window.end:
-            return
-        window.final = True
+    def _end_window(self, shard: str, *, early: bool = False) -> None:
+        """Invoke the function for the last time in a window that is over, until that succeeds or is given up.
+
+        One that is ended early goes on without its state.
+        """
+        window = self._windows[shard]
+        window.final, window.early = True, early
         retries = self._poller.stream_parameters.get("MaximumRetryAttempts", -1)
         waits = ExponentialBackoff(max_retries=retries)
         failures = 0
@@ -199,15 +214,13 @@ class _Delivery:
             except EventProcessorError as error:
                 failures += 1
                 if 0 <= retries < failures:
-                    LOG.warning("the window that began at %s is given up: %s", _text(window.start), error)
+                    LOG.warning("the window that began at %s is given up: %s", text(window.start), error)
                     break
                 self._poller._is_shutdown.wait(waits.next_backoff())
-        del self._windows[shard]
-
-
-def _number(record: Mapping[str, object]) -> str:
-    change = record.get("dynamodb")
-    return str(change["SequenceNumber"] if isinstance(change, dict) else record["SequenceNumber"])
+        if early:
+            self._windows[shard] = window.again()
+        else:
+            del self._windows[shard]
 
 
 def _arrival(record: Mapping[str, object]) -> float:
@@ -219,7 +232,3 @@ def _arrival(record: Mapping[str, object]) -> float:
     )
     assert isinstance(moment, datetime)
     return moment.timestamp()
-
-
-def _text(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

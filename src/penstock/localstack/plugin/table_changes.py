@@ -9,7 +9,8 @@ Nothing of LocalStack is imported here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Final
@@ -23,8 +24,13 @@ if TYPE_CHECKING:
 
 _IMAGES: Final = ("OldImage", "NewImage")
 
+_SERVICE: Final = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
+
 _begun: ContextVar[bool] = ContextVar("_begun", default=False)
 """Whether an update has begun, and has written nothing yet."""
+
+_expires: ContextVar[bool] = ContextVar("_expires", default=False)
+"""Whether what is deleted has expired."""
 
 
 def record_changes() -> None:
@@ -32,6 +38,16 @@ def record_changes() -> None:
     StreamShard.add = _add  # type: ignore[method-assign,assignment]  # that is the point
     if not hasattr(DynamoDBBackend.update_item, "__wrapped__"):
         DynamoDBBackend.update_item = _noted(DynamoDBBackend.update_item)  # type: ignore[method-assign]
+
+
+@contextmanager
+def by_the_service() -> Iterator[None]:
+    """What is deleted meanwhile has expired: its record names the service, not a user."""
+    token = _expires.set(True)
+    try:
+        yield
+    finally:
+        _expires.reset(token)
 
 
 def view_type(table: Table) -> str:
@@ -70,4 +86,6 @@ def _add(shard: StreamShard, old: Item | None, new: Item | None) -> None:
     for image in _IMAGES:
         if not images.get(image, True):
             del images[image]
+    if _expires.get():
+        one.record["userIdentity"] = dict(_SERVICE)
     shard.items.append(one)

@@ -13,6 +13,7 @@ from localstack.aws.api.dynamodb import DynamodbApi
 from localstack.services.moto import MotoFallbackDispatcher
 from localstack.services.plugins import Service, ServiceLifecycleHook, aws_provider
 
+from penstock.localstack.plugin.expiring import keep_expiring
 from penstock.localstack.plugin.table_changes import record_changes
 from penstock.localstack.plugin.table_streams import TableStreams
 from penstock.localstack.plugin_folder import TABLES
@@ -31,6 +32,7 @@ class MotoTables(DynamodbApi, ServiceLifecycleHook):  # type: ignore[misc]  # Lo
 def dynamodb() -> Service:
     """`dynamodb:penstock`."""
     record_changes()
+    keep_expiring(_LOCK)
     return Service.for_provider(MotoTables(), dispatch_table_factory=_one_at_a_time)
 
 
