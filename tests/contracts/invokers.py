@@ -22,6 +22,10 @@ def echo(event, context):
 def variables(event, context):
     return {name: os.environ.get(name) for name in ("MODE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_REGION")}
 
+def zone(event, context):
+    context.log("who asks: " + str(context.identity.cognito_identity_id))
+    return [time.strftime("%z"), time.localtime(0).tm_hour]
+
 def fail(event, context):
     raise ValueError("no good: " + event)
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,6 +92,18 @@ def test_variables_are_those_of_the_function(bench: Bench) -> None:
         "AWS_LAMBDA_FUNCTION_NAME": "variables",
         "AWS_REGION": "us-east-1",
     }
+
+
+def test_a_functions_clock_shows_utc(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever this machine is: `TZ` is `:UTC` on Lambda ("Defined runtime environment variables")."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert json.loads(bench.run("zone").payload or b"") == ["+0000", 0]
+        assert time.strftime("%z") == "+0900"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

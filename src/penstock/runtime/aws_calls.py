@@ -262,6 +262,8 @@ def _wrap_stream(model: OperationModel, answer: dict[str, object]) -> None:
 
     member = shape.serialization["payload"]
     content = answer.get(member, b"")
+    if isinstance(content, str):  # of moto's
+        content = content.encode()
     if isinstance(content, bytes):
         length = len(content)
         stream: Body = io.BytesIO(content)

@@ -4,7 +4,9 @@
 2. A call that may change something is told to `on_change` with its wire form; making the same calls again, in
    order, rebuilds moto's state after a restart. Each change draws its ids from its number among the changes,
    so that they are the same again: the ARN of a secret, the id of a key.
-3. What moto does not know is an `UnansweredOperationError`, and so is a failure of moto's own: neither may
+3. What moto would only keep, and never do, is refused: a schedule that is never due, a pipe through which nothing
+   comes.
+4. What moto does not know is an `UnansweredOperationError`, and so is a failure of moto's own: neither may
    end the run.
 """
 
@@ -28,6 +30,11 @@ _Response = tuple[int, Mapping[str, str], str | bytes]
 
 _UNKNOWN_SERVICE: Final[_Response] = (404, {}, "Not yet implemented")
 """What moto answers for an address of AWS's that it has no part for."""
+
+_NEVER_DONE: Final[Mapping[str, str]] = {
+    "scheduler": "schedules are those of the declaration, Schedule(...); one that is made meanwhile is never due",
+    "pipes": "pipes are those of the declaration, Pipe(...); nothing comes through one that is made meanwhile",
+}
 
 _OF_EVERY_ANSWER: Final = frozenset({"Error", "ResponseMetadata"})
 
@@ -64,6 +71,8 @@ class MotoBridge:
 
     def answer(self, call: Call) -> dict[str, object]:
         """Answer one call; see `Service.answer`."""
+        if call.service in _NEVER_DONE:
+            raise unanswered(call.service, call.operation, because=_NEVER_DONE[call.service])
         if call.request is None:
             raise unanswered(call.service, call.operation, because="its wire form is missing")
         try:

@@ -8,10 +8,10 @@ import datetime as dt
 def epoch_seconds(moment: object) -> float | None:
     """A point in time that boto3 takes: a datetime, epoch seconds, or either as a text. None: it is none.
 
-    One without a time zone is local time, as botocore has it.
+    A datetime without a time zone is UTC, as it is on Lambda.
     """
     if isinstance(moment, dt.datetime):
-        return moment.timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
     if isinstance(moment, bool) or not isinstance(moment, int | float | str):
         return None
     from botocore.utils import parse_to_aware_datetime

@@ -37,12 +37,14 @@ def test_a_record_that_is_not_answered_has_failed(answer: object) -> None:
 
 def test_wrong_results_fail_their_record() -> None:
     """A result that is none, and data that is no Base64."""
-    event: dict[str, Any] = firehose_event("a", "b")
-    first, second = (one["recordId"] for one in event["records"])
+    event: dict[str, Any] = firehose_event("a", "b", "c", "d")
+    first, second, third, fourth = (one["recordId"] for one in event["records"])
     answer = {
         "records": [
             {"recordId": first, "result": "OK", "data": ""},
             {"recordId": second, "result": "Ok", "data": "no base64!"},
+            {"recordId": third, "result": "Ok", "data": None},
+            {"recordId": fourth, "result": "Ok"},
         ]
     }
-    assert set(transformation_of(event, answer).failed) == {first, second}
+    assert set(transformation_of(event, answer).failed) == {first, second, third, fourth}

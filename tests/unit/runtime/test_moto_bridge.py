@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import boto3
 import pytest
@@ -140,3 +141,18 @@ def test_moto_is_imported_when_it_is_needed_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("service", ["scheduler", "pipes"])
+def test_what_would_never_be_done_is_refused(journaled: Journaled, service: str) -> None:
+    """moto keeps a schedule that is never due: whoever makes one is told so."""
+    with pytest.raises(UnansweredOperationError, match="declaration"):
+        client: Any = boto3.client(service)  # type: ignore[call-overload]  # its name is a variable
+        client.list_schedules() if service == "scheduler" else client.list_pipes()
+    assert not journaled.changes
+
+
+def test_a_streamed_answer_can_be_read(journaled: Journaled) -> None:
+    """Also where moto gives a text."""
+    answer = boto3.client("bedrock-runtime").invoke_model(modelId="some.model", body=b"{}")
+    assert isinstance(answer["body"].read(), bytes)

@@ -56,11 +56,13 @@ def transformation_of(event: Mapping[str, object], answer: object) -> Transforma
                 failed[identifier] = Failure("Lambda.MissingRecordId", "the answer has no such record")
             case [{"result": "Dropped"}]:
                 dropped.append(identifier)
-            case [{"result": "Ok"} as one]:
+            case [{"result": "Ok", "data": str(data)}]:
                 try:
-                    delivered[identifier] = base64_bytes(str(one.get("data", "")))
+                    delivered[identifier] = base64_bytes(data)
                 except ValueError as error:
                     failed[identifier] = Failure("Lambda.InvalidReturnFormat", str(error))
+            case [{"result": "Ok"}]:
+                failed[identifier] = Failure("Lambda.InvalidReturnFormat", "the answer has no data")
             case [{"result": "ProcessingFailed"}]:
                 failed[identifier] = Failure("Lambda.ProcessingFailedStatus", "the function says so")
             case [one]:

@@ -40,7 +40,7 @@ from penstock.runtime.services import (
     ServiceError,
     unanswered,
 )
-from penstock.runtime.workers.context import LambdaContext
+from penstock.runtime.workers.context import LambdaContext, use_time_zone
 from penstock.runtime.workers.frames import (
     Answered,
     Asked,
@@ -208,6 +208,7 @@ def live(connection: socket.socket, order: Fork) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     redirect_output(order.log)
     os.environ.update(order.variables)
+    use_time_zone()
     sys.path[:] = [order.project, *(entry for entry in sys.path if entry not in ("", order.project))]
     with contextlib.suppress(OSError):
         os.chdir(order.project)

@@ -27,7 +27,7 @@ from penstock.runtime.invocation import (
 )
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, ServiceError
-from penstock.runtime.workers.context import LambdaContext, lambda_variables
+from penstock.runtime.workers.context import LambdaContext, lambda_variables, use_time_zone
 from penstock.runtime.workers.inline_output import FunctionLogs
 from penstock.runtime.workers.running import Entry, LoadFailedError, load_entry, run_entry
 
@@ -160,6 +160,7 @@ class _Variables:
         self._before = {name: os.environ.get(name) for name in variables}
         self._given = variables
         os.environ.update(variables)
+        use_time_zone()
 
     def take_back(self) -> None:
         """Have the process's variables as they were."""
@@ -168,5 +169,7 @@ class _Variables:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        if self._before:
+            use_time_zone()
         self._before = {}
         self._given = {}
