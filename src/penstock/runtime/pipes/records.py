@@ -7,7 +7,6 @@ EventBridge Pipes input transformation" (implicit body data parsing: `body` and 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 
@@ -32,7 +31,7 @@ def opened(record: object) -> object:
     if isinstance(found.get("data"), str):
         try:
             text = base64.b64decode(found["data"], validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no Base64, not even ASCII, or no text within: an enrichment may give anything
             return found
         found["data"] = _decoded(text, text)
     return found
