@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 import pytest
 from botocore.exceptions import ClientError
@@ -145,7 +146,7 @@ KEY = {"id": {"S": "1"}}
         (
             "states:startExecution",
             {"StateMachineArn.$": "$$.Execution.Id"},
-            "StepFunctions.StateMachineDoesNotExist",
+            "StepFunctions.InvalidArn",
         ),
         ("events:putEvents", {"Entries": [{"Detail": "x", "DetailType": "d"}]}, "EventBridge.FailedEntry"),
     ],
@@ -271,9 +272,24 @@ def execution(name: str) -> str:
 
 
 def test_a_token_that_is_none(tmp_path: Path) -> None:
-    """TaskTimedOut, as AWS says of a task that is over."""
-    with running(WAITS_FOR_TOKEN, tmp_path) as run, pytest.raises(client(run).exceptions.TaskTimedOut):
-        client(run).send_task_success(taskToken="none", output="{}")
+    """TaskTimedOut, as AWS says of a task that is over; InvalidToken, if it can be nobody's."""
+    with running(WAITS_FOR_TOKEN, tmp_path) as run:
+        exceptions = client(run).exceptions
+        with pytest.raises(exceptions.TaskTimedOut):
+            client(run).send_task_success(taskToken=str(UUID(int=7)), output="{}")
+        with pytest.raises(exceptions.InvalidToken):
+            client(run).send_task_heartbeat(taskToken="none")
+
+
+@pytest.mark.parametrize("output", ["{", "NaN", '"' + "x" * 262_144 + '"'])
+def test_an_output_that_is_none(output: str, tmp_path: Path) -> None:
+    """InvalidOutput; the task goes on waiting."""
+    with running(WAITS_FOR_TOKEN, tmp_path) as run:
+        client(run).start_execution(stateMachineArn=ARN, name="one", input="{}")
+        run.run_until_idle()
+        with pytest.raises(client(run).exceptions.InvalidOutput):
+            client(run).send_task_success(taskToken=token_of(run), output=output)
+        assert client(run).describe_execution(executionArn=execution("one"))["status"] == "RUNNING"
 
 
 def test_starting_again_is_the_same_execution_or_refused(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ from penstock.pipelines.schedules import read_schedule, read_timetable
 from penstock.runtime.delivery.addresses import Address, TargetKind
 from penstock.runtime.events.buses import DEFAULT_BUS, RuleSettings, RuleTarget
 from penstock.runtime.events.schedules import ScheduleSettings
-from penstock.runtime.executions.service import MachineSettings
+from penstock.runtime.executions.questions import MachineSettings
 from penstock.runtime.firehose.deliveries import MEGABYTE, DeliveryStreamSettings
 from penstock.runtime.functions.settings import Destination, FunctionSettings
 from penstock.runtime.mappings.queue_mapping import QueueMappingSettings

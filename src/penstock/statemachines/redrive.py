@@ -18,18 +18,35 @@ MAXIMUM_REDRIVES = 1_000
 """Quotas: "Maximum number of redrives per execution"."""
 
 
-def redrivable(execution: Execution) -> bool:
-    """Whether `RedriveExecution` would take it.
+REDRIVABLE_SECONDS = 14 * 86_400
+"""Quotas, "Execution redrivable period"."""
+
+
+def obstacle(execution: Execution, *, closed_seconds: float = 0.0) -> str | None:
+    """Why `RedriveExecution` would not take it, as `redriveStatusReason` says it; None if it would.
 
     Developer Guide, "Redrive eligibility for unsuccessful executions": a Standard execution that has not succeeded,
-    and whose "execution event history count is less than 24,999".
+    that ended in the last 14 days, and whose "execution event history count is less than 24,999".
+
+    Args:
+        closed_seconds: how long ago it ended.
     """
-    return (
-        execution.kind == "STANDARD"
-        and execution.status not in (Status.SUCCEEDED, Status.RUNNING)
-        and len(execution.history) < execution.maximum_events - 1
-        and execution.redrive_count < MAXIMUM_REDRIVES
-    )
+    if execution.kind != "STANDARD":
+        return "Execution is of type EXPRESS and cannot be redriven"
+    if execution.status in (Status.SUCCEEDED, Status.RUNNING):
+        return f"Execution is {execution.status.value} and cannot be redriven"
+    if len(execution.history) >= execution.maximum_events - 1:
+        return "Execution history event limit exceeded"
+    if execution.redrive_count >= MAXIMUM_REDRIVES:
+        return f"Execution was redriven {MAXIMUM_REDRIVES} times"
+    if closed_seconds > REDRIVABLE_SECONDS:
+        return "Execution redrivable period exceeded"
+    return None
+
+
+def redrivable(execution: Execution) -> bool:
+    """Whether there is no `obstacle` but time to a redrive."""
+    return obstacle(execution) is None
 
 
 def redriven(execution: Execution, happened: Redriven) -> None:

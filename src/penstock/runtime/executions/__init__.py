@@ -10,5 +10,7 @@ writing       the results of a Distributed Map, to S3
 map_runs      how far each Distributed Map is
 reports       what readers of the journal learn of executions
 answers       executions in the shapes of the API
+questions     the calls of the API that ask and change nothing
+trials        TestState and ValidateStateMachineDefinition
 service       the Step Functions API
 """

@@ -53,13 +53,13 @@ class Reports:
         """A child begins."""
         record = self._map_runs.find(child.map_run_arn)
         if record is not None:
-            record.child_started(_item_count(parent.execution, child.child_id))
+            record.child_started(item_count(parent.execution, child.child_id))
 
     def child_ended(self, parent: Drive, child: Drive, end: ChildFinished, *, live: bool) -> None:
         """A child is over, and its parent's engine is not yet told."""
         if child.child is None:
             return
-        items = _item_count(parent.execution, end.child_id)
+        items = item_count(parent.execution, end.child_id)
         record = self._map_runs.find(child.child.map_run_arn)
         if record is not None:
             record.child_ended(end.status, items)
@@ -156,7 +156,8 @@ def _map_run_arn(history: list[Event], event: Event) -> str:
     return str((event.details or {}).get("mapRunArn", ""))
 
 
-def _item_count(execution: Execution, child_id: int) -> int:
+def item_count(execution: Execution, child_id: int) -> int:
+    """How many items a child was given."""
     run = execution.children.get(child_id)
     child = None if run is None else run.running.get(child_id)
     return 1 if child is None else child.item_count

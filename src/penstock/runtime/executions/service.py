@@ -10,22 +10,20 @@ import json
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from penstock.runtime.executions import questions, trials
 from penstock.runtime.executions.answers import (
     Answer,
     Parameters,
+    answer_of_sync,
     decoded,
-    described,
     moment,
-    page,
-    summary,
-    without_data,
+    redrive_status,
 )
 from penstock.runtime.executions.drive import Drive
 from penstock.runtime.executions.driver import Driver
-from penstock.runtime.executions.map_runs import MapRunRecord
+from penstock.runtime.executions.questions import MachineSettings, Questions
 from penstock.runtime.ids import Ids
 from penstock.runtime.journal import Journal
 from penstock.runtime.journal_events import Event, ExecutionStarted, Happened
@@ -33,29 +31,17 @@ from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import AnswerLater, Call, ServiceError, unanswered
 from penstock.statemachines import (
     ActivityTaken,
-    Machine,
     Redriven,
     Stopped,
     TaskFailed,
     TaskHeartbeat,
     TaskSucceeded,
-    as_api,
 )
-from penstock.statemachines.redrive import redrivable
+from penstock.statemachines.json_stream import refuse_constant
 from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, compact, size_bytes
 
+_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\s<>{}\[\]?*\"#%\\^|~`$&,;:/]{1,80}\Z")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineSettings:
-    """A state machine on this target. `kind` is STANDARD or EXPRESS."""
-
-    name: str
-    arn: str
-    machine: Machine
-    kind: str = "STANDARD"
-    role_arn: str = "arn:aws:iam::123456789012:role/penstock"
 
 
 class StepFunctions:
@@ -71,6 +57,7 @@ class StepFunctions:
         ids: Ids,
     ) -> None:
         self._machines = {one.arn: one for one in settings}
+        self._questions = Questions(self._machines, driver, scheduler)
         self._driver = driver
         self._scheduler = scheduler
         self._journal = journal
@@ -86,7 +73,7 @@ class StepFunctions:
             ServiceError: `StateMachineDoesNotExist`, `InvalidExecutionInput`, `InvalidName` or
                 `ExecutionAlreadyExists`.
         """
-        settings = self._machine(arn)
+        settings = self._questions.machine(arn)
         if size_bytes(value) > MAXIMUM_PAYLOAD_BYTES:
             raise ServiceError("InvalidExecutionInput", "Input is too long: 262144 bytes are allowed")
         if name is not None and _NAME.match(name) is None:
@@ -126,7 +113,7 @@ class StepFunctions:
 
     def when_ended(self, arn: str, listener: Callable[[Drive], None]) -> None:
         """Call `listener`, in a later turn, once the execution is over."""
-        drive = self._drive(arn)
+        drive = self._driver.drives[arn]
         if drive.running:
             drive.on_end.append(lambda ended: self._scheduler.call_soon(lambda: listener(ended)))
         else:
@@ -138,7 +125,7 @@ class StepFunctions:
         Raises:
             ServiceError: `ExecutionDoesNotExist`.
         """
-        drive = self._drive(arn)
+        drive = self._questions.drive(arn)
         if drive.running:
             self._driver.tell(drive, Stopped(error=error, cause=cause, at=self._scheduler.now()))
         return drive
@@ -146,18 +133,6 @@ class StepFunctions:
     def _begin(self, started: ExecutionStarted) -> Drive:
         settings = next(one for one in self._machines.values() if one.name == started.state_machine)
         return self._driver.start(started, settings.machine, settings.arn, settings.role_arn)
-
-    def _machine(self, arn: str) -> MachineSettings:
-        found = self._machines.get(arn)
-        if found is None:
-            raise ServiceError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
-        return found
-
-    def _drive(self, arn: str) -> Drive:
-        found = self._driver.drives.get(arn)
-        if found is None:
-            raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
-        return found
 
     # --- Resuming -----------------------------------------------------------------------------------------
 
@@ -172,6 +147,12 @@ class StepFunctions:
 
     def answer(self, call: Call) -> Answer:
         """Answer one call; see `Service.answer`."""
+        question = questions.OPERATIONS.get(call.operation)
+        if question is not None:
+            return question(self._questions, call.parameters)
+        trial = trials.OPERATIONS.get(call.operation)
+        if trial is not None:
+            return trial(call.parameters)
         operation = OPERATIONS.get(call.operation)
         if operation is None:
             raise unanswered("stepfunctions", call.operation)
@@ -182,14 +163,14 @@ class StepFunctions:
         return {"executionArn": drive.arn, "startDate": moment(drive.started_at)}
 
     def _start_sync_execution(self, parameters: Parameters) -> Answer:
-        if self._machine(str(parameters["stateMachineArn"])).kind != "EXPRESS":
+        if self._questions.machine(str(parameters["stateMachineArn"])).kind != "EXPRESS":
             raise ServiceError(
                 "StateMachineTypeNotSupported",
                 "This operation is not supported by this type of state machine",
             )
         drive = self._start_as_asked(parameters)
         promise = AnswerLater(lambda: self._scheduler.run_until(lambda: promise.settled))
-        self.when_ended(drive.arn, lambda ended: promise.resolve(described(ended, parameters)))
+        self.when_ended(drive.arn, lambda ended: promise.resolve(answer_of_sync(ended, parameters)))
         raise promise
 
     def _start_as_asked(self, parameters: Parameters) -> Drive:
@@ -200,97 +181,6 @@ class StepFunctions:
         return self.start_execution(
             str(parameters["stateMachineArn"]), None if name is None else str(name), decoded(text)
         )
-
-    def _describe_execution(self, parameters: Parameters) -> Answer:
-        return described(self._drive(str(parameters["executionArn"])), parameters)
-
-    def _describe_state_machine(self, parameters: Parameters) -> Answer:
-        found = self._machine(str(parameters["stateMachineArn"]))
-        answer: Answer = {
-            "stateMachineArn": found.arn,
-            "name": found.name,
-            "status": "ACTIVE",
-            "type": found.kind,
-            "roleArn": found.role_arn,
-            "creationDate": moment(0.0),
-        }
-        if parameters.get("includedData") != "METADATA_ONLY":
-            answer["definition"] = compact(found.machine.source)
-        return answer
-
-    def _list_state_machines(self, parameters: Parameters) -> Answer:
-        shown, token = page(list(self._machines.values()), parameters, most=1000)
-        machines = [
-            {
-                "stateMachineArn": one.arn,
-                "name": one.name,
-                "type": one.kind,
-                "creationDate": moment(0.0),
-            }
-            for one in shown
-        ]
-        return {"stateMachines": machines, **token}
-
-    def _list_executions(self, parameters: Parameters) -> Answer:
-        map_run, wanted = parameters.get("mapRunArn"), parameters.get("statusFilter")
-        redriven = parameters.get("redriveFilter")
-        if map_run is None:
-            if redriven is not None:
-                raise ServiceError(
-                    "ValidationException",
-                    "redriveFilter is for the child executions of a Map Run: give mapRunArn",
-                )
-            machine = self._machine(str(parameters.get("stateMachineArn", "")))
-            chosen = [
-                drive
-                for drive in self._driver.drives.values()
-                if drive.child is None and drive.state_machine == machine.name
-            ]
-        else:
-            self._map_run(str(map_run))
-            chosen = [
-                drive
-                for drive in self._driver.drives.values()
-                if drive.child is not None and drive.child.map_run_arn == map_run
-            ]
-        found = [
-            drive
-            for drive in chosen
-            if wanted in (None, drive.execution.status.value)
-            and redriven in (None, "REDRIVEN" if drive.execution.redrive_count else "NOT_REDRIVEN")
-        ]
-        found.sort(key=lambda drive: drive.started_at, reverse=True)
-        shown, token = page(found, parameters, most=1000)
-        return {"executions": [summary(drive) for drive in shown], **token}
-
-    # --- Map Runs -----------------------------------------------------------------------------------------
-
-    def _map_run(self, arn: str) -> MapRunRecord:
-        found = self._driver.map_runs.find(arn)
-        if found is None:
-            raise ServiceError("ResourceNotFound", f"Resource not found: '{arn}'")
-        return found
-
-    def _describe_map_run(self, parameters: Parameters) -> Answer:
-        return self._map_run(str(parameters["mapRunArn"])).describe()
-
-    def _list_map_runs(self, parameters: Parameters) -> Answer:
-        """The Map Runs of an execution; children that are over are counted by them, and not kept."""
-        drive = self._drive(str(parameters["executionArn"]))
-        shown, token = page(self._driver.map_runs.of(drive.arn), parameters, most=1000)
-        return {"mapRuns": [one.summary() for one in shown], **token}
-
-    def _get_execution_history(self, parameters: Parameters) -> Answer:
-        drive = self._drive(str(parameters["executionArn"]))
-        events = [as_api(event) for event in drive.execution.history]
-        for rendered, event in zip(events, drive.execution.history, strict=True):
-            rendered["timestamp"] = moment(event.at)
-            if parameters.get("includeExecutionData") is False:
-                without_data(rendered)
-        if parameters.get("reverseOrder"):
-            events.reverse()
-        shown, token = page(events, parameters, most=1000)
-        return {"events": shown, **token}
 
     def _stop_execution(self, parameters: Parameters) -> Answer:
         error, cause = parameters.get("error"), parameters.get("cause")
@@ -303,21 +193,23 @@ class StepFunctions:
         return {"stopDate": moment(ended_at)}
 
     def _redrive_execution(self, parameters: Parameters) -> Answer:
-        drive = self._drive(str(parameters["executionArn"]))
-        if not redrivable(drive.execution):
-            raise ServiceError(
-                "ExecutionNotRedrivable", f"Execution is not redrivable: {drive.execution.status.value}"
-            )
-        now = self._scheduler.now()
+        drive, now = self._questions.asked_drive(parameters), self._scheduler.now()
+        found = redrive_status(drive, now)
+        if found["redriveStatus"] != "REDRIVABLE":
+            reason = found.get("redriveStatusReason", "redrive the execution that has started the Map Run")
+            raise ServiceError("ExecutionNotRedrivable", f"Execution is not redrivable: {reason}")
         self._driver.tell(drive, Redriven(at=now))
         return {"redriveDate": moment(now)}
 
     def _send_task_success(self, parameters: Parameters) -> Answer:
-        drive, task_id = self._token(parameters)
+        text = str(parameters["output"])
+        if len(text.encode("utf-8", "surrogatepass")) > MAXIMUM_PAYLOAD_BYTES:
+            raise ServiceError("InvalidOutput", f"Invalid Output: larger than {MAXIMUM_PAYLOAD_BYTES} bytes")
         try:
-            output = json.loads(str(parameters["output"]))
-        except ValueError:
+            output = json.loads(text, parse_constant=refuse_constant)
+        except (ValueError, RecursionError):
             raise ServiceError("InvalidOutput", "Invalid Output: not JSON") from None
+        drive, task_id = self._token(parameters)
         self._driver.tell(drive, TaskSucceeded(task_id=task_id, output=output, at=self._scheduler.now()))
         return {}
 
@@ -339,7 +231,10 @@ class StepFunctions:
         return {}
 
     def _token(self, parameters: Parameters) -> tuple[Drive, int]:
-        found = self._driver.tokens.get(str(parameters["taskToken"]))
+        token = str(parameters["taskToken"])
+        if _TOKEN.fullmatch(token) is None:
+            raise ServiceError("InvalidToken", "Invalid Token: 'Invalid token'")
+        found = self._driver.tokens.get(token)
         if found is None:
             raise ServiceError("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
         return found
@@ -400,14 +295,7 @@ class StepFunctions:
 
 OPERATIONS: Final[Mapping[str, Callable[[StepFunctions, Parameters], Answer]]] = {
     "CreateActivity": StepFunctions._create_activity,
-    "DescribeExecution": StepFunctions._describe_execution,
-    "DescribeMapRun": StepFunctions._describe_map_run,
-    "DescribeStateMachine": StepFunctions._describe_state_machine,
     "GetActivityTask": StepFunctions._get_activity_task,
-    "GetExecutionHistory": StepFunctions._get_execution_history,
-    "ListExecutions": StepFunctions._list_executions,
-    "ListMapRuns": StepFunctions._list_map_runs,
-    "ListStateMachines": StepFunctions._list_state_machines,
     "RedriveExecution": StepFunctions._redrive_execution,
     "SendTaskFailure": StepFunctions._send_task_failure,
     "SendTaskHeartbeat": StepFunctions._send_task_heartbeat,
