@@ -121,6 +121,8 @@ def test_express_executions_are_not_told_of(tmp_path: Path) -> None:
         for call in (client.describe_execution, client.get_execution_history, client.stop_execution):
             with pytest.raises(client.exceptions.InvalidArn, match="not valid in this context: express"):
                 call(executionArn=arn)
+        with pytest.raises(client.exceptions.ExecutionNotRedrivable, match="type EXPRESS"):
+            client.redrive_execution(executionArn=arn)
         with pytest.raises(client.exceptions.StateMachineTypeNotSupported):
             client.list_executions(stateMachineArn=MACHINE)
         answer = client.start_sync_execution(stateMachineArn=MACHINE, input='{"seconds": 1}')

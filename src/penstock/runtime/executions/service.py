@@ -193,7 +193,9 @@ class StepFunctions:
         return {"stopDate": moment(ended_at)}
 
     def _redrive_execution(self, parameters: Parameters) -> Answer:
-        drive, now = self._questions.asked_drive(parameters), self._scheduler.now()
+        # Of an EXPRESS execution it says why it does not, where the other calls do not know it.
+        known = self._driver.drives.get(str(parameters["executionArn"]))
+        drive, now = known or self._questions.asked_drive(parameters), self._scheduler.now()
         found = redrive_status(drive, now)
         if found["redriveStatus"] != "REDRIVABLE":
             reason = found.get("redriveStatusReason", "redrive the execution that has started the Map Run")
