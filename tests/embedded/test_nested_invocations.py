@@ -13,6 +13,7 @@ from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import new_run
 
 HANDLERS = """
+import io
 import json
 import time
 
@@ -21,6 +22,10 @@ import boto3
 def outer(event, context):
     answer = boto3.client("lambda").invoke(FunctionName="inner", Payload=json.dumps(event).encode())
     return {"inner": json.load(answer["Payload"])}
+
+def from_a_file(event, context):
+    payload = io.BytesIO(json.dumps(event).encode())
+    return json.load(boto3.client("lambda").invoke(FunctionName="inner", Payload=payload)["Payload"])
 
 def inner(event, context):
     boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody="from inner")
@@ -56,11 +61,14 @@ def pipeline(tmp_path: Path) -> Pipeline:
     told = Queue("told")
     inner = Function("inner", "waiting.nested.inner", calls=(told,))
     outer = Function("outer", "waiting.nested.outer", timeout_seconds=60, calls=(inner,))
+    from_a_file = Function("from-a-file", "waiting.nested.from_a_file", timeout_seconds=60, calls=(inner,))
     waits = Function("waits", "waiting.nested.waits", timeout_seconds=60, calls=(inner, uses(told)))
     itself = Function("itself", "waiting.nested.itself", timeout_seconds=60)
     slow = Function("slow", "waiting.nested.slow", timeout_seconds=60)
     impatient = Function("impatient", "waiting.nested.impatient", timeout_seconds=1, calls=(slow,))
-    return Pipeline("nested", root=folder.parent, parts=(outer, inner, waits, itself, impatient, told))
+    return Pipeline(
+        "nested", root=folder.parent, parts=(outer, inner, from_a_file, waits, itself, impatient, told)
+    )
 
 
 def answered(run: Embedded, function: str, event: object) -> Any:
@@ -75,6 +83,12 @@ def test_a_function_that_invokes_another_leaves_it_its_worker(pipeline: Pipeline
         assert answered(run, "outer", {"n": 7, "queue": QUEUE}) == {"inner": 7}
         assert answered(run, "waits", {"n": 8, "queue": QUEUE}) == ["from inner"]
         assert answered(run, "outer", {"n": 9, "queue": QUEUE}) == {"inner": 9}
+
+
+def test_a_payload_may_be_a_file(pipeline: Pipeline, tmp_path: Path) -> None:
+    """From a worker process as from anywhere else."""
+    with Embedded(pipeline, new_run("nested", base=tmp_path), workers=1) as run:
+        assert answered(run, "from-a-file", {"n": 7, "queue": QUEUE}) == 7
 
 
 def test_functions_may_wait_for_one_another_in_a_row(pipeline: Pipeline, tmp_path: Path) -> None:

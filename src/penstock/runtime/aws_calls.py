@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -168,6 +169,29 @@ def settled(
     return later.result()
 
 
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, bytearray, type(None)})
+
+
+def plain(value: object) -> object:
+    """A caller's parameters without classes of the caller's own: a member of an enumeration is its value."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if isinstance(value, dict):
+        return {plain(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, str):
+        return "".join(list(value))  # whatever the class makes of `str()`
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    return bytes(value) if isinstance(value, bytes) else value
+
+
 @dataclass(frozen=True, slots=True)
 class _Http:
     """The little of an HTTP response that botocore looks at after the call."""
@@ -191,7 +215,7 @@ def _answer(
     call = Call(
         service=service,
         operation=model.name,
-        parameters=cast("Mapping[str, object]", context.get(_REMEMBERED) or {}),
+        parameters=cast("Mapping[str, object]", plain(context.get(_REMEMBERED) or {})),
         caller=_asked.caller,
         request=None if service in _OWN_DATA_PLANE else _request(params, model.service_model.endpoint_prefix),
     )

@@ -10,13 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum, IntEnum
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 
 from penstock.errors import StateFolderError, UnansweredOperationError
-from penstock.runtime.aws_calls import answering, called_by, settled
+from penstock.runtime.aws_calls import answering, called_by, plain, settled
 from penstock.runtime.services import AnswerLater, Call, CallRecord, Router, ServiceError, unanswered
 
 Answer = dict[str, object]
@@ -292,3 +293,45 @@ def test_the_threads_of_a_handler_are_answered_one_at_a_time() -> None:
         thread.join()
     assert not slow.together
     assert len(told) == 8
+
+
+class Color(str, Enum):  # noqa: UP042  # its text is not its value, other than that of a StrEnum
+    """A member's text is `Color.RED`, its value `red`."""
+
+    RED = "red"
+
+
+class Text(str):
+    """A text that says something else of itself."""
+
+    def __str__(self) -> str:
+        return "something else"
+
+
+class Blob(bytes): ...
+
+
+@pytest.mark.parametrize(
+    ("given", "arrives"),
+    [
+        (Color.RED, "red"),
+        (Text("a"), "a"),
+        ((1, IntEnum("Size", ["SMALL"])(1), True), [1, 1, True]),
+        ({Color.RED: {"deep": [Color.RED, Blob(b"x")]}}, {"red": {"deep": ["red", b"x"]}}),
+        ([None, 1.5, b"x"], [None, 1.5, b"x"]),
+    ],
+)
+def test_parameters_are_of_no_class_of_the_caller(given: object, arrives: object) -> None:
+    """A member of an enumeration is its value, as botocore writes it; what else there is is what it was."""
+    made = plain(given)
+    assert made == arrives
+    assert repr(made) == repr(arrives)
+
+
+def test_a_member_of_an_enumeration_may_be_sent() -> None:
+    """In the parameters as the service sees them."""
+    with answered({"MessageId": "1"}) as asked:
+        boto3.client("sqs").send_message(QueueUrl="https://sqs/q", MessageBody=Color.RED)
+    (call,) = asked.calls
+    assert type(call.parameters["MessageBody"]) is str
+    assert call.parameters["MessageBody"] == "red"

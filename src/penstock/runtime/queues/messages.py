@@ -207,6 +207,8 @@ def _attribute(name: str, value: object) -> Attribute:
         )
     text, binary = fields.get("StringValue"), fields.get("BinaryValue")
     if data_type.startswith("Binary"):
+        if isinstance(binary, str):  # boto3 takes a text for bytes, in UTF-8
+            binary = binary.encode()
         if not isinstance(binary, bytes | bytearray):
             raise _must_contain(name, "binary")
         return Attribute(data_type=data_type, binary_value=bytes(binary))

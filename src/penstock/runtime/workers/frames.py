@@ -125,7 +125,20 @@ ToEnvironment = Run | Answered | Refused | Unanswered
 FromEnvironment = Ready | Asked | Ran | DiskFailed
 ToZygote = Fork | Kill
 
-encoder: Final = msgspec.msgpack.Encoder()
+
+def _content(value: object) -> object:
+    """What is in a file: `Invoke` takes its payload from one as well.
+
+    Raises:
+        NotImplementedError: it is no file, and no parameter of a call.
+    """
+    if hasattr(value, "read"):
+        content = value.read()
+        return content.encode() if isinstance(content, str) else content
+    raise NotImplementedError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+encoder: Final = msgspec.msgpack.Encoder(enc_hook=_content)
 to_environment: Final = msgspec.msgpack.Decoder(ToEnvironment)
 from_environment: Final = msgspec.msgpack.Decoder(FromEnvironment)
 to_zygote: Final = msgspec.msgpack.Decoder(ToZygote)
