@@ -301,6 +301,10 @@ class Color(str, Enum):  # noqa: UP042  # its text is not its value, other than 
     RED = "red"
 
 
+class Size(IntEnum):
+    SMALL = 1
+
+
 class Text(str):
     """A text that says something else of itself."""
 
@@ -316,7 +320,7 @@ class Blob(bytes): ...
     [
         (Color.RED, "red"),
         (Text("a"), "a"),
-        ((1, IntEnum("Size", ["SMALL"])(1), True), [1, 1, True]),
+        ((1, Size.SMALL, True), [1, 1, True]),
         ({Color.RED: {"deep": [Color.RED, Blob(b"x")]}}, {"red": {"deep": ["red", b"x"]}}),
         ([None, 1.5, b"x"], [None, 1.5, b"x"]),
     ],
