@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import CodeType
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from penstock.errors import HandlerError
+
+_ASYNC_OR_GENERATOR: Final = 0x20 | 0x80 | 0x200
+"""CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the module `inspect`, which is slow to import."""
 
 
 def declared_function(function: Callable[..., object]) -> Any:
@@ -29,6 +32,20 @@ def declared_function(function: Callable[..., object]) -> Any:
             )
         inner = getattr(inner, "__wrapped__", inner)
     return inner
+
+
+def refuse_unplain(function: Callable[..., object], *, at: str) -> None:
+    """Refuse what does nothing when it is called.
+
+    Raises:
+        HandlerError: it is asynchronous, or a generator.
+    """
+    if cast("CodeType", cast("Any", function).__code__).co_flags & _ASYNC_OR_GENERATOR:
+        raise HandlerError(
+            f"{function.__qualname__} is no plain function: it is asynchronous or a generator",
+            at=at,
+            fix="Lambda calls plain functions; use asyncio.run inside one",
+        )
 
 
 def declared_at(function: Callable[..., object]) -> str:

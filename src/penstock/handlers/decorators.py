@@ -24,7 +24,7 @@ from penstock.handlers.annotations import bare, declared_types, without_notes
 from penstock.handlers.batches import BatchRules
 from penstock.handlers.context import is_context_parameter
 from penstock.handlers.dead_letters import QUEUE_VARIABLE, Undecodable
-from penstock.handlers.declared import declared_at, declared_function
+from penstock.handlers.declared import declared_at, declared_function, refuse_unplain
 from penstock.handlers.handler import Handler
 from penstock.handlers.observability import Powertools, check_powertools
 from penstock.handlers.opening import opener
@@ -36,9 +36,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEFAULT_STOP_MARGIN_SECONDS = 1.0
-
-_ASYNC_OR_GENERATOR = 0x20 | 0x80 | 0x200
-"""CO_GENERATOR, CO_COROUTINE and CO_ASYNC_GENERATOR of the module `inspect`, which is slow to import."""
 
 _PARTIAL = (Source.SQS, Source.KINESIS, Source.DYNAMODB)
 
@@ -112,9 +109,9 @@ class _Options(NamedTuple):
 _GIVEN = {
     Source.S3: """The function is given an `S3Upload`, or a list of them, for each object of an event.
 
-    S3's own notification, also through SNS, SQS or EventBridge. A failure fails the invocation: Lambda invokes it
-    again with the same event, twice at most (S3, "Event message structure"; Lambda, "Process Amazon S3 event
-    notifications").
+    S3's own notification, also through SNS or EventBridge; of a queue's messages, `on_sqs_message` takes the uploads.
+    A failure fails the invocation: Lambda invokes it again with the same event, twice at most (S3, "Event message
+    structure"; Lambda, "Process Amazon S3 event notifications").
     """,
     Source.SQS: """The function is given a message's body, decoded; an `SQSMessage[T]`; or each `S3Upload` in it.
 
@@ -364,12 +361,7 @@ def _as_it_is(result: object) -> object:
 
 def _parameters(function: Callable[..., Any], at: str) -> tuple[tuple[str, ...], int]:
     """The names of the parameters, and how many have to be given: payload, perhaps window and context."""
-    if function.__code__.co_flags & _ASYNC_OR_GENERATOR:
-        raise HandlerError(
-            f"{function.__qualname__} is no plain function: it is asynchronous or a generator",
-            at=at,
-            fix="Lambda calls plain functions; use asyncio.run inside one",
-        )
+    refuse_unplain(function, at=at)
     inner = declared_function(function)
     code = inner.__code__
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount]

@@ -52,6 +52,10 @@ def uploads_in(event: object) -> list[S3Upload]:
     for index, record in enumerate(records):
         if isinstance(record, Mapping) and isinstance(record.get("Sns"), Mapping):
             found += uploads_in_text(_text(record["Sns"], "Message", f"Records[{index}].Sns"))
+        elif isinstance(record, Mapping) and record.get("eventSource") == "aws:sqs":
+            raise DecodeError(
+                f"Records[{index}]: it is a message of a queue, whose handler has @on_sqs_message"
+            )
         else:
             found.append(upload_of(record, f"Records[{index}]"))
     return found

@@ -25,7 +25,7 @@ from penstock.errors import DecodeError, EventError, HandlerError
 from penstock.handlers.annotations import bare, declared_types
 from penstock.handlers.base64_data import base64_bytes
 from penstock.handlers.context import LambdaContext
-from penstock.handlers.declared import declared_at, declared_function
+from penstock.handlers.declared import declared_at, declared_function, refuse_unplain
 from penstock.handlers.entry_point import EntryPoint
 from penstock.handlers.envelopes import refuse_others, refuse_records, wrapped_in
 from penstock.handlers.packing import unpacked
@@ -99,6 +99,7 @@ def on_firehose_record(function: Callable[P, R], /) -> FirehoseHandler[P, R]:
         HandlerError: the function does not take one annotated parameter.
     """
     at, code = declared_at(function), declared_function(function).__code__
+    refuse_unplain(function, at=at)
     if code.co_argcount != 1:
         raise HandlerError(
             f"{function!r} does not take one record", at=at, fix="take the record's data, and nothing else"

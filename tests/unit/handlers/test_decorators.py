@@ -28,6 +28,8 @@ from penstock.handlers import (
     on_sqs_message,
     on_task,
 )
+from penstock.handlers.http import on_http_authorization, on_http_request
+from penstock.handlers.transformations import on_firehose_record
 from penstock.testing.context import FakeContext
 from penstock.testing.events import message_id, s3_event, sns_event, sqs_event
 
@@ -140,6 +142,17 @@ def _not_awaited(function: Callable[..., object]) -> Callable[..., object]:
 async def _later(body: str) -> None: ...
 def _one_after_another(body: str) -> object:
     yield 1
+
+
+@pytest.mark.parametrize("function", [_later, _one_after_another])
+@pytest.mark.parametrize(
+    "decorator",
+    [on_sqs_message, on_task, on_firehose_record, on_http_request("POST /"), on_http_authorization],
+)
+def test_a_function_that_does_nothing_when_it_is_called_is_refused(decorator: Any, function: Any) -> None:
+    """Lambda awaits nothing, and asks no generator for more."""
+    with pytest.raises(HandlerError, match="is no plain function"):
+        decorator(function)
 
 
 @pytest.mark.parametrize("function", [_later, _one_after_another])

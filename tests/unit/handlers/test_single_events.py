@@ -91,8 +91,10 @@ def test_an_event_of_another_source_is_refused() -> None:
     @on_s3_upload
     def handle(upload: S3Upload) -> None: ...
 
-    with pytest.raises(DecodeError, match=r"Records\[0\].s3: an object is missing"):
+    with pytest.raises(DecodeError, match="message of a queue, whose handler has @on_sqs_message"):
         handle.invoke(sqs_event("x"), FakeContext())
+    with pytest.raises(DecodeError, match=r"Records\[0\].s3: an object is missing"):
+        handle.invoke({"Records": [{}]}, FakeContext())
     with pytest.raises(DecodeError, match="list of records"):
         handle.invoke({}, FakeContext())
 

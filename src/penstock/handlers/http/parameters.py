@@ -19,6 +19,7 @@ import msgspec
 
 from penstock.errors import DecodeError, HandlerError
 from penstock.handlers.annotations import bare, hints_of, is_model, is_raw, unaliased, without_notes
+from penstock.handlers.declared import refuse_unplain
 from penstock.handlers.http.answers import HttpError
 from penstock.handlers.http.requests import HttpRequest
 from penstock.handlers.payloads import check_payload_type, text_decoder, value_decoder
@@ -50,9 +51,11 @@ def parameter_readers(function: Callable[..., object], in_path: frozenset[str], 
     """How each of a function's parameters is taken from a request.
 
     Raises:
-        HandlerError: a parameter has no annotation, or one that nothing can be decoded into; the path has a
-            parameter that the function does not take; two parameters are the body.
+        HandlerError: the function is asynchronous or a generator; a parameter has no annotation, or one that nothing
+            can be decoded into; the path has a parameter that the function does not take; two parameters are the
+            body.
     """
+    refuse_unplain(function, at=at)
     hints = hints_of(function, at=at)
     parameters = inspect.signature(function).parameters
     missing = sorted(in_path - set(parameters))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from penstock.errors import PenstockError
 from penstock.handlers.spec import HandlerSpec, Source
@@ -14,14 +14,13 @@ from penstock.pipelines.idempotency import TABLE_VARIABLE, idempotency_table, id
 from penstock.pipelines.imports import handler_of, spec_of
 from penstock.pipelines.pipes import Pipe
 from penstock.pipelines.resources import (
-    Bucket,
     BucketNotification,
     EventRule,
     Function,
     Key,
     Part,
-    Queue,
     QueueMapping,
+    RuleTarget,
     StateMachine,
     Stream,
     StreamMapping,
@@ -225,8 +224,7 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
     """Every part that invokes the function, with the sources of which its handler may be one."""
     for mapping in graph.of(QueueMapping):
         if mapping.function.name == function.name:
-            announced = _hears_of_buckets(mapping.queue, graph)
-            yield mapping, (Source.SQS, Source.S3) if announced else (Source.SQS,)
+            yield mapping, (Source.SQS,)
     for stream_mapping in graph.of(StreamMapping):
         if stream_mapping.function.name == function.name:
             kinesis = isinstance(stream_mapping.stream, Stream)
@@ -235,11 +233,17 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
         if isinstance(notification.to, Function) and notification.to.name == function.name:
             yield notification, (Source.S3,)
     for rule in graph.of(EventRule):
-        if any(isinstance(one.to, Function) and one.to.name == function.name for one in rule.targets):
-            yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3)
+        for target in rule.targets:
+            if not isinstance(target.to, Function) or target.to.name != function.name:
+                continue
+            if _has_input_of_its_own(target):
+                yield target, (Source.TASK,)
+            else:
+                yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3)
     for schedule in graph.of(Schedule):
         if isinstance(schedule.to, Function) and schedule.to.name == function.name:
-            yield schedule, (Source.SCHEDULE, Source.TASK)
+            of_its_own = _has_input_of_its_own(schedule)
+            yield schedule, (Source.TASK,) if of_its_own else (Source.SCHEDULE, Source.TASK)
     for subscription in graph.of(Subscription):
         if isinstance(subscription.to, Function) and subscription.to.name == function.name:
             yield subscription, (Source.SNS, Source.S3)
@@ -254,13 +258,16 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
             yield machine, (Source.TASK,)
 
 
-def _hears_of_buckets(queue: Queue, graph: Graph) -> bool:
-    """Whether messages of the queue may tell of objects: S3's own, or what topics and rules made of them."""
-    told = [one.to for one in graph.of(BucketNotification)]
-    topics = [one.topic for one in graph.of(Subscription) if one.to == queue]
-    by_rule = any(target.to == queue for rule in graph.of(EventRule) for target in rule.targets)
-    buckets_on_bus = any(one.event_bridge_enabled for one in graph.of(Bucket))
-    return queue in told or any(topic in told for topic in topics) or (by_rule and buckets_on_bus)
+def _has_input_of_its_own(part: RuleTarget | Schedule) -> bool:
+    """Whether the function is given something that is no event of a bus, which would have a detail."""
+    if isinstance(part.input, Mapping):
+        return "detail" not in part.input
+    if isinstance(part, Schedule):
+        return part.input is not None
+    template = part.input_template
+    return (
+        part.input is not None or part.input_path is not None or bool(template and '"detail"' not in template)
+    )
 
 
 def _invoking(part: Part) -> str:
@@ -273,8 +280,11 @@ def _invoking(part: Part) -> str:
         return f'the bucket "{part.bucket.name}" notifies it'
     if isinstance(part, EventRule):
         return f'the rule "{part.name}" has it as a target'
+    if isinstance(part, RuleTarget):
+        return "a rule gives it an input of its own"
     if isinstance(part, Schedule):
-        return f'the schedule "{part.name}" invokes it'
+        given = " with an input of its own" if _has_input_of_its_own(part) else ""
+        return f'the schedule "{part.name}" invokes it{given}'
     if isinstance(part, Subscription):
         return f'it is subscribed to the topic "{part.topic.name}"'
     if isinstance(part, Pipe):
