@@ -9,9 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from penstock.statemachines.failures import runtime_failure
 from penstock.statemachines.model import ItemBatcher, Scope, Setting
-from penstock.statemachines.settings import integer
+from penstock.statemachines.settings import integer, out_of_range
 from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 
@@ -50,7 +49,7 @@ def _positive(setting: Setting | None, value: JSON, scope: Scope) -> int | None:
         return None
     number = integer(setting, value, scope)
     if number < 0:
-        raise runtime_failure(f"field {setting.field} must be positive")
+        raise out_of_range(setting, f"field {setting.field} must be positive")
     return number or None
 
 

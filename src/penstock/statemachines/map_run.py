@@ -42,7 +42,7 @@ from penstock.statemachines.protocol import (
 )
 from penstock.statemachines.settings import count, integer, percentage
 from penstock.statemachines.transitions import fail, leave
-from penstock.statemachines.values import JSON
+from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
 MAXIMUM_CONCURRENT_CHILDREN = 10_000
 """Developer Guide, "Distributed mode": "up to 10,000 parallel child workflow executions"."""
@@ -320,6 +320,8 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
         if batch is None:
             return False
         value, item_count = batch
+    if size_bytes(value) > MAXIMUM_PAYLOAD_BYTES:
+        raise StateFailure(DATA_LIMIT, _too_large_item(run.taken, item_count))
     run.taken += item_count
     run.origins.taken(run.taken)
     name = execution.random_uuid()
@@ -340,6 +342,15 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
     run.next_index += 1
     _start(execution, run, Child(command, item_count, execution.now))
     return True
+
+
+def _too_large_item(first: int, count: int) -> str:
+    """ "The execution input used to start a child workflow execution can't exceed 256 KiB" ("ItemReader (Map)")."""
+    items = f"item {first}" if count == 1 else f"items {first} to {first + count - 1}"
+    return (
+        f"The input of the child workflow execution for {items} exceeds {MAXIMUM_PAYLOAD_BYTES} bytes: "
+        "make items smaller with ItemSelector."
+    )
 
 
 def _redrive_child(execution: Execution, run: MapRun, child: Child) -> None:

@@ -16,9 +16,12 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def integer(setting: Setting, value: JSON, scope: Scope) -> int:
-    """An integer of either sign; texts of one are taken as well, as AWS does."""
+    """An integer of either sign; texts of one are taken as well where a path leads to them, as AWS does.
+
+    A JSONata expression that gives a text fails its state ("Handling expression errors": "Type incompatibility").
+    """
     found = setting.evaluate(value, scope)
-    number = _as_integer(found)
+    number = None if isinstance(found, str) and setting.path is None else _as_integer(found)
     if number is None:
         raise _misfit(setting, found, "integer")
     return number
@@ -29,22 +32,32 @@ def count(setting: Setting, value: JSON, scope: Scope) -> int:
     number = integer(setting, value, scope)
     if number < 0:
         if setting.field == "MaxConcurrency":
-            raise runtime_failure(
-                f"Expected non-negative integer for MaxConcurrency, got '{number}' instead."
-            )
-        raise runtime_failure(f"{setting.field} cannot be negative.")
+            reason = f"Expected non-negative integer for MaxConcurrency, got '{number}' instead."
+        else:
+            reason = f"{setting.field} cannot be negative."
+        raise out_of_range(setting, reason)
     return number
 
 
 def percentage(setting: Setting, value: JSON, scope: Scope) -> float:
     """A number from 0 to 100."""
     found = setting.evaluate(value, scope)
-    number = _as_float(found)
+    number = None if isinstance(found, str) and setting.path is None else _as_float(found)
     if number is None:
         raise _misfit(setting, found, "float")
     if not 0 <= number <= 100:
-        raise runtime_failure(f"{setting.field} must be between 0 and 100.")
+        raise out_of_range(setting, f"{setting.field} must be between 0 and 100.")
     return number
+
+
+def out_of_range(setting: Setting, reason: str) -> StateFailure:
+    """How a state fails whose number is none that the field takes.
+
+    Of an expression it is `States.QueryEvaluationError` ("Handling expression errors": "Value out of range").
+    """
+    if setting.path is None:
+        return evaluation_failure(reason, location=setting.field)
+    return runtime_failure(reason)
 
 
 def _as_integer(value: JSON) -> int | None:

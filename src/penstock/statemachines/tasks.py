@@ -33,7 +33,7 @@ from penstock.statemachines.protocol import (
     TaskSubmitted,
     TaskSucceeded,
 )
-from penstock.statemachines.settings import integer
+from penstock.statemachines.settings import integer, out_of_range
 from penstock.statemachines.transitions import fail, leave
 from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
@@ -280,7 +280,6 @@ def seconds(setting: Setting | None, value: JSON, scope: Scope) -> int | None:
         return None
     number = integer(setting, value, scope)
     if not 0 < number <= MAXIMUM_TIMEOUT_SECONDS:
-        raise runtime_failure(
-            f"{setting.field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {number}"
-        )
+        reason = f"{setting.field} must be a positive integer of at most {MAXIMUM_TIMEOUT_SECONDS}: {number}"
+        raise out_of_range(setting, reason)
     return number

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from penstock.statemachines import dataflow
 from penstock.statemachines.execution import Branch, Execution, Pause, TimerPurpose, Turn, located
-from penstock.statemachines.failures import QUERY_EVALUATION, RUNTIME, StateFailure, matches
+from penstock.statemachines.failures import QUERY_EVALUATION, RUNTIME, TIMEOUT, StateFailure, matches
 from penstock.statemachines.retry import delay_seconds, find_retrier
 from penstock.statemachines.values import JSON
 
@@ -144,7 +144,9 @@ def _retried(execution: Execution, branch: Branch, failure: StateFailure) -> boo
 def _caught(execution: Execution, branch: Branch, failure: StateFailure, cause: str | None) -> bool:
     for catcher in branch.state.catchers:
         if matches(catcher.error_equals, failure.error, failure.alias):
-            output: dict[str, JSON] = {"Error": failure.error, "Cause": cause}
+            # A task that timed out has no cause, which its Catcher is given as an empty one.
+            given = "" if cause is None and failure.error == TIMEOUT else cause
+            output: dict[str, JSON] = {"Error": failure.error, "Cause": given}
             try:
                 value, assigned = dataflow.finish_caught(execution, branch, catcher, output)
                 leave(execution, branch, value, assigned, catcher.next)

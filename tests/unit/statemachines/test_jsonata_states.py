@@ -181,4 +181,5 @@ def test_numbers_of_tasks() -> None:
     task = {"Type": "Task", "Resource": INVOKE, "TimeoutSeconds": "{% $states.input.t %}", "End": True}
     ran = run({"t": 3}, lambda _task: Returns(1, after_seconds=9), T=task)
     assert (ran.error, ran.history[-1].at) == ("States.Timeout", 3.0)
-    assert run({"t": "x"}, T=task).error == "States.QueryEvaluationError"
+    for wrong in ("x", "3", -3, 0, 2.5):
+        assert run({"t": wrong}, T=task).error == "States.QueryEvaluationError"

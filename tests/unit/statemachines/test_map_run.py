@@ -266,6 +266,18 @@ def test_failures_that_are_tolerated_stand_in_the_output(transformation: str | N
     assert len(ran.output) == 2
 
 
+@pytest.mark.parametrize("batcher", [{}, {"ItemBatcher": {"MaxItemsPerBatch": 5}}])
+def test_the_input_of_a_child_has_the_size_of_a_payload(batcher: Mapping[str, object]) -> None:
+    """An item may be larger, if ItemSelector makes it smaller; else no child can be started with it."""
+    items = [{"text": "x", "n": 0}, {"text": "x" * 300_000, "n": 1}]
+    ran = run(definition(ItemReader=READER, **batcher), {"key": "k"}, items=lambda _: items)
+    assert ran.error == "States.DataLimitExceeded"
+    assert "item 1 exceeds" in (ran.cause or "")
+    selector = {"n.$": "$$.Map.Item.Value.n"}
+    described = definition(ItemReader=READER, ItemSelector=selector, **batcher)
+    assert run(described, {"key": "k"}, items=lambda _: items).status == "SUCCEEDED"
+
+
 def test_large_results_need_a_writer() -> None:
     """Outputs over 256 KiB together fail the state, as any output does."""
     ran = run(definition(TASK), list(range(30)), lambda _task: Returns("x" * 10_000))

@@ -165,6 +165,13 @@ def test_timeout_ends_the_attempt() -> None:
     assert "TaskTimedOut" in ran.event_types
 
 
+def test_a_caught_timeout_has_an_empty_cause() -> None:
+    """Error output: the Cause of States.Timeout is a text, too."""
+    state = task(TimeoutSeconds=5, Catch=[{"ErrorEquals": ["States.Timeout"], "Next": "C"}])
+    ran = run(state, Hangs(), C={"Type": "Succeed"})
+    assert ran.output == {"Error": "States.Timeout", "Cause": ""}
+
+
 def test_late_answer_is_ignored() -> None:
     """What a task says after its timeout changes nothing."""
     ran = run(task(TimeoutSeconds=5), Returns("late", after_seconds=6))
