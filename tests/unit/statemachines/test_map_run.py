@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -267,7 +268,7 @@ def test_failures_that_are_tolerated_stand_in_the_output(transformation: str | N
 
 
 @pytest.mark.parametrize("batcher", [{}, {"ItemBatcher": {"MaxItemsPerBatch": 5}}])
-def test_the_input_of_a_child_has_the_size_of_a_payload(batcher: Mapping[str, object]) -> None:
+def test_the_input_of_a_child_has_the_size_of_a_payload(batcher: dict[str, Any]) -> None:
     """An item may be larger, if ItemSelector makes it smaller; else no child can be started with it."""
     items = [{"text": "x", "n": 0}, {"text": "x" * 300_000, "n": 1}]
     ran = run(definition(ItemReader=READER, **batcher), {"key": "k"}, items=lambda _: items)
