@@ -125,6 +125,51 @@ def test_a_batch_with_a_wrong_item_writes_nothing(run: Embedded, table: str, wro
     assert changes(run) == (["INSERT"] if table == "seen" else [])
 
 
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("get_item", {"TableName": "plain", "Key": {"id": {"N": "1"}}}),
+        ("get_item", {"TableName": "seen", "Key": {"id": {"S": "a"}}}),
+        ("delete_item", {"TableName": "seen", "Key": {"id": {"S": "a"}, "n": {"S": "1"}}}),
+        ("update_item", {"TableName": "plain", "Key": {"id": {"B": b"1"}}}),
+        ("batch_get_item", {"RequestItems": {"plain": {"Keys": [{"no": {"S": "a"}}]}}}),
+        ("batch_write_item", {"RequestItems": {"plain": [{"DeleteRequest": {"Key": {"id": {"N": "1"}}}}]}}),
+        (
+            "transact_get_items",
+            {"TransactItems": [{"Get": {"TableName": "plain", "Key": {"id": {"N": "1"}}}}]},
+        ),
+        (
+            "transact_write_items",
+            {"TransactItems": [{"Delete": {"TableName": "plain", "Key": {"id": {"N": "1"}}}}]},
+        ),
+    ],
+)
+def test_a_key_is_of_the_tables_schema(run: Embedded, operation: str, parameters: dict[str, Any]) -> None:
+    """A key of another type is an error, and not an item that is not there."""
+    client: Any = run.client("dynamodb")
+    with pytest.raises(ClientError, match="does not match the schema"):
+        getattr(client, operation)(**parameters)
+    assert not items(run, "plain")
+
+
+def test_sums_lose_their_zeros_too(run: Embedded) -> None:
+    """0.5 and 0.5 are 1; a sum that is the same again is no change."""
+    client: Any = run.client("dynamodb")
+    client.put_item(
+        TableName="seen", Item={**ITEM, "sum": {"N": "0.5"}, "deep": {"L": [{"M": {"x": {"N": "1"}}}]}}
+    )
+    for amount in ("0.50", "0.0"):
+        client.update_item(
+            TableName="seen",
+            Key=ITEM,
+            UpdateExpression="SET #s = #s + :n",
+            ExpressionAttributeNames={"#s": "sum"},
+            ExpressionAttributeValues={":n": {"N": amount}},
+        )
+        assert [one["sum"] for one in items(run, "seen")] == [{"N": "1"}]
+    assert changes(run) == ["INSERT", "MODIFY"]
+
+
 def test_a_batch_has_25_writes(run: Embedded) -> None:
     """BatchWriteItem, "up to 25 item put or delete operations"."""
     client: Any = run.client("dynamodb")

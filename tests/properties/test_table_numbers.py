@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.runtime.table_calls import number_text
+from penstock.runtime.table_numbers import checked_number, number_text
 
 digits = st.integers(min_value=-(10**38) + 1, max_value=10**38 - 1)
 
@@ -20,7 +20,7 @@ def test_a_number_stays_the_same_number(value: int, exponent: int, plus: bool) -
     assert Decimal(text) == Decimal(f"{value}e{exponent}")
     assert "E" not in text.upper()
     assert "." not in text or not text.endswith("0")
-    assert number_text(text) == text
+    assert number_text(text) == checked_number(text) == text
 
 
 @given(st.text(max_size=8))

@@ -2,7 +2,8 @@
 
 1. A request is checked and written as DynamoDB understands it before moto sees it: numbers without zeros that say
    nothing, sets without duplicates, batches of 25.
-2. A transaction with a token of the last ten minutes is not made again.
+2. A key has the table's attributes, of their types: moto would find nothing, or make an item of another type.
+3. A transaction with a token of the last ten minutes is not made again.
 
 Sources: DynamoDB, "Supported data types and naming rules in Amazon DynamoDB" ("Leading and trailing zeroes are
 trimmed", 38 digits), "BatchWriteItem", "TransactWriteItems" of the API reference.
@@ -14,20 +15,17 @@ import dataclasses
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Context, Decimal, InvalidOperation
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from penstock.runtime.journal_events import BridgedCall, Event
 from penstock.runtime.services import Call, HttpRequest, Service, ServiceError
+from penstock.runtime.streams.table_changes import moto_tables
+from penstock.runtime.table_numbers import checked_number
 
 MOST_WRITES: Final = 25
-MOST_DIGITS: Final = 38
-GREATEST_EXPONENT: Final = 125
-SMALLEST_EXPONENT: Final = -130
 TOKEN_SECONDS: Final = 600.0
 
-_EXACT: Final = Context(prec=1000)
 _SETS: Final = ("SS", "NS", "BS")
 
 Json: TypeAlias = dict[str, object]
@@ -52,6 +50,8 @@ class TableCalls:
             return self._bridge.answer(call)
         body = _body_of(call.request)
         checked = as_dynamodb_has_it(body)
+        for table, key in keys_of(call.operation, body):
+            check_key(table, key)
         if call.operation == "BatchWriteItem":
             _check_batch(body)
         token = body.get("ClientRequestToken") if call.operation == "TransactWriteItems" else None
@@ -104,44 +104,57 @@ def as_dynamodb_has_it(value: object) -> object:
     if len(value) == 1:
         ((kind, content),) = value.items()
         if kind == "N" and isinstance(content, str):
-            return {kind: number_text(content)}
+            return {kind: checked_number(content)}
         if kind in _SETS and isinstance(content, list):
             return {kind: _checked_set(kind, content)}
     return {name: as_dynamodb_has_it(one) for name, one in value.items()}
 
 
-def number_text(text: str) -> str:
-    """A number without leading and trailing zeros, without an exponent; what is none stays as it is.
+def keys_of(operation: str, body: Json) -> Iterator[tuple[object, Json]]:
+    """The keys that a request asks for, with their tables' names."""
+    match operation, body:
+        case ("GetItem" | "DeleteItem" | "UpdateItem", {"TableName": table, "Key": dict(key)}):
+            yield table, key
+        case "BatchGetItem", {"RequestItems": dict(wanted)}:
+            for table, asked in wanted.items():
+                yield from ((table, key) for key in asked.get("Keys", ()))
+        case "BatchWriteItem", {"RequestItems": dict(wanted)}:
+            for table, requests in wanted.items():
+                yield from (
+                    (table, one["DeleteRequest"]["Key"]) for one in requests if "DeleteRequest" in one
+                )
+        case ("TransactWriteItems" | "TransactGetItems", {"TransactItems": list(actions)}):
+            for action in actions:
+                yield from ((one.get("TableName"), one["Key"]) for one in action.values() if "Key" in one)
+        case _:
+            return
+
+
+def check_key(name: object, key: Json) -> None:
+    """Refuse a key that is not of the table's schema; a table that is not there is moto's matter.
 
     Raises:
-        ServiceError: `ValidationException`, it has more than 38 digits or is out of range.
+        ServiceError: `ValidationException`.
     """
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return text
-    if not number.is_finite():
-        return text
-    number = number.normalize(_EXACT)
-    if not number:
-        return "0"
-    if len(number.as_tuple().digits) > MOST_DIGITS:
-        raise _invalid("Attempting to store more than 38 significant digits in a Number")
-    if number.adjusted() > GREATEST_EXPONENT:
-        raise _invalid(
-            "Number overflow. Attempting to store a number with magnitude larger than supported range"
-        )
-    if number.adjusted() < SMALLEST_EXPONENT:
-        raise _invalid(
-            "Number underflow. Attempting to store a number with magnitude smaller than supported range"
-        )
-    return format(number, "f")
+    table = moto_tables().get(str(name).rpartition("/")[2])
+    if table is None:
+        return
+    schema: Json = {table.hash_key_attr: table.hash_key_type}
+    if table.range_key_attr is not None:
+        schema[table.range_key_attr] = table.range_key_type
+    given = {attribute: _kind_of(value) for attribute, value in key.items()}
+    if given != schema:
+        raise _invalid("The provided key element does not match the schema")
+
+
+def _kind_of(value: object) -> object:
+    return next(iter(value), None) if isinstance(value, dict) else None
 
 
 def _checked_set(kind: str, content: Sequence[object]) -> list[object]:
     members: list[object] = list(content)
     if kind == "NS":
-        members = [number_text(str(one)) for one in content]
+        members = [checked_number(str(one)) for one in content]
     if len(set(map(str, members))) < len(members):
         shown = ", ".join(map(str, content))
         raise _invalid(

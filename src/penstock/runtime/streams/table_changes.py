@@ -26,8 +26,10 @@ from penstock.runtime.aws_calls import REGION
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.streams.streams import NewRecord, Streams
 from penstock.runtime.streams.time_to_live import TimeToLive
+from penstock.runtime.table_numbers import number_text
 
 if TYPE_CHECKING:
+    from moto.dynamodb.models.dynamo_type import DynamoType
     from moto.dynamodb.models.table import StreamShard, Table
 
 STREAM_LABEL: Final = "2026-01-01T00:00:00.000"
@@ -66,6 +68,9 @@ class _MotoItem(Protocol):
     @property
     def range_key(self) -> object | None: ...
 
+    @property
+    def attrs(self) -> Mapping[str, DynamoType]: ...
+
     def to_json(self) -> Mapping[str, Item]: ...
 
 
@@ -80,7 +85,12 @@ class _ChangeCollector:
     items: list[object] = field(default_factory=list)
 
     def add(self, old: _MotoItem | None, new: _MotoItem | None) -> None:
-        """moto wrote an item: `old` is what it was, `new` what it is; None where there is none."""
+        """moto wrote an item: `old` is what it was, `new` what it is; None where there is none.
+
+        What moto has added up is written as DynamoDB writes it.
+        """
+        for value in () if new is None else new.attrs.values():
+            _trim(value)
         self.written.append((self.table, old, new))
         if not self.watched:
             return
@@ -129,7 +139,7 @@ class TableChanges:
 
     def attach(self) -> None:
         """Have moto's tables tell of their changes from now on; they exist already."""
-        tables = _moto_tables()
+        tables = moto_tables()
         watched = dict.fromkeys((*self._settings, *self._time_to_live.tables))
         for name, table in tables.items():
             collector = _ChangeCollector(name, self._pending, self._written, name in watched)
@@ -144,7 +154,7 @@ class TableChanges:
         """The call that made the pending changes has failed: the tables are to be as they were."""
         self._pending.clear()
         written, self._written[:] = self._written[:], []
-        tables = _moto_tables() if written else {}
+        tables = moto_tables() if written else {}
         for name, old, new in reversed(written):
             if name in tables:
                 _take_back(tables[name].items, old, new)
@@ -196,7 +206,21 @@ class TableChanges:
         self._streams.put(settings.stream, [NewRecord(data, json.dumps(keys, sort_keys=True))])
 
 
-def _moto_tables() -> Mapping[str, Table]:
+def _trim(value: DynamoType) -> None:
+    match value.type, value.value:
+        case "N", str(text):
+            value.value = number_text(text)
+        case "L", list(members):
+            for one in members:
+                _trim(one)
+        case "M", dict(members):
+            for one in members.values():
+                _trim(one)
+        case _:
+            return
+
+
+def moto_tables() -> Mapping[str, Table]:
     """moto's tables by name; none if nobody has asked moto for one."""
     if "moto.dynamodb.models" not in sys.modules:
         return {}

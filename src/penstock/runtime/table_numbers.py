@@ -1,0 +1,62 @@
+"""Numbers as DynamoDB writes them.
+
+Source: DynamoDB, "Supported data types and naming rules in Amazon DynamoDB": up to 38 digits, magnitudes up to
+9.99e+125 and down to 1e-130; "leading and trailing zeroes are trimmed".
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal, InvalidOperation
+from typing import Final
+
+from penstock.runtime.services import ServiceError
+
+MOST_DIGITS: Final = 38
+GREATEST_EXPONENT: Final = 125
+SMALLEST_EXPONENT: Final = -130
+
+_EXACT: Final = Context(prec=1000)
+
+
+def number_text(text: str) -> str:
+    """A number without leading and trailing zeros, without an exponent; what is none stays as it is."""
+    number = _number_in(text)
+    return text if number is None else _written(number)
+
+
+def checked_number(text: str) -> str:
+    """The same of a number that a caller gives.
+
+    Raises:
+        ServiceError: `ValidationException`, it has more than 38 digits or is out of range.
+    """
+    number = _number_in(text)
+    if number is None:
+        return text
+    if number and len(number.as_tuple().digits) > MOST_DIGITS:
+        raise _invalid("Attempting to store more than 38 significant digits in a Number")
+    if number and number.adjusted() > GREATEST_EXPONENT:
+        raise _invalid(
+            "Number overflow. Attempting to store a number with magnitude larger than supported range"
+        )
+    if number and number.adjusted() < SMALLEST_EXPONENT:
+        raise _invalid(
+            "Number underflow. Attempting to store a number with magnitude smaller than supported range"
+        )
+    return _written(number)
+
+
+def _number_in(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number.normalize(_EXACT) if number.is_finite() else None
+
+
+def _written(number: Decimal) -> str:
+    return format(number, "f") if number else "0"
+
+
+def _invalid(message: str) -> ServiceError:
+    return ServiceError("ValidationException", message)
