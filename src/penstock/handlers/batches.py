@@ -115,7 +115,7 @@ def settle_each(
                         if (result := give(payload)) is not None:
                             refuse_unrun(result)
                 else:
-                    for number, payload in enumerate(payloads):
+                    for number, payload in zip(_numbers_of(payloads), payloads, strict=True):
                         around(payload, record, number)
                 if payloads.__class__ is not PartlyOpened or _put_parts_aside(rules, record, payloads):
                     continue
@@ -231,6 +231,10 @@ def _has_dead_letters(rules: BatchRules, record: Record) -> bool:
 
 def _dead_letter_url(rules: BatchRules, record: Record) -> str | None:
     return dead_letter_url(rules.dead_letter_variable, str(record.get("eventSourceARN", "")))
+
+
+def _numbers_of(payloads: Sequence[object]) -> Sequence[int]:
+    return payloads.numbers if isinstance(payloads, PartlyOpened) else range(len(payloads))
 
 
 def _see_to_parts(rules: BatchRules, record: Record, opened: Sequence[object]) -> None:

@@ -5,7 +5,7 @@ Source: Kinesis Producer Library, "aggregation-format.md"; CloudWatch Logs, "Usi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -41,10 +41,15 @@ class RefusedPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartlyOpened(list[object]):
-    """The payloads of a record of which some parts cannot be decoded: these take no neighbours along."""
+    """The payloads of a record of which some parts cannot be decoded: these take no neighbours along.
 
-    def __init__(self, payloads: Sequence[object], refused: Sequence[RefusedPart]) -> None:
-        super().__init__(payloads)
+    Attributes:
+        numbers: the payloads' places in the record, from 0, whatever can be decoded beside them.
+    """
+
+    def __init__(self, payloads: Mapping[int, object], refused: Sequence[RefusedPart]) -> None:
+        super().__init__(payloads.values())
+        self.numbers = tuple(payloads)
         self.refused = tuple(refused)
 
 
@@ -59,14 +64,14 @@ def opened_parts(parts: Sequence[tuple[bytes, Callable[[], object]]]) -> Sequenc
     """
     if len(parts) == 1:
         return [parts[0][1]()]
-    opened: list[object] = []
+    opened: dict[int, object] = {}
     refused: list[RefusedPart] = []
     for number, (data, decode) in enumerate(parts):
         try:
-            opened.append(decode())
+            opened[number] = decode()
         except DecodeError as error:
             refused.append(RefusedPart(data=data, number=number, error=error))
-    return PartlyOpened(opened, refused) if refused else opened
+    return PartlyOpened(opened, refused) if refused else list(opened.values())
 
 
 def user_records(data: bytes, partition_key: str = "") -> list[UserRecord]:

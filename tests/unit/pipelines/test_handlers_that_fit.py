@@ -1,14 +1,18 @@
 """PL503: whether what invokes a function gives it what its handler takes, as every event of a run would show."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, Field
 
 from penstock.errors import DeclarationError, RuleError
 from penstock.handlers import (
     EventBridgeEvent,
     S3Upload,
+    SNSMessage,
+    SQSMessage,
     on_event,
     on_s3_upload,
     on_schedule,
@@ -26,10 +30,18 @@ from penstock.pipelines import (
     QueueMapping,
     RuleTarget,
     Schedule,
+    Subscription,
+    Topic,
 )
 from penstock.testing.plugin import StartPipeline
 
 seen: list[object] = []
+
+
+class Named(BaseModel):
+    """A model whose JSON has another name for its member."""
+
+    total: int = Field(alias="sum")
 
 
 @on_event
@@ -138,6 +150,94 @@ def test_what_no_event_would_fit_is_told_of(parts: list[Part], words: str) -> No
     assert isinstance(problem, RuleError)
     assert problem.rule == "PL503"
     assert words in problem.what
+
+
+@dataclass
+class Order:
+    """What events and envelopes have no member of."""
+
+    total: int
+
+
+@on_sqs_message
+def of_orders(order: Order) -> None: ...
+
+
+@on_sqs_message
+def of_lists(orders: SQSMessage[list[int]]) -> None: ...
+
+
+@on_sqs_message
+def of_notifications(order: SNSMessage[Order]) -> None: ...
+
+
+@on_sqs_message
+def of_events(order: SQSMessage[EventBridgeEvent[Order]]) -> None: ...
+
+
+@on_sqs_message
+def of_texts(order: str) -> None: ...
+
+
+@on_sqs_message
+def of_all(order: SQSMessage[dict[str, Any]]) -> None: ...
+
+
+@on_sqs_message
+def of_named(order: Named) -> None: ...
+
+
+TOPIC = Topic("orders")
+SENDERS: dict[str, Part] = {
+    "topic": Subscription(TOPIC, to=TOLD),
+    "raw": Subscription(TOPIC, to=TOLD, raw_message_delivery=True),
+    "rule": EventRule("r", pattern={"source": ["shop"]}, to=(TOLD,)),
+    "detail": EventRule("r", pattern={"source": ["shop"]}, to=(RuleTarget(TOLD, input_path="$.detail"),)),
+    "bucket": BucketNotification(INBOX, to=TOLD),
+}
+
+
+@pytest.mark.parametrize(
+    ("sender", "handler", "words"),
+    [
+        ("topic", of_orders, 'the topic "orders" sends to "told" is SNS\'s envelope, which has no "total"'),
+        ("topic", of_lists, "which is an object"),
+        ("topic", of_events, "which is not opened as EventBridgeEvent"),
+        ("rule", of_orders, 'the rule "r" sends to "told" is EventBridge\'s event, which has no "total"'),
+        ("rule", of_named, 'which has no "sum"'),
+        ("rule", of_notifications, "which is not opened as SNSMessage"),
+        (
+            "bucket",
+            of_orders,
+            'the bucket "inbox-of-files" sends to "told" is S3\'s event, which has no "total"',
+        ),
+        ("bucket", of_events, "which is not opened as EventBridgeEvent"),
+    ],
+)
+def test_an_envelope_that_nobody_opens_is_told_of(sender: str, handler: Any, words: str) -> None:
+    """Every message would be a dead letter; the remedy names what opens it."""
+    mapping = QueueMapping(TOLD, Function("f", handler, timeout_seconds=5))
+    with pytest.raises(DeclarationError) as caught:
+        Pipeline("misfits", parts=(SENDERS[sender], mapping))
+    (problem,) = caught.value.problems
+    assert isinstance(problem, RuleError)
+    assert (problem.rule, words in problem.what) == ("PL503", True), problem.what
+
+
+@pytest.mark.parametrize(
+    ("sender", "handler"),
+    [
+        *[(sender, handler) for sender in SENDERS for handler in (of_texts, of_all)],
+        *[(sender, of_a_queue) for sender in SENDERS],
+        *[(sender, of_orders) for sender in ("raw", "detail")],
+        ("topic", of_notifications),
+        ("rule", of_events),
+    ],
+)
+def test_an_envelope_that_may_be_opened_is_not(sender: str, handler: Any) -> None:
+    """What is sent raw, or taken as it is, is for the handler to know."""
+    mapping = QueueMapping(TOLD, Function("f", handler, timeout_seconds=5))
+    Pipeline("fits", parts=(SENDERS[sender], mapping))
 
 
 def test_uploads_in_a_queue_are_for_its_own_decorator(embedded: StartPipeline) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from penstock.errors import PenstockError
 from penstock.handlers.spec import HandlerSpec, Source
+from penstock.pipelines.checks.envelopes import unopened_envelopes
 from penstock.pipelines.checks.rule import Finding, Rule
 from penstock.pipelines.delivery_streams import DeliveryStream
 from penstock.pipelines.graph import Graph, references
@@ -92,6 +93,7 @@ def _unfitting_handlers(graph: Graph) -> Iterator[Finding]:
                     within=f"function declared at {function.declared_at}",
                     fix=f"decorate the handler with {wanted}, or give another function",
                 )
+    yield from unopened_envelopes(graph)
 
 
 def _partial_verdicts(graph: Graph) -> Iterator[Finding]:
