@@ -12,13 +12,10 @@ from penstock.handlers import (
     DynamoDBChange,
     on_dynamodb_change,
     on_kinesis_record,
-    on_s3_upload,
     on_sqs_message,
 )
-from penstock.handlers.records import S3Upload
 from penstock.pipelines import (
     Bucket,
-    BucketNotification,
     Function,
     Named,
     Part,
@@ -50,10 +47,6 @@ def click(data: dict[str, object]) -> None: ...
 
 @on_dynamodb_change
 def change(item: DynamoDBChange[dict[str, int]]) -> None: ...
-
-
-@on_s3_upload
-def upload(found: S3Upload) -> None: ...
 
 
 WORK = Function("work", message, timeout_seconds=5)
@@ -145,9 +138,7 @@ def test_a_variable_of_the_functions_own_stays() -> None:
 
 
 def test_a_handler_that_names_no_records_has_no_use_for_it() -> None:
-    """Such as one of S3's uploads, mapped to the queue that tells of them."""
-    told = queue("told", "dead")
-    plain = Function("plain", upload, timeout_seconds=5)
-    parts = (BucketNotification(Bucket("a-bucket"), to=told), QueueMapping(told, plain))
-    pipeline = Pipeline("test", parts=parts)
+    """Such as a plain function of event and context: nothing of it is decoded."""
+    plain = Function("plain", "json.dumps", timeout_seconds=5)
+    pipeline = Pipeline("test", parts=(QueueMapping(queue("told", "dead"), plain),))
     assert function_environment(pipeline, plain) == {}
