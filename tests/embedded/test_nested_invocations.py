@@ -37,6 +37,9 @@ def waits(event, context):
     found = boto3.client("sqs").receive_message(QueueUrl=event["queue"], WaitTimeSeconds=20)
     return [one["Body"] for one in found["Messages"]]
 
+def polls(event, context):
+    boto3.client("sqs").receive_message(QueueUrl=event["queue"], WaitTimeSeconds=20)
+
 def itself(event, context):
     if not event["n"]:
         return 0
@@ -63,11 +66,12 @@ def pipeline(tmp_path: Path) -> Pipeline:
     outer = Function("outer", "waiting.nested.outer", timeout_seconds=60, calls=(inner,))
     from_a_file = Function("from-a-file", "waiting.nested.from_a_file", timeout_seconds=60, calls=(inner,))
     waits = Function("waits", "waiting.nested.waits", timeout_seconds=60, calls=(inner, uses(told)))
+    polls = Function("polls", "waiting.nested.polls", timeout_seconds=1, calls=(uses(told),))
     itself = Function("itself", "waiting.nested.itself", timeout_seconds=60)
     slow = Function("slow", "waiting.nested.slow", timeout_seconds=60)
     impatient = Function("impatient", "waiting.nested.impatient", timeout_seconds=1, calls=(slow,))
     return Pipeline(
-        "nested", root=folder.parent, parts=(outer, inner, from_a_file, waits, itself, impatient, told)
+        "nested", root=folder.parent, parts=(outer, inner, from_a_file, waits, polls, itself, impatient, told)
     )
 
 
@@ -104,3 +108,13 @@ def test_a_function_that_ends_while_it_waits_gives_its_place_back(pipeline: Pipe
         assert answered(run, "impatient", {"seconds": 2})["errorType"] == "Sandbox.Timedout"
         run.run_until_idle()
         assert answered(run, "outer", {"n": 7, "queue": QUEUE}) == {"inner": 7}
+
+
+def test_a_function_that_has_ended_receives_no_more(pipeline: Pipeline, tmp_path: Path) -> None:
+    """A long poll ends with the function that waits for it: a message that comes later is there for others."""
+    with Embedded(pipeline, new_run("nested", base=tmp_path), workers=1) as run:
+        assert answered(run, "polls", {"queue": QUEUE})["errorType"] == "Sandbox.Timedout"
+        run.queues.send("told", "later")
+        assert answered(run, "waits", {"n": 8, "queue": QUEUE}) == ["later"]
+        (message, *_) = run.queues.find("told").messages.values()
+        assert message.receive_count == 1

@@ -196,7 +196,9 @@ class SqsService:
             promise.resolve(answer)
 
         def close() -> None:
-            if not promise.settled:
+            if promise.settled:  # whoever asked has ended
+                stop_listening()
+            else:
                 end(receive())
 
         give_up = self._scheduler.call_at(self._scheduler.now() + wait_seconds, close)

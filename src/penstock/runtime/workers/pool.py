@@ -72,7 +72,8 @@ class _Running:
     """An invocation in an environment.
 
     Attributes:
-        asks: it waits for an answer, and leaves its place to others.
+        promise: of the answer that it waits for.
+        asks: it leaves its place to others meanwhile.
     """
 
     invocation: Invocation
@@ -81,6 +82,7 @@ class _Running:
     began: float
     timer: Timer | None = None
     timed_out: bool = False
+    promise: AnswerLater | None = None
     asks: bool = False
 
 
@@ -318,26 +320,34 @@ class PoolInvoker:
         except UnansweredOperationError as error:
             self._reply(environment, Unanswered(error.what, error.at, error.fix))
         except AnswerLater as promise:
-            self._leave_place(environment)
+            self._leave_place(environment, promise)
             promise.then(lambda settled: self._reply_later(environment, settled))
         else:
             self._reply(environment, Answered(answer))
 
-    def _leave_place(self, environment: _Environment) -> None:
+    def _leave_place(self, environment: _Environment, promise: AnswerLater) -> None:
         """Let another invocation run while this one waits for its answer."""
         state, running = self._state, environment.running
-        if running is not None and not running.asks and state.asking < MOST_ASKING:
+        if running is None:
+            return
+        running.promise = promise
+        if not running.asks and state.asking < MOST_ASKING:
             running.asks = True
             state.asking += 1
             state.busy -= 1
             self._scheduler.call_soon(self._start_waiting)
 
     def _take_place(self, running: _Running | None) -> None:
-        """The answer has come, or nobody waits for it any longer."""
-        if running is not None and running.asks:
+        """The answer has come, or nobody waits for it any longer: what was to be received is left to others."""
+        if running is None:
+            return
+        promise, running.promise = running.promise, None
+        if running.asks:
             running.asks = False
             self._state.asking -= 1
             self._state.busy += 1
+        if promise is not None and not promise.settled:
+            promise.fail(ServiceError("RequestAbandoned", "The function that asked has ended."))
 
     def _reply_later(self, environment: _Environment, promise: AnswerLater) -> None:
         self._take_place(environment.running)
