@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from penstock.pipelines import Pipeline, StateMachine
+from penstock.handlers import on_task
+from penstock.pipelines import Function, Pipeline, StateMachine
 from penstock.runtime.clock import VirtualClock
 from penstock.runtime.embedded import Embedded
 from penstock.runtime.state_folder import new_run
@@ -27,14 +28,21 @@ NESTED: dict[str, object] = {
 }
 
 
+@on_task
+def double(value: dict[str, int]) -> int:
+    return 2 * value["n"]
+
+
 @contextmanager
-def running(state: dict[str, object], base: Path) -> Iterator[tuple[Embedded, SFNClient]]:
+def running(
+    state: dict[str, object], base: Path, *, inner_seconds: int = 3600, kind: str = "STANDARD"
+) -> Iterator[tuple[Embedded, SFNClient]]:
     """A machine of one state beside the machine `inner`, which waits for an hour."""
+    waits = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": inner_seconds, "End": True}}}
     parts = (
         StateMachine("outer", {"StartAt": "A", "States": {"A": state}}),
-        StateMachine(
-            "inner", {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
-        ),
+        StateMachine("inner", waits, kind=kind),  # type: ignore[arg-type]
+        Function("double", double),
     )
     with Embedded(Pipeline("test", parts=parts), new_run("test", base=base), clock=VirtualClock()) as run:
         yield run, cast("SFNClient", run.client("stepfunctions"))
@@ -108,3 +116,58 @@ def test_a_job_may_end_its_task_with_a_token(tmp_path: Path) -> None:
         assert (found["status"], found["output"]) == ("SUCCEEDED", '{"early":true}')
         run.run_until_idle()
         assert status(client, "inner", "nested") == "SUCCEEDED"
+
+
+def branch(number: int, resource: str, parameters: dict[str, object]) -> dict[str, object]:
+    """Does something after a second, so that it is done in a turn of the engine's own."""
+    waits = {"Type": "Wait", "Seconds": 1, "Next": f"Do {number}"}
+    task = {"Type": "Task", "Resource": resource, "Parameters": parameters, "End": True}
+    return {"StartAt": f"Wait {number}", "States": {f"Wait {number}": waits, f"Do {number}": task}}
+
+
+def test_calls_that_take_time(tmp_path: Path) -> None:
+    """`aws-sdk` tasks wait for StartSyncExecution and Invoke as for any answer, beside each other."""
+    sync = "arn:aws:states:::aws-sdk:sfn:startSyncExecution"
+    machine: dict[str, object] = {"StateMachineArn": f"{ARN}inner", "Input": '{"n":1}'}
+    invoke = "arn:aws:states:::aws-sdk:lambda:invoke"
+    state: dict[str, object] = {
+        "Type": "Parallel",
+        "Branches": [
+            branch(0, sync, machine),
+            branch(1, sync, machine),
+            branch(2, invoke, {"FunctionName": "double", "Payload": {"n": 4}}),
+        ],
+        "ResultSelector": {
+            "outputs.$": "$[0:2].Output",
+            "third.$": "$[2]",
+            "billed.$": "$[0].BillingDetails.BilledDurationInMilliseconds",
+        },
+        "End": True,
+    }
+    with running(state, tmp_path, inner_seconds=5, kind="EXPRESS") as (run, client):
+        began = run.clock.now()
+        arn = client.start_execution(stateMachineArn=f"{ARN}outer", name="one")["executionArn"]
+        run.run_until_idle()
+        found = client.describe_execution(executionArn=arn)
+        assert found["status"] == "SUCCEEDED", found["cause"]
+        output = json.loads(found["output"])
+        assert output.pop("third")["Payload"] == "8"
+        assert output == {"outputs": ['{"n":1}'] * 2, "billed": 5000}
+        assert run.clock.now() - began == 6
+
+
+def test_a_call_that_is_refused(tmp_path: Path) -> None:
+    """StartSyncExecution of a Standard machine, with the error that the SDK gives."""
+    state: dict[str, object] = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sfn:startSyncExecution",
+        "Parameters": {"StateMachineArn": f"{ARN}inner"},
+        "End": True,
+    }
+    with running(state, tmp_path) as (run, client):
+        arn = client.start_execution(stateMachineArn=f"{ARN}outer", name="one")["executionArn"]
+        run.run_until_idle()
+        assert (
+            client.describe_execution(executionArn=arn)["error"]
+            == "Sfn.StateMachineTypeNotSupportedException"
+        )

@@ -74,6 +74,7 @@ class _Asked:
 
     answerer: Answerer | None = None
     caller: str | None = None
+    hands_on: bool = False
     installed: bool = False
     surrounded: bool = False
     disk_error: StateFolderError | None = None
@@ -141,17 +142,21 @@ def _default_session(session: Session | None) -> Session | None:
 
 
 @contextmanager
-def called_by(caller: str | None) -> Iterator[None]:
+def called_by(caller: str | None, *, hands_on: bool = False) -> Iterator[None]:
     """Have the calls made meanwhile bear the name of the function `caller`.
+
+    Args:
+        hands_on: a call whose answer is promised raises its `AnswerLater` out of boto3 instead of waiting.
 
     Raises:
         StateFolderError: the disk failed during a call, whatever the function made of it: the run is over.
     """
-    before, _asked.caller = _asked.caller, caller
+    before = (_asked.caller, _asked.hands_on)
+    _asked.caller, _asked.hands_on = caller, hands_on
     try:
         yield
     finally:
-        _asked.caller = before
+        _asked.caller, _asked.hands_on = before
     if _asked.disk_error is not None:
         raise _asked.disk_error
 
@@ -159,10 +164,12 @@ def called_by(caller: str | None) -> Iterator[None]:
 def settled(
     answer: Callable[[], dict[str, object]], wait: Callable[[AnswerLater], None] = AnswerLater.wait
 ) -> dict[str, object]:
-    """Return an answer, waiting for it where it is promised (`AnswerLater`)."""
+    """Return an answer, waiting for it where it is promised (`AnswerLater`), but for `called_by(hands_on=True)`."""
     try:
         return answer()
     except AnswerLater as promise:
+        if _asked.hands_on:
+            raise
         later = promise
     # Not in the clause above: whatever is raised meanwhile, a handler's error as well, would tell of the promise.
     wait(later)

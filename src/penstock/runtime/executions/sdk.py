@@ -13,8 +13,10 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
+from penstock.runtime.services import AnswerLater, ServiceError
 from penstock.statemachines.service_names import client_name
 from penstock.statemachines.values import JSON, compact
 
@@ -58,6 +60,20 @@ class SdkRefusedError(Exception):
         self.cause = cause
 
 
+class OutputLater(Exception):
+    """The API answers later.
+
+    Args:
+        promise: when.
+        output: gives the output then, or raises `SdkRefusedError`.
+    """
+
+    def __init__(self, promise: AnswerLater, output: Callable[[], JSON]) -> None:
+        super().__init__("the output comes later")
+        self.promise = promise
+        self.output = output
+
+
 def call_api(make_client: MakeClient, resource_type: str, action: str, parameters: object) -> JSON:
     """Make one API call as Step Functions would.
 
@@ -67,6 +83,7 @@ def call_api(make_client: MakeClient, resource_type: str, action: str, parameter
 
     Raises:
         SdkRefusedError: the service refused, or knows no such action.
+        OutputLater: it takes time, and the call is made in `called_by(..., hands_on=True)`.
         UnansweredOperationError: the target does not answer it.
     """
     from botocore import xform_name
@@ -81,8 +98,26 @@ def call_api(make_client: MakeClient, resource_type: str, action: str, parameter
         raise SdkRefusedError("States.Runtime", f"{service} has no API action called {action}")
     operation = cast("_Meta", client.meta).service_model.operation_model(name)
     given = _to_boto(operation.input_shape, parameters or {}, texts=optimized)
+
+    def output(answer: Mapping[str, object]) -> JSON:
+        shown = cast("dict[str, JSON]", _from_boto(operation.output_shape, answer))
+        if not optimized:
+            return shown
+        if shown.get("FailedEntryCount"):
+            raise SdkRefusedError(f"{_prefix(client, resource_type)}.FailedEntry", compact(shown))
+        return {**shown, **sdk_metadata("penstock")}
+
+    def output_later(promise: AnswerLater) -> JSON:
+        try:
+            answer = promise.result()
+        except ServiceError as error:
+            raise refusal(client, resource_type, error.code, error.message, error.status) from error
+        return output(answer)
+
     try:
         answer = method(**cast("Mapping[str, object]", given))
+    except AnswerLater as promise:
+        raise OutputLater(promise, partial(output_later, promise)) from promise
     except ClientError as error:
         detail = error.response["Error"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
@@ -92,12 +127,7 @@ def call_api(make_client: MakeClient, resource_type: str, action: str, parameter
     except BotoCoreError as error:
         raise SdkRefusedError(f"{_prefix(client, resource_type)}.SdkClientException", str(error)) from error
     answer.pop("ResponseMetadata", None)
-    output = cast("dict[str, JSON]", _from_boto(operation.output_shape, answer))
-    if not optimized:
-        return output
-    if output.get("FailedEntryCount"):
-        raise SdkRefusedError(f"{_prefix(client, resource_type)}.FailedEntry", compact(output))
-    return {**output, **sdk_metadata("penstock")}
+    return output(answer)
 
 
 def client_of(make_client: MakeClient, resource_type: str) -> Client:

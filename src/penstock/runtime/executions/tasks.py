@@ -16,6 +16,7 @@ from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.aws_calls import called_by
 from penstock.runtime.executions.sdk import (
     MakeClient,
+    OutputLater,
     SdkRefusedError,
     call_api,
     client_of,
@@ -100,8 +101,15 @@ class TaskRunner:
         if task.resource_type == "lambda":
             self._run_lambda(task, execution_arn, tell, caller)
             return
+        self._settle(task, tell, lambda: self._answer(task, tell, caller))
+
+    def _settle(self, task: RunTask, tell: Tell, answer: Callable[[], JSON]) -> None:
+        """Tell what an integration answers, or why it does not."""
         try:
-            output = self._answer(task, tell, caller)
+            output = answer()
+        except OutputLater as later:
+            promised = later
+            promised.promise.then(lambda _: self._settle(task, tell, promised.output))
         except ServiceError as error:
             self._refuse(task, tell, error)
         except SdkRefusedError as error:
@@ -126,7 +134,7 @@ class TaskRunner:
                 f"{task.action}.{task.pattern.value}",
                 because="it waits for jobs of Step Functions only",
             )
-        with called_by(caller):
+        with called_by(caller, hands_on=True):
             return call_api(self._make_client, task.resource_type, task.action, parameters)
 
     def _check(self, caller: str, service: str, operation: str, parameters: Mapping[str, object]) -> None:
