@@ -118,6 +118,23 @@ def test_a_job_may_end_its_task_with_a_token(tmp_path: Path) -> None:
         assert status(client, "inner", "nested") == "SUCCEEDED"
 
 
+@pytest.mark.parametrize("resource", ["http:invoke", "apigateway:invoke", "eks:call"])
+def test_actions_of_step_functions_own(resource: str, tmp_path: Path) -> None:
+    """What has no API behind it, and is not done here, is an error that says where it can be tried."""
+    state: dict[str, object] = {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::{resource}",
+        "Parameters": {"Method": "GET", "ApiEndpoint": "https://example.com"},
+        "End": True,
+    }
+    with running(state, tmp_path) as (run, client):
+        arn = client.start_execution(stateMachineArn=f"{ARN}outer", name="one")["executionArn"]
+        run.run_until_idle()
+        found = client.describe_execution(executionArn=arn)
+    assert found["error"] == "States.Runtime"
+    assert f"the embedded target does not answer {resource}" in found["cause"]
+
+
 def branch(number: int, resource: str, parameters: dict[str, object]) -> dict[str, object]:
     """Does something after a second, so that it is done in a turn of the engine's own."""
     waits = {"Type": "Wait", "Seconds": 1, "Next": f"Do {number}"}

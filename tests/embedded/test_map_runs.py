@@ -110,6 +110,21 @@ def test_a_map_run_that_fails_stops_its_children(tmp_path: Path) -> None:
     assert sum(count for name, count in found.items() if name != "total") == found["total"] == 7
 
 
+def test_children_that_failed_are_told_of(tmp_path: Path) -> None:
+    """They are listed with their Map Run, described, and have a history; only the Map Run redrives them."""
+    with running(machine(**READER), tmp_path) as run:
+        execution = client(run).start_execution(stateMachineArn=ARN)["executionArn"]
+        run.run_until_idle()
+        arn = str(only_map_run(run, execution)["mapRunArn"])
+        (failed,) = client(run).list_executions(mapRunArn=arn, statusFilter="FAILED")["executions"]
+        child = client(run).describe_execution(executionArn=failed["executionArn"])
+        history = client(run).get_execution_history(executionArn=failed["executionArn"])["events"]
+        with pytest.raises(client(run).exceptions.ExecutionNotRedrivable, match="the Map Run"):
+            client(run).redrive_execution(executionArn=failed["executionArn"])
+    assert (child["error"], child["redriveStatus"]) == ("RuntimeError", "REDRIVABLE_BY_MAP_RUN")
+    assert [event["type"] for event in history][-2:] == ["LambdaFunctionFailed", "ExecutionFailed"]
+
+
 def test_the_children_that_run_are_listed(tmp_path: Path) -> None:
     """ListExecutions with a Map Run's ARN, while it is under way; a stopped execution aborts it."""
     with running(machine(**READER), tmp_path) as run:

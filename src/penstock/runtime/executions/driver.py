@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
 from penstock.runtime.executions.drive import Drive
@@ -202,6 +203,17 @@ class Driver:
             cause=refused.message,
             at=self._scheduler.now(),
         )
+
+    def find(self, arn: str) -> Drive | None:
+        """The execution of an ARN; of children that are over, those are known that are kept for a redrive."""
+        kept = (drive.unsuccessful[arn] for drive in self.drives.values() if arn in drive.unsuccessful)
+        return self.drives.get(arn) or next(kept, None)
+
+    def children_of(self, map_run_arn: str) -> list[Drive]:
+        """The children of a Map Run that run, and those that are kept for a redrive."""
+        drives = list(self.drives.values())
+        known = chain(drives, *(drive.unsuccessful.values() for drive in drives))
+        return [one for one in known if one.child is not None and one.child.map_run_arn == map_run_arn]
 
     # --- Telling ------------------------------------------------------------------------------------------
 

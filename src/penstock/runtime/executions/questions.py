@@ -73,7 +73,7 @@ class Questions:
                 `ExecutionDoesNotExist`.
         """
         _check_arn(arn, "execution")
-        found = self._driver.drives.get(arn)
+        found = self._driver.find(arn)
         if found is None:
             raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return found
@@ -146,10 +146,9 @@ class Questions:
         map_run, machine_arn = parameters.get("mapRunArn"), parameters.get("stateMachineArn")
         if (map_run is None) is (machine_arn is None):
             raise ServiceError("ValidationException", "Give either stateMachineArn or mapRunArn")
-        drives = self._driver.drives.values()
         if map_run is not None:
             self._map_run(str(map_run))
-            return [one for one in drives if one.child is not None and one.child.map_run_arn == map_run]
+            return self._driver.children_of(str(map_run))
         for name, only in (("redriveFilter", None), ("statusFilter", "PENDING_REDRIVE")):
             if name in parameters and only in (None, parameters[name]):
                 raise ServiceError(
@@ -162,6 +161,7 @@ class Questions:
                 "StateMachineTypeNotSupported",
                 "This operation is not supported by this type of state machine",
             )
+        drives = self._driver.drives.values()
         return [one for one in drives if one.child is None and one.state_machine == machine.name]
 
     # --- Map Runs -----------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class Questions:
         return self._map_run(str(parameters["mapRunArn"])).describe()
 
     def _list_map_runs(self, parameters: Parameters) -> Answer:
-        """The Map Runs of an execution; children that are over are counted by them, and not kept."""
+        """The Map Runs of an execution; children that have succeeded are counted by them, and not kept."""
         drive = self.asked_drive(parameters)
         shown, token = page(self._driver.map_runs.of(drive.arn), parameters)
         return {"mapRuns": [one.summary() for one in shown], **token}

@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Protocol, cast
 
-from penstock.runtime.services import AnswerLater, ServiceError
+from penstock.runtime.services import AnswerLater, ServiceError, unanswered
 from penstock.statemachines.service_names import client_name
 from penstock.statemachines.values import JSON, compact
 
@@ -90,9 +90,14 @@ def call_api(make_client: MakeClient, resource_type: str, action: str, parameter
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     optimized = not resource_type.startswith("aws-sdk:")
+    if optimized and client_name(resource_type) is None:
+        raise unanswered(resource_type, action)
     client = client_of(make_client, resource_type)
     name = _pascal(action)
     method = getattr(client, xform_name(name), None)
+    if method is None and optimized:
+        # Of some services Step Functions has actions that their APIs do not: `apigateway:invoke`, `eks:call`.
+        raise unanswered(resource_type, action)
     if method is None:
         service = resource_type.removeprefix("aws-sdk:")
         raise SdkRefusedError("States.Runtime", f"{service} has no API action called {action}")
