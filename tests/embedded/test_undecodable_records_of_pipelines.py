@@ -135,10 +135,3 @@ def test_a_variable_of_the_functions_own_stays() -> None:
     assert planned(pipeline)["WorkFunction"]["Properties"]["Environment"]["Variables"] == {
         VARIABLE: {"Ref": "OtherQueue"}
     }
-
-
-def test_a_handler_that_names_no_records_has_no_use_for_it() -> None:
-    """Such as a plain function of event and context: nothing of it is decoded."""
-    plain = Function("plain", "json.dumps", timeout_seconds=5)
-    pipeline = Pipeline("test", parts=(QueueMapping(queue("told", "dead"), plain),))
-    assert function_environment(pipeline, plain) == {}

@@ -175,10 +175,7 @@ def undecodable_queues(function: Function, graph: Graph) -> dict[Queue | Stream 
     """Where the records that the function cannot decode go, by the source that is mapped to it.
 
     The dead-letter queue of a mapped queue; of a stream the mapping's `on_failure`, if it is a queue. None: nowhere.
-    A handler that names no records, which has no use for such a queue, has no sources here.
     """
-    if not isinstance(function.handler, str) and not function.handler.spec.fails_partially:
-        return {}
     found: dict[Queue | Stream | Table, Queue | None] = {}
     references: list[tuple[Queue | Stream | Table, Resource | Named | None]] = [
         *(
