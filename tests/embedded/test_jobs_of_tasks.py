@@ -188,3 +188,30 @@ def test_a_call_that_is_refused(tmp_path: Path) -> None:
             client.describe_execution(executionArn=arn)["error"]
             == "Sfn.StateMachineTypeNotSupportedException"
         )
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"Qualifier": "7"}, "Lambda.ResourceNotFoundException"),
+        ({"Qualifier": "$LATEST"}, "8"),
+        ({"InvocationType": "DryRun"}, "204"),
+        ({"InvocationType": "Later"}, "Lambda.InvalidParameterValueException"),
+        ({"ClientContext": "e30="}, "States.Runtime"),
+    ],
+)
+def test_the_fields_of_an_invocation(given: dict[str, object], told: str, tmp_path: Path) -> None:
+    """`lambda:invoke` passes over none of them: what is not done here is refused."""
+    parameters = {"FunctionName": "double", "Payload": {"n": 4}, **given}
+    state: dict[str, object] = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": parameters,
+        "End": True,
+    }
+    with running(state, tmp_path) as (run, client):
+        arn = client.start_execution(stateMachineArn=f"{ARN}outer", name="one")["executionArn"]
+        run.run_until_idle()
+        found = client.describe_execution(executionArn=arn)
+    output = json.loads(found.get("output", "{}"))
+    assert str(found.get("error") or output.get("Payload", output["StatusCode"])) == told

@@ -50,7 +50,20 @@ def load_definition(
         ) from error
     if kind == "EXPRESS":
         _check_express(machine.flow)
+    else:
+        _check_children(machine.flow)
     return machine
+
+
+def _check_children(flow: Flow) -> None:
+    """The children of a Distributed Map are Express workflows, if its ExecutionType says so."""
+    for state in flow.states.values():
+        if isinstance(state, Parallel):
+            for branch in state.branches:
+                _check_children(branch)
+        elif isinstance(state, Map):
+            express = state.distributed and state.child_kind == "EXPRESS"
+            (_check_express if express else _check_children)(state.processor)
 
 
 def _check_express(flow: Flow) -> None:
@@ -69,7 +82,7 @@ def _check_express(flow: Flow) -> None:
                 raise DefinitionError(
                     f"an Express state machine cannot wait for {waits}",
                     at=f"{state.pointer}/Resource",
-                    fix="make the state machine STANDARD, or call the service without waiting",
+                    fix="make the workflow STANDARD (the children of a Map by ExecutionType), or do not wait",
                 )
 
 

@@ -143,3 +143,25 @@ def test_express_machines_do_not_wait(state: dict[str, object]) -> None:
         load_definition(whole)
         with pytest.raises(DefinitionError, match="Express"):
             load_definition(whole, kind="EXPRESS")
+
+
+@pytest.mark.parametrize(
+    "resource",
+    ["arn:aws:states:::sqs:sendMessage.waitForTaskToken", "arn:aws:states:::states:startExecution.sync"],
+)
+def test_express_children_do_not_wait(resource: str) -> None:
+    """What an Express machine cannot have, the Express children of a Distributed Map cannot have either."""
+    task = {"Type": "Task", "Resource": resource, "End": True}
+
+    def definition(kind: str) -> dict[str, object]:
+        config = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
+        processor = {"ProcessorConfig": config, "StartAt": "T", "States": {"T": task}}
+        return {
+            "StartAt": "M",
+            "States": {"M": {"Type": "Map", "ItemProcessor": processor, "End": True}},
+        }
+
+    load_definition(definition("STANDARD"))
+    with pytest.raises(DefinitionError, match="Express") as caught:
+        load_definition(definition("EXPRESS"))
+    assert caught.value.at == "/States/M/ItemProcessor/States/T/Resource"

@@ -24,6 +24,7 @@ from penstock.runtime.executions.sdk import (
     sdk_metadata,
 )
 from penstock.runtime.functions.functions import Functions
+from penstock.runtime.functions.service import check_parameters
 from penstock.runtime.invocation import THROTTLED, InvocationOutcome
 from penstock.runtime.scheduler import Scheduler
 from penstock.runtime.services import Call, Router, ServiceError, unanswered
@@ -166,7 +167,7 @@ class TaskRunner:
         parameters = cast("Mapping[str, object]", {} if direct else task.parameters or {})
         name = task.resource if direct else str(parameters.get("FunctionName", ""))
         payload = compact(task.parameters if direct else parameters.get("Payload", {})).encode()
-        event = parameters.get("InvocationType") == "Event"
+        kind = parameters.get("InvocationType", "RequestResponse")
 
         def done(outcome: InvocationOutcome) -> None:
             error = outcome.error
@@ -180,13 +181,21 @@ class TaskRunner:
 
         try:
             self._check(caller, "lambda", "Invoke", {**parameters, "FunctionName": name})
-            if event:
+            check_parameters(parameters)
+            if kind == "DryRun":
+                self._functions.find(name)
+                dry = {**sdk_metadata("penstock", status=204), "StatusCode": 204}
+                self._answered(task, tell, dry)
+                return
+            if kind == "Event":
                 request_id = self._functions.queue_event(name, payload, source=execution_arn)
                 self._answered(task, tell, _accepted(request_id))
                 return
             self._functions.run(name, payload, done, source=execution_arn)
         except ServiceError as refused:
             self._refuse(task, tell, refused, service="lambda")
+        except UnansweredOperationError as error:
+            self._fail(task, tell, "States.Runtime", str(error))
 
     # --- SQS ----------------------------------------------------------------------------------------------
 

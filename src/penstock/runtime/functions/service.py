@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final, NoReturn, cast
 
 from penstock.runtime.functions.functions import LATEST, Functions
@@ -24,7 +25,7 @@ class LambdaService:
         """Answer one call; see `Service.answer`."""
         if call.operation != "Invoke":
             raise unanswered("lambda", call.operation)
-        _check_parameters(call)
+        check_parameters(call.parameters)
         name = str(call.parameters["FunctionName"])
         payload = _payload(call.parameters.get("Payload"))
         _check_payload(payload)
@@ -35,14 +36,8 @@ class LambdaService:
             case "Event":
                 self.functions.queue_event(name, payload, source=call.caller or "")
                 return {"StatusCode": 202, "Payload": b""}
-            case "RequestResponse":
+            case _:
                 raise self._synchronously(name, payload, call.caller or "")
-            case other:
-                raise ServiceError(
-                    "InvalidParameterValueException",
-                    f"1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: "
-                    "Member must satisfy enum value set: [RequestResponse, Event, DryRun]",
-                )
 
     def _synchronously(self, name: str, payload: bytes, source: str) -> AnswerLater:
         promise = AnswerLater(lambda: self._scheduler.run_until(lambda: promise.settled))
@@ -77,22 +72,29 @@ def _payload(given: object) -> bytes:
     return cast("bytes", given.read()) or b"{}" if hasattr(given, "read") else b"{}"
 
 
-def _check_parameters(call: Call) -> None:
+def check_parameters(parameters: Mapping[str, object]) -> None:
     """Refuse what would be passed over, and versions: none is published here or by the plan.
 
     Raises:
         UnansweredOperationError: a parameter that is not understood.
-        ServiceError: `ResourceNotFoundException`.
+        ServiceError: `ResourceNotFoundException`, `InvalidParameterValueException`.
     """
-    for name in call.parameters.keys() - _UNDERSTOOD:
+    for name in parameters.keys() - _UNDERSTOOD:
         raise unanswered("lambda", "Invoke", because=f"its parameter {name} is not understood")
-    if call.parameters.get("LogType") == "Tail":
+    if parameters.get("LogType") == "Tail":
         raise unanswered(
             "lambda", "Invoke", because="LogType=Tail is not understood: see the function's log file"
         )
-    qualifier = call.parameters.get("Qualifier", LATEST)
+    kind = parameters.get("InvocationType", "RequestResponse")
+    if kind not in ("RequestResponse", "Event", "DryRun"):
+        raise ServiceError(
+            "InvalidParameterValueException",
+            f"1 validation error detected: Value '{kind}' at 'invocationType' failed to satisfy constraint: "
+            "Member must satisfy enum value set: [RequestResponse, Event, DryRun]",
+        )
+    qualifier = parameters.get("Qualifier", LATEST)
     if qualifier != LATEST:
-        bare = str(call.parameters["FunctionName"]).rpartition("function:")[2]
+        bare = str(parameters.get("FunctionName", "")).rpartition("function:")[2]
         raise ServiceError(
             "ResourceNotFoundException",
             f"Function not found: arn:aws:lambda:us-east-1:123456789012:function:{bare}:{qualifier}",
