@@ -71,7 +71,7 @@ def check_payload_type(annotation: object, *, at: str) -> None:
     """
     if annotation in ANY or is_model(annotation):
         return
-    unknown = _plain_class_in(annotation, "", set())
+    unknown = _plain_class_in(annotation, "", {})
     if unknown is not None:
         raise _unsupported(*unknown, at)
     try:
@@ -80,11 +80,12 @@ def check_payload_type(annotation: object, *, at: str) -> None:
         raise _unsupported(annotation, f": {error}", at) from error
 
 
-def _plain_class_in(annotation: object, where: str, seen: set[int]) -> tuple[object, str] | None:
+def _plain_class_in(annotation: object, where: str, seen: dict[int, object]) -> tuple[object, str] | None:
     """The first class in an annotation that says nothing of its fields: msgspec would find out too late.
 
     Args:
         where: in which field the annotation stands, in words.
+        seen: what was looked at, by its id; it is kept, since the id of what is gone may be another's.
 
     Returns:
         The class, and where it stands.
@@ -92,7 +93,7 @@ def _plain_class_in(annotation: object, where: str, seen: set[int]) -> tuple[obj
     annotation = bare(annotation)
     if get_origin(annotation) is Literal or id(annotation) in seen:
         return None
-    seen.add(id(annotation))
+    seen[id(annotation)] = annotation
     kind = get_origin(annotation) or annotation
     within = [(inner, where) for inner in get_args(annotation)]
     if isinstance(kind, type):
