@@ -170,6 +170,34 @@ def test_sums_lose_their_zeros_too(run: Embedded) -> None:
     assert changes(run) == ["INSERT", "MODIFY"]
 
 
+def updated(run: Embedded, expression: str, returned: str = "UPDATED_NEW", **values: object) -> Any:
+    client: Any = run.client("dynamodb")
+    given = {f":{name}": value for name, value in values.items()}
+    more = {"ExpressionAttributeValues": given} if given else {}
+    answer = client.update_item(
+        TableName="plain",
+        Key={"id": {"S": "a"}},
+        UpdateExpression=expression,
+        ReturnValues=returned,
+        **more,
+    )
+    return answer.get("Attributes")
+
+
+def test_an_update_returns_what_it_has_touched(run: Embedded) -> None:
+    """UPDATED_NEW: also what is as it was, and a map as a whole; UPDATED_OLD: what stood there."""
+    one, two = {"M": {"x": {"N": "1"}, "y": {"N": "1"}}}, {"M": {"x": {"N": "1"}, "y": {"N": "2"}}}
+    assert updated(run, "SET n = :n, m = :m", n={"N": "1"}, m=one) == {"n": {"N": "1"}, "m": one}
+    assert updated(run, "SET n = if_not_exists(n, :n), m = :m", n={"N": "9"}, m=two) == {
+        "n": {"N": "1"},
+        "m": two,
+    }
+    assert updated(run, "SET m.y = :y", y={"N": "2"}) == {"m": {"M": {"y": {"N": "2"}}}}
+    assert updated(run, "ADD n :n", "UPDATED_OLD", n={"N": "0"}) == {"n": {"N": "1"}}
+    assert updated(run, "SET z = :z", "UPDATED_OLD", z={"N": "0"}) is None
+    assert updated(run, "REMOVE z") is None
+
+
 def test_a_batch_has_25_writes(run: Embedded) -> None:
     """BatchWriteItem, "up to 25 item put or delete operations"."""
     client: Any = run.client("dynamodb")

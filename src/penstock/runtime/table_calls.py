@@ -3,7 +3,8 @@
 1. A request is checked and written as DynamoDB understands it before moto sees it: numbers without zeros that say
    nothing, sets without duplicates, batches of 25.
 2. A key has the table's attributes, of their types: moto would find nothing, or make an item of another type.
-3. A transaction with a token of the last ten minutes is not made again.
+3. An update returns what it has touched, not only what is different.
+4. A transaction with a token of the last ten minutes is not made again.
 
 Sources: DynamoDB, "Supported data types and naming rules in Amazon DynamoDB" ("Leading and trailing zeroes are
 trimmed", 38 digits), "BatchWriteItem", "TransactWriteItems" of the API reference.
@@ -22,6 +23,7 @@ from penstock.runtime.journal_events import BridgedCall, Event
 from penstock.runtime.services import Call, HttpRequest, Service, ServiceError
 from penstock.runtime.streams.table_changes import moto_tables
 from penstock.runtime.table_numbers import checked_number
+from penstock.runtime.updated_attributes import at_paths, updated_paths
 
 MOST_WRITES: Final = 25
 TOKEN_SECONDS: Final = 600.0
@@ -57,9 +59,12 @@ class TableCalls:
         token = body.get("ClientRequestToken") if call.operation == "TransactWriteItems" else None
         if isinstance(token, str) and self._is_known(token, checked):
             return {}
-        if checked != body:
-            call = dataclasses.replace(call, request=_with_body(call.request, checked))
+        asked = _with_all_attributes(call.operation, checked)
+        if asked != body:
+            call = dataclasses.replace(call, request=_with_body(call.request, asked))
         answer = self._bridge.answer(call)
+        if asked != checked:
+            answer = _with_updated_attributes(answer, body)
         if isinstance(token, str):
             self._remember(token, checked, self._now())
         return answer
@@ -108,6 +113,31 @@ def as_dynamodb_has_it(value: object) -> object:
         if kind in _SETS and isinstance(content, list):
             return {kind: _checked_set(kind, content)}
     return {name: as_dynamodb_has_it(one) for name, one in value.items()}
+
+
+def _with_all_attributes(operation: str, body: object) -> object:
+    """An update that is to return what it has touched, asked for everything instead."""
+    match operation, body:
+        case (
+            "UpdateItem",
+            {
+                "ReturnValues": "UPDATED_OLD" | "UPDATED_NEW" as wanted,
+                "UpdateExpression": str(text),
+                **others,
+            },
+        ):
+            whole = "ALL_OLD" if wanted == "UPDATED_OLD" else "ALL_NEW"
+            return {**others, "ReturnValues": whole, "UpdateExpression": text}
+        case _:
+            return body
+
+
+def _with_updated_attributes(answer: Json, body: Json) -> Json:
+    """The answer with what the update has touched, out of everything that the item has."""
+    names, attributes = body.get("ExpressionAttributeNames"), answer.pop("Attributes", None)
+    paths = updated_paths(str(body["UpdateExpression"]), names if isinstance(names, dict) else {})
+    found = at_paths(attributes, paths) if isinstance(attributes, dict) else {}
+    return {**answer, "Attributes": found} if found else answer
 
 
 def keys_of(operation: str, body: Json) -> Iterator[tuple[object, Json]]:
