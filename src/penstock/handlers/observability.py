@@ -62,6 +62,13 @@ def check_powertools(options: Powertools, spec: HandlerSpec, at: str) -> None:
     Raises:
         HandlerError: with what to write instead.
     """
+    seconds: object = options.idempotency_seconds
+    if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1:
+        raise HandlerError(
+            f"idempotency_seconds is {seconds!r}: nothing would be remembered",
+            at=at,
+            fix="give whole seconds, for longer than a record may come again",
+        )
     if options.idempotency_table is None:
         if options.idempotency_key is not None:
             raise HandlerError(

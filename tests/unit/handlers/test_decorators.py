@@ -287,6 +287,10 @@ def test_idempotency_must_be_possible() -> None:
         on_sqs_message(powertools=Powertools(service="s", idempotency_table="t"))(batch)
     with pytest.raises(HandlerError, match="needs an idempotency_key"):
         on_task(powertools=Powertools(service="s", idempotency_table="t"))(task)
+    for seconds in (0, -1, 0.5, True):
+        never: Any = {"idempotency_table": "t", "idempotency_key": "id", "idempotency_seconds": seconds}
+        with pytest.raises(HandlerError, match=f"idempotency_seconds is {seconds}"):
+            on_task(powertools=Powertools(service="s", **never))(task)
     with pytest.raises(HandlerError, match="no use alone"):
         on_task(powertools=Powertools(service="s", idempotency_key="id"))(task)
 
