@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from penstock.statemachines.model import ItemBatcher, Scope, Setting
 from penstock.statemachines.settings import integer, out_of_range
@@ -53,17 +54,17 @@ def _positive(setting: Setting | None, value: JSON, scope: Scope) -> int | None:
     return number or None
 
 
-def take_batch(
+def next_batch(
     limits: BatchLimits,
     waiting: deque[JSON],
     *,
     more_to_come: bool,
     selected: Callable[[int, JSON], JSON],
 ) -> tuple[JSON, int] | None:
-    """Take the next batch from the items that wait.
+    """Make the next batch of the items that wait; who takes it removes its items.
 
     Args:
-        waiting: items; those of the batch are removed.
+        waiting: items.
         more_to_come: further items may arrive, so that an unfilled batch is not complete yet.
         selected: what ItemSelector makes of the item at an offset in this batch.
 
@@ -81,13 +82,12 @@ def take_batch(
     items: list[JSON] = []
     room = limits.max_input_bytes - size_bytes({**batch, "Items": []})
     most = len(waiting) if limits.max_items is None else min(limits.max_items, len(waiting))
-    for offset in range(most):
-        item = selected(offset, waiting[0])
+    for offset, waits in enumerate(islice(waiting, most)):
+        item = selected(offset, waits)
         needed = size_bytes(item) + (1 if items else 0)
         if items and needed > room:
             break
         room -= needed
         items.append(item)
-        waiting.popleft()
     batch["Items"] = items
     return batch, len(items)

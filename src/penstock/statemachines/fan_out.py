@@ -74,8 +74,12 @@ def run_map(execution: Execution, branch: Branch, state: Map) -> None:
     if not items:
         _complete(execution, fan, previous=started)
         return
-    for _ in range(min(fan.limit, fan.total)):
-        _start_iteration(execution, fan, state, started)
+    try:
+        for _ in range(min(fan.limit, fan.total)):
+            _start_iteration(execution, fan, state, started)
+    except StateFailure as failure:
+        # The iterations that have begun already are not left behind.
+        _fail(execution, fan, failure, started)
 
 
 def concurrency(execution: Execution, branch: Branch, state: Map) -> int:
@@ -188,10 +192,10 @@ def _record_iteration(execution: Execution, fan: FanOut, kind: str, index: int, 
 
 def _start_iteration(execution: Execution, fan: FanOut, state: Map, previous: int) -> None:
     index = fan.next_index
-    fan.next_index = index + 1
     item = fan.items[index] if fan.items is not None else None
     about = {"Index": index, "Value": item, "Source": STATE_DATA}
     value = select(execution, fan.branch, state, item, about)
+    fan.next_index = index + 1
     started = execution.append("MapIterationStarted", previous, {"index": index, "name": state.name})
     _start(execution, fan, Branch(state.processor, fan, index, fan.branch.variables, about, value, started))
 

@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from penstock.statemachines import dataflow
-from penstock.statemachines.batches import BatchLimits, batch_limits, take_batch
+from penstock.statemachines.batches import BatchLimits, batch_limits, next_batch
 from penstock.statemachines.dataflow import scope_of
 from penstock.statemachines.execution import Branch, Execution
 from penstock.statemachines.failures import (
@@ -314,14 +314,16 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
 
     state = run.state
     if run.batches is None:
-        value, item_count = selected(0, run.waiting.popleft()), 1
+        value, item_count = selected(0, run.waiting[0]), 1
     else:
-        batch = take_batch(run.batches, run.waiting, more_to_come=not run.read_all, selected=selected)
+        batch = next_batch(run.batches, run.waiting, more_to_come=not run.read_all, selected=selected)
         if batch is None:
             return False
         value, item_count = batch
     if size_bytes(value) > MAXIMUM_PAYLOAD_BYTES:
         raise StateFailure(DATA_LIMIT, _too_large_item(run.taken, item_count))
+    for _ in range(item_count):
+        run.waiting.popleft()
     run.taken += item_count
     run.origins.taken(run.taken)
     name = execution.random_uuid()

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from penstock.errors import ItemFormatError
-from penstock.statemachines.batches import batch_limits, take_batch
+from penstock.statemachines.batches import batch_limits, next_batch
 from penstock.statemachines.failures import ITEM_READER, StateFailure
 from penstock.statemachines.fan_out import items_of
 from penstock.statemachines.item_formats import decode_items
@@ -109,8 +109,10 @@ def map_inputs(
     if state.batcher is not None:
         limits = batch_limits(state.batcher, value, scope)
         waiting, batches = deque(inputs), []
-        while (batch := take_batch(limits, waiting, more_to_come=False, selected=_itself)) is not None:
+        while (batch := next_batch(limits, waiting, more_to_come=False, selected=_itself)) is not None:
             batches.append(batch[0])
+            for _ in range(batch[1]):
+                waiting.popleft()
         found["afterItemBatcher"] = batches
     return found
 

@@ -193,3 +193,24 @@ def test_deep_nesting_uses_no_stack() -> None:
         value = [value]
     ran = run_machine(load_definition(flow), value)
     assert ran.output == value
+
+
+def test_an_iteration_that_cannot_begin_stops_the_others() -> None:
+    """ItemSelector fails for the second item: the first iteration, which has begun, runs no further."""
+    states = {
+        "M": {
+            "Type": "Map",
+            "ItemSelector": {"x": "{% $states.context.Map.Item.Value.a %}"},
+            "ItemProcessor": {
+                "StartAt": "T",
+                "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}},
+            },
+            "Catch": [{"ErrorEquals": ["States.QueryEvaluationError"], "Output": "caught", "Next": "W"}],
+            "End": True,
+        },
+        "W": {"Type": "Wait", "Seconds": 5, "End": True},
+    }
+    machine = load_definition({"QueryLanguage": "JSONata", "StartAt": "M", "States": states})
+    ran = run_machine(machine, [{"a": 1}, {}], tasks=no_tasks)
+    assert (ran.output, ran.ended_at) == ("caught", 5.0)
+    assert "TaskStateEntered" not in ran.event_types

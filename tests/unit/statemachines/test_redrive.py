@@ -14,10 +14,12 @@ from penstock.statemachines import (
     ReadItems,
     Redriven,
     RunTask,
+    SetTimer,
     StartChild,
     Step,
     TaskFailed,
     TaskSucceeded,
+    TimerFired,
     advance,
     load_definition,
     start,
@@ -204,3 +206,31 @@ def test_what_cannot_be_redriven_is_left_alone() -> None:
     running = begin(TASK, 1)
     assert advance(running.execution, Redriven(at=5)).commands == ()
     assert running.execution.redrive_count == 0
+
+
+@pytest.mark.parametrize("mode", ["INLINE", "DISTRIBUTED"])
+@pytest.mark.parametrize("batcher", [{}, {"ItemBatcher": {"MaxItemsPerBatch": 2}}])
+def test_an_item_that_cannot_be_selected_is_not_lost(mode: str, batcher: dict[str, object]) -> None:
+    """ItemSelector fails: a redrive comes to the same item again, and to the same failure."""
+    config = {"Mode": mode, **({"ExecutionType": "STANDARD"} if mode == "DISTRIBUTED" else {})}
+    states = {"P": {"Type": "Wait", "Seconds": 1, "End": True}}
+    state = {
+        "Type": "Map",
+        "ItemSelector": {"x": "{% $states.context.Map.Item.Value.a %}"},
+        "ItemProcessor": {"ProcessorConfig": config, "StartAt": "P", "States": states},
+        "End": True,
+        **(batcher if mode == "DISTRIBUTED" else {}),
+    }
+    step = begin({"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": state}}, [{"a": 1}, {}])
+    for at in (1, 2):
+        assert step.execution.error == "States.QueryEvaluationError"
+        step = advance(step.execution, Redriven(at=at))
+        for _ in range(3):
+            children = [command for command in step.commands if isinstance(command, StartChild)]
+            timers = [command for command in step.commands if isinstance(command, SetTimer)]
+            if children and step.execution.children:
+                ended = ChildFinished(child_id=children[0].child_id, status="SUCCEEDED", at=at)
+                step = advance(step.execution, ended)
+            elif timers and step.execution.timers:
+                step = advance(step.execution, TimerFired(timer_id=timers[0].timer_id, at=at + 1))
+    assert step.execution.status.value == "FAILED"
