@@ -17,10 +17,12 @@ import msgspec
 from penstock.statemachines import dataflow
 from penstock.statemachines.batches import BatchLimits, batch_limits, next_batch
 from penstock.statemachines.dataflow import scope_of
-from penstock.statemachines.execution import Branch, Execution
+from penstock.statemachines.execution import Branch, Execution, located
 from penstock.statemachines.failures import (
     DATA_LIMIT,
     ITEM_READER,
+    QUERY_EVALUATION,
+    RUNTIME,
     TOLERATED_FAILURES,
     StateFailure,
     too_large_cause,
@@ -166,7 +168,7 @@ def run_distributed_map(execution: Execution, branch: Branch, state: Map) -> Non
         run.read_id = reader.read_id
         execution.reads[reader.read_id] = run
         if run.unread < 0:
-            _fail_run(execution, run, ITEM_READER, "field MaxItems must be positive")
+            _fail_run(execution, run, StateFailure(ITEM_READER, "field MaxItems must be positive"))
             return
     _go_on(execution, run)
 
@@ -195,7 +197,7 @@ def items_read_failed(execution: Execution, run: MapRun, happened: ItemsReadFail
     """The items cannot be read."""
     execution.reads.pop(happened.read_id, None)
     run.read_id = None
-    _fail_run(execution, run, happened.error, happened.cause)
+    _fail_run(execution, run, StateFailure(happened.error, happened.cause))
 
 
 def child_finished(execution: Execution, run: MapRun, happened: ChildFinished) -> None:
@@ -218,7 +220,7 @@ def results_written(execution: Execution, run: MapRun, happened: ResultsWritten)
 def results_write_failed(execution: Execution, run: MapRun, happened: ResultsWriteFailed) -> None:
     """The results cannot be written."""
     execution.writes.pop(happened.write_id, None)
-    _fail_run(execution, run, happened.error, happened.cause)
+    _fail_run(execution, run, StateFailure(happened.error, happened.cause))
 
 
 def _settle_numbers(execution: Execution, run: MapRun) -> None:
@@ -264,15 +266,13 @@ def _go_on(execution: Execution, run: MapRun) -> None:
     """Start what may be started; ask for more; end the run if nothing is left, or if too many items failed."""
     if run.failed_items and _too_many_failed(run):
         cause = "The specified tolerated failure threshold was exceeded"
-        _fail_run(execution, run, TOLERATED_FAILURES, cause)
+        _fail_run(execution, run, StateFailure(TOLERATED_FAILURES, cause))
         return
     try:
         while len(run.running) < run.limit and _start_next(execution, run):
             pass
     except StateFailure as failure:
-        run.stop(execution)
-        run.branch.suspended = run
-        fail(execution, run.branch, failure)
+        _fail_run(execution, run, failure)
         return
     if not run.read_all:
         _ask_for_page(execution, run)
@@ -407,18 +407,26 @@ def _too_many_failed(run: MapRun) -> bool:
     return run.failed_items * 100 > run.tolerated_percentage * total
 
 
-def _fail_run(execution: Execution, run: MapRun, error: str, cause: str) -> None:
+# "A new Map Run is started and the existing Map Run isn't redriven": after these, and after a field that fails.
+_BEGUN_ANEW = frozenset({DATA_LIMIT, RUNTIME, QUERY_EVALUATION})
+
+
+def _fail_run(execution: Execution, run: MapRun, failure: StateFailure) -> None:
+    branch = run.branch
     run.stop(execution)
-    run.branch.work = None
-    run.branch.suspended = run
-    execution.record(run.branch, "MapRunFailed", {"error": error, "cause": cause})
-    fail(execution, run.branch, StateFailure(error, cause))
+    branch.work = None
+    branch.suspended = None if failure.error in _BEGUN_ANEW else run
+    cause = failure.cause
+    if failure.located and cause is not None:
+        cause = located(branch, cause)
+    execution.record(branch, "MapRunFailed", {"error": failure.error, "cause": cause})
+    fail(execution, branch, failure)
 
 
 def _complete(execution: Execution, run: MapRun, result: JSON) -> None:
     branch = run.branch
     if run.results.too_large:
-        _fail_run(execution, run, DATA_LIMIT, too_large_cause(run.state.name))
+        _fail_run(execution, run, StateFailure(DATA_LIMIT, too_large_cause(run.state.name)))
         return
     # As recorded on AWS, the state's next event follows what came before the Map Run's success.
     previous = execution.append("MapRunSucceeded", branch.previous_event_id)

@@ -211,7 +211,7 @@ def test_what_cannot_be_redriven_is_left_alone() -> None:
 @pytest.mark.parametrize("mode", ["INLINE", "DISTRIBUTED"])
 @pytest.mark.parametrize("batcher", [{}, {"ItemBatcher": {"MaxItemsPerBatch": 2}}])
 def test_an_item_that_cannot_be_selected_is_not_lost(mode: str, batcher: dict[str, object]) -> None:
-    """ItemSelector fails: a redrive comes to the same item again, and to the same failure."""
+    """ItemSelector fails: a redrive comes to the same item again, in a new Map Run, and to the same failure."""
     config = {"Mode": mode, **({"ExecutionType": "STANDARD"} if mode == "DISTRIBUTED" else {})}
     states = {"P": {"Type": "Wait", "Seconds": 1, "End": True}}
     state = {
@@ -234,3 +234,7 @@ def test_an_item_that_cannot_be_selected_is_not_lost(mode: str, batcher: dict[st
             elif timers and step.execution.timers:
                 step = advance(step.execution, TimerFired(timer_id=timers[0].timer_id, at=at + 1))
     assert step.execution.status.value == "FAILED"
+    types = [event.type for event in step.execution.history]
+    begun = 3 if mode == "DISTRIBUTED" else 0
+    assert (types.count("MapRunStarted"), types.count("MapRunFailed")) == (begun, begun)
+    assert "MapRunRedriven" not in types
