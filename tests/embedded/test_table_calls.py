@@ -198,6 +198,29 @@ def test_an_update_returns_what_it_has_touched(run: Embedded) -> None:
     assert updated(run, "REMOVE z") is None
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["SET hits = :n, nothing.inside = :n", "SET hits = :n, huge = :x", "ADD hits :n, word :n"],
+    ids=["path", "size", "type"],
+)
+@pytest.mark.parametrize(("table", "key"), [("plain", {"id": {"S": "a"}}), ("seen", ITEM)])
+def test_a_refused_update_leaves_the_item_as_it_was(
+    run: Embedded, table: str, key: dict[str, Any], expression: str
+) -> None:
+    client: Any = run.client("dynamodb")
+    before = {**key, "hits": {"N": "1"}, "word": {"S": "w"}}
+    client.put_item(TableName=table, Item=before)
+    known = {":n": {"N": "2"}, ":x": {"S": "x" * 409_600}}
+    values = {name: value for name, value in known.items() if name in expression}
+    with pytest.raises(ClientError, match="ValidationException"):
+        client.update_item(
+            TableName=table, Key=key, UpdateExpression=expression, ExpressionAttributeValues=values
+        )
+    assert items(run, table) == [before]
+    client.update_item(TableName=table, Key=key, UpdateExpression="REMOVE word")
+    assert items(run, table) == [{**key, "hits": {"N": "1"}}]
+
+
 def test_a_batch_has_25_writes(run: Embedded) -> None:
     """BatchWriteItem, "up to 25 item put or delete operations"."""
     client: Any = run.client("dynamodb")

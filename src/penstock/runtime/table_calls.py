@@ -4,7 +4,8 @@
    nothing, sets without duplicates, batches of 25.
 2. A key has the table's attributes, of their types: moto would find nothing, or make an item of another type.
 3. An update returns what it has touched, not only what is different.
-4. A transaction with a token of the last ten minutes is not made again.
+4. An update that is refused leaves its item as it was.
+5. A transaction with a token of the last ten minutes is not made again.
 
 Sources: DynamoDB, "Supported data types and naming rules in Amazon DynamoDB" ("Leading and trailing zeroes are
 trimmed", 38 digits), "BatchWriteItem", "TransactWriteItems" of the API reference.
@@ -17,11 +18,12 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, TypeAlias
 
 from penstock.runtime.journal_events import BridgedCall, Event
 from penstock.runtime.services import Call, HttpRequest, Service, ServiceError
-from penstock.runtime.streams.table_changes import moto_tables
+from penstock.runtime.streams.table_changes import as_it_was_if_refused, moto_tables
 from penstock.runtime.table_numbers import checked_number
 from penstock.runtime.updated_attributes import at_paths, updated_paths
 
@@ -62,7 +64,8 @@ class TableCalls:
         asked = _with_all_attributes(call.operation, checked)
         if asked != body:
             call = dataclasses.replace(call, request=_with_body(call.request, asked))
-        answer = self._bridge.answer(call)
+        with _whole_or_not_at_all(call.operation, body):
+            answer = self._bridge.answer(call)
         if asked != checked:
             answer = _with_updated_attributes(answer, body)
         if isinstance(token, str):
@@ -113,6 +116,15 @@ def as_dynamodb_has_it(value: object) -> object:
         if kind in _SETS and isinstance(content, list):
             return {kind: _checked_set(kind, content)}
     return {name: as_dynamodb_has_it(one) for name, one in value.items()}
+
+
+def _whole_or_not_at_all(operation: str, body: Json) -> AbstractContextManager[None]:
+    """While moto makes an update; moto takes back what is left of a transaction by itself."""
+    match operation, body:
+        case "UpdateItem", {"TableName": str(name), "Key": dict(key)}:
+            return as_it_was_if_refused(name.rpartition("/")[2], key)
+        case _:
+            return nullcontext()
 
 
 def _with_all_attributes(operation: str, body: object) -> object:

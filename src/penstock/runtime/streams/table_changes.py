@@ -14,6 +14,7 @@ that changes nothing has no record.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import sys
@@ -228,6 +229,33 @@ def moto_tables() -> Mapping[str, Table]:
 
     found: Mapping[str, Table] = dynamodb_backends["123456789012"][REGION].tables
     return found
+
+
+@contextmanager
+def as_it_was_if_refused(name: str, key: Item) -> Iterator[None]:
+    """An update of this item is made meanwhile: if it is refused, the item stays what it was.
+
+    moto changes the item in its place, one attribute after the other, until there is one that it cannot change.
+    Source: DynamoDB, "UpdateItem" of the API reference; an update is made whole or not at all.
+    """
+    table = moto_tables().get(name)
+    before = None if table is None else copy.deepcopy(_find(table, key))
+    try:
+        yield
+    except Exception:
+        if table is not None and before is not None:
+            _take_back(table.items, before, None)
+        raise
+
+
+def _find(table: Table, key: Item) -> _MotoItem | None:
+    from moto.dynamodb.models.dynamo_type import DynamoType
+
+    sort_key = table.range_key_attr
+    return table.get_item(
+        DynamoType(dict(key[table.hash_key_attr])),
+        None if sort_key is None else DynamoType(dict(key[sort_key])),
+    )
 
 
 def _take_back(items: object, old: _MotoItem | None, new: _MotoItem | None) -> None:
