@@ -98,13 +98,13 @@ def install() -> None:
 def answering(answerer: Answerer, *, caller: str | None = None) -> Iterator[None]:
     """Have `answerer` answer every call of this process, in the name of the function `caller`."""
     install()
-    before = (_asked.answerer, _asked.caller, _asked.disk_error)
+    before = (_asked.answerer, _asked.caller, _asked.disk_error, _asked.hands_on)
     with surroundings():
-        _asked.answerer, _asked.caller, _asked.disk_error = answerer, caller, None
+        _asked.answerer, _asked.caller, _asked.disk_error, _asked.hands_on = answerer, caller, None, False
         try:
             yield
         finally:
-            _asked.answerer, _asked.caller, _asked.disk_error = before
+            _asked.answerer, _asked.caller, _asked.disk_error, _asked.hands_on = before
 
 
 @contextmanager
