@@ -42,8 +42,15 @@ def test_the_lock_file_of_localstack_is_there(wheel: Path) -> None:
 
 
 def test_the_toolkit_stays_small(wheel: Path) -> None:
-    """What every function's zip carries is under 1 MB."""
-    assert wheel.stat().st_size < 1_000_000
+    """What every function's zip carries is an eighth of a megabyte, packed; the wheel is ten times that."""
+    with zipfile.ZipFile(wheel) as archive:
+        carried = [
+            one.compress_size
+            for one in archive.infolist()
+            if one.filename.startswith(("penstock/handlers/", "penstock/errors.py"))
+        ]
+    assert sum(carried) < 125_000
+    assert wheel.stat().st_size < 1_250_000
 
 
 @pytest.mark.slow
