@@ -13,7 +13,7 @@ READABLY := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Images of CI set it often. Hundreds of processes are started by tests: each would compile all of penstock again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test localstack test-integration test-integration-long test-ministack test-docker lint types rooms unit clean
+.PHONY: demo test localstack test-integration test-integration-long test-ministack test-ministack-long test-docker lint types rooms unit clean
 
 demo: $(READY)
 	@$(BIN)/penstock run file-processing
@@ -49,11 +49,14 @@ test-integration: localstack
 
 # Rules that each have a pipeline of their own on LocalStack, deployed for them and destroyed behind them.
 test-integration-long: localstack
-	$(BIN)/pytest -n 2 --dist load -m long tests/contracts
+	$(BIN)/pytest -n 3 --dist load -m "integration and long" tests/contracts
 
 # The contracts against MiniStack: installed once, below .penstock/ministack; each worker has one of its own.
 test-ministack: $(READY)
-	$(BIN)/pytest -n 4 -m ministack tests/contracts
+	$(BIN)/pytest -n 4 -m "ministack and not long" tests/contracts
+
+test-ministack-long: $(READY)
+	$(BIN)/pytest -n 4 -m "ministack and long" tests/contracts
 
 # The same against docker-compose.yml, and definitions on Step Functions Local; what was started is removed.
 test-docker: export AWS_ENDPOINT_URL = http://127.0.0.1:4566

@@ -47,12 +47,18 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     for target in ("running", "delivering"):
         if callspec is not None and target in callspec.params:
             tells(item, callspec.params[target], rule_of(item))
-            if callspec.params[target] == "localstack" and _needs_alone(item) is not None:
+            if callspec.params[target] != "embedded" and _needs_alone(item) is not None:
                 item.add_marker(pytest.mark.long)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rules that are deployed alone come first: the pipeline of all rules, which stays, has the same streams."""
+    items.sort(key=lambda one: one.get_closest_marker("long") is None)
+
+
 def _needs_alone(item: pytest.Item) -> tuple[str, ...] | None:
-    """The streams and tables of a rule that is deployed to LocalStack alone: `DEPLOYED_ALONE` of its module."""
+    """The queues, streams and tables of a rule that is deployed alone: `DEPLOYED_ALONE` of its module."""
     if not isinstance(item, pytest.Function):
         return None
     rules: Mapping[str, tuple[str, ...]] = getattr(item.module, "DEPLOYED_ALONE", {})
@@ -128,8 +134,8 @@ def delivering(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Runni
     On MiniStack it is the module's `elsewhere`, if there is one.
 
     `NOT_ON_LOCALSTACK` of the module has the reasons why a rule is not tried there, `ONLY_EMBEDDED` why it is tried
-    nowhere where time cannot be made to pass. A rule in `DEPLOYED_ALONE` has a pipeline of its own on LocalStack,
-    with what it names and nothing else, which is destroyed behind it: these take minutes, and are marked `long`.
+    nowhere where time cannot be made to pass. For a rule in `DEPLOYED_ALONE` there is nothing else in either place,
+    and on LocalStack it is destroyed behind it: these take minutes, and are marked `long`.
     """
     sources = _needs_alone(request.node)
     if request.param == "localstack" and sources is not None:

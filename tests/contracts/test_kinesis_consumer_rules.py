@@ -17,15 +17,12 @@ pipeline = streams.pipeline
 
 API = "https://docs.aws.amazon.com/kinesis/latest/APIReference"
 
-NEVER = "it would wait for too long"
-
 NOT_ON_LOCALSTACK: dict[str, str] = {}
 DEPLOYED_ALONE = {"test_a_subscription_is_taken_over_after_five_seconds": ("shards",)}
 ONLY_EMBEDDED = {
     "test_a_subscription_pushes_records": "a subscription lives for five minutes, in real time elsewhere",
     "test_a_subscription_is_made_again_with_its_continuation": "a subscription lives for five minutes",
     "test_a_subscription_ends_with_its_shard": "its stream is resharded elsewhere by another test",
-    "test_a_subscription_is_taken_over_after_five_seconds": NEVER,
     "test_a_stream_has_at_most_twenty_consumers": "elsewhere five are registered at once, and each takes its time",
 }
 

@@ -16,7 +16,6 @@ from tests.contracts.delivery.stream_calls import when_active
 pipeline = kinesis_here.pipeline
 elsewhere = kinesis.pipeline
 KINESIS = "https://docs.aws.amazon.com/streams/latest/dev"
-LONG = "not deployed elsewhere: it would take too long"
 NOT_ON_LOCALSTACK: dict[str, str] = {}
 DEPLOYED_ALONE = {
     "test_a_batch_has_records_of_one_shard": ("sharded",),
@@ -32,18 +31,8 @@ DEPLOYED_ALONE = {
     "test_a_consumer_reads_the_whole_stream": ("fanned",),
 }
 ONLY_EMBEDDED = {
-    "test_a_batch_has_records_of_one_shard": LONG,
-    "test_a_failing_batch_holds_up_its_shard_only": LONG,
-    "test_a_batching_window_gathers_records": LONG,
-    "test_a_full_batch_does_not_wait": LONG,
-    "test_six_megabytes_do_not_wait": LONG,
-    "test_a_batch_has_at_most_a_hundred_records": LONG,
+    "test_a_consumer_reads_the_whole_stream": "MiniStack's CloudFormation registers no consumers",
     "test_parallel_batches_keep_the_order_of_each_key": "endpoints work on one batch of a shard at once",
-    "test_a_filter_passes_over_what_it_does_not_match": LONG,
-    "test_mappings_of_one_stream_filter_for_themselves": LONG,
-    "test_data_of_another_format_does_not_match": LONG,
-    "test_children_are_read_after_their_parents": LONG,
-    "test_a_consumer_reads_the_whole_stream": LONG,
 }
 
 

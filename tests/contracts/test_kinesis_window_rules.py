@@ -13,8 +13,6 @@ from tests.contracts.delivery.stream_calls import when_active
 pipeline = kinesis_here.pipeline
 elsewhere = kinesis.pipeline
 
-NEVER = "it would wait for too long"
-
 NOT_ON_LOCALSTACK: dict[str, str] = {}
 DEPLOYED_ALONE = {
     "test_a_window_has_its_boundaries_and_begins_without_state": ("tumbling",),
@@ -22,13 +20,6 @@ DEPLOYED_ALONE = {
     "test_an_answer_without_state_is_a_failure": ("tumbling",),
     "test_a_state_of_more_than_a_megabyte_ends_the_window": ("tumbling",),
     "test_a_window_ends_with_its_shard": ("tumbling",),
-}
-ONLY_EMBEDDED = {
-    "test_a_window_has_its_boundaries_and_begins_without_state": NEVER,
-    "test_a_failed_invocation_leaves_the_state_as_it_was": NEVER,
-    "test_an_answer_without_state_is_a_failure": NEVER,
-    "test_a_state_of_more_than_a_megabyte_ends_the_window": NEVER,
-    "test_a_window_ends_with_its_shard": NEVER,
 }
 
 

@@ -11,6 +11,7 @@ from penstock.pipelines import (
     Part,
     Pipeline,
     Queue,
+    QueueMapping,
     Stream,
     StreamMapping,
     Subscription,
@@ -29,12 +30,19 @@ def family(name: str, *parts: Part) -> Pipeline:
 
 
 def only(pipeline: Pipeline, *sources: str) -> Pipeline:
-    """What the pipeline has of these streams and tables, without `delivery-`: their mappings, and who is told."""
+    """What the pipeline has of queues, streams and tables, named without `delivery-`: mappings, and who is told."""
     wanted = {f"delivery-{one}" for one in sources}
 
     def is_of(part: Part) -> bool:
-        source = part.stream if isinstance(part, StreamMapping) else part
-        return isinstance(source, Stream | Table) and source.name in wanted
+        match part:
+            case StreamMapping():
+                return part.stream.name in wanted
+            case QueueMapping():
+                return part.queue.name in wanted
+            case Queue() | Stream() | Table():
+                return part.name in wanted
+            case _:
+                return False
 
     mine = [one for one in pipeline.parts if is_of(one)]
     told = {one.on_failure for one in mine if isinstance(one, StreamMapping)}

@@ -81,9 +81,12 @@ class StreamPoller:
         self.shard_batcher: dict[str, Waiting] = {}
         self.handed_over: list[list[str]] = []
         self.expired: set[str] = set()
+        self.is_active = True
         self._gathers = gathers
 
     def initialize_shards(self) -> dict[str, str]:
+        if not self.is_active:
+            return {}
         return {
             name: self.source_client.get_shard_iterator(
                 ShardId=name,
@@ -200,3 +203,22 @@ def test_what_waits_for_more_is_handed_over_at_its_shards_end() -> None:
     client.shards["a"].is_open = False
     poller.poll()
     assert poller.handed_over == [["1", "2"], ["3"]]
+
+
+@pytest.mark.parametrize("start", ["TRIM_HORIZON", "LATEST"])
+def test_while_a_stream_is_being_changed_the_others_are_read(start: str) -> None:
+    """LocalStack finds no shards then; the children are read when it does."""
+    client = Streams({"a": Shard(), "z": Shard()})
+    poller = following(client, start)
+    poller.poll()
+    client.shards["a"].records = ["1"]
+    client.shards["a"].is_open = poller.is_active = False
+    client.shards["b"] = Shard(("a",), ["2"])
+    poller.poll()
+    client.shards["z"].records = ["3", "4", "5"]
+    poller.poll()
+    assert poller.handed_over == [["1"], ["3", "4"]]
+    poller.is_active = True
+    for _ in range(3):
+        poller.poll()
+    assert sorted(poller.handed_over) == [["1"], ["2"], ["3", "4"], ["5"]]

@@ -51,7 +51,8 @@ class ShardFollowing:
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
         self._of_table = ":dynamodb:" in poller.source_arn
-        self._shard = ""
+        self._shard = self._lost = ""
+        self._is_due = False
         self._first: frozenset[str] = frozenset()
         self._ended: set[str] = set()
         self._read: dict[str, str] = {}
@@ -65,6 +66,9 @@ class ShardFollowing:
 
     def _poll(self, shard: str, iterator: str) -> None:
         """Read the shard once; behind its end nothing is left waiting for more."""
+        if self._is_due:
+            self._poller.shards = self._shards()
+            self._poller.iterator_over_shards = None
         self._shard = shard
         before = self._poller.shards
         self._poll_shard(shard, iterator)
@@ -77,7 +81,9 @@ class ShardFollowing:
                 self._poller.forward_events_to_target(shard, waiting[begin : begin + size])
 
     def _records(self, iterator: str) -> _Answer:
+        self._lost = self._shard
         answer = self._get_records(iterator)
+        self._lost = ""
         records = cast("Sequence[Record]", answer.get("Records", ()))
         if records:
             self._read[self._shard] = sequence_number(records[-1])
@@ -89,11 +95,19 @@ class ShardFollowing:
         """An iterator for each shard that is to be read now.
 
         It is asked for at the beginning, when the shard that was read has ended, and when its iterator has expired.
+        While the stream is being changed LocalStack finds none: what is read stays, and it is asked for again.
         """
         begin = self._begin()
-        listed = {one["ShardId"]: one for one in self._listed() if one["ShardId"] in begin} if begin else {}
+        self._is_due = not begin
+        others = {
+            shard: one
+            for shard, one in self._poller.shards.items()
+            if shard != self._lost and shard not in self._ended
+        }
+        if not begin:
+            return others
+        listed = {one["ShardId"]: one for one in self._listed() if one["ShardId"] in begin}
         self._first = self._first or frozenset(listed)
-        others = {shard: one for shard, one in self._poller.shards.items() if shard != self._shard}
         return {
             shard: others.get(shard) or self._iterator(shard, begin[shard])
             for shard, about in listed.items()
