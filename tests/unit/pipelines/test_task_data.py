@@ -94,14 +94,16 @@ def take_anything(given: dict[str, object]) -> object:
     return given
 
 
-def problems(handler: Handler[..., object], payload: object, reading: str = "$.Payload") -> list[RuleError]:
+def problems(
+    handler: Handler[..., object], payload: object, reading: str = "$.Payload", resource: str = INVOKE
+) -> list[RuleError]:
     """Of a machine that calls the handler and then reads from what came back."""
     definition = {
         "StartAt": "Call",
         "States": {
             "Call": {
                 "Type": "Task",
-                "Resource": INVOKE,
+                "Resource": resource,
                 "Parameters": {"FunctionName": "${F}", "Payload": payload},
                 "Next": "Read",
             },
@@ -184,3 +186,9 @@ def test_a_path_into_a_result(handler: Handler[..., object], payload: object, re
 def test_a_path_that_the_annotation_has(handler: Handler[..., object], payload: object, reading: str) -> None:
     """Renamed members and members that need not be there included."""
     assert not problems(handler, payload, reading)
+
+
+@pytest.mark.parametrize("handler", [work])
+def test_the_api_itself_takes_text(handler: Handler[..., object]) -> None:
+    """`aws-sdk:lambda:invoke` is handed JSON as text, and answers with text: neither is the handler's."""
+    assert problems(handler, "{}", "$.Payload", "arn:aws:states:::aws-sdk:lambda:invoke") == []

@@ -70,6 +70,17 @@ BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
         "/States/A/ErrorPath",
     ),
     "SM208": (lambda: one(Type="Pass", Output="{% 1", QueryLanguage="JSONata"), "/States/A/Output"),
+    "SM209": (
+        lambda: one(
+            Type="Map",
+            ItemProcessor=machine(("B", passing(End=True))),
+            ItemReader={
+                "Resource": "arn:aws:states:::s3:getObject",
+                "Parameters": {"Bucket": "b", "Key": "k"},
+            },
+        ),
+        "/States/A/ItemReader",
+    ),
     "SM301": (
         lambda: machine(
             (
@@ -122,6 +133,10 @@ BROKEN: dict[str, tuple[Callable[[], Members], str]] = {
             ("B", passing(Parameters={"m.$": "$cuont"}, End=True)),
         ),
         "/States/B/Parameters/m.$",
+    ),
+    "SM402": (
+        lambda: one(Type="Pass", Assign={"states": 1}),
+        "/States/A/Assign/states",
     ),
     "SM501": (
         lambda: machine(
@@ -368,3 +383,26 @@ def test_the_page_lists_every_rule() -> None:
 def errors(found: object) -> list[Problem]:
     assert isinstance(found, list)
     return [one for one in found if one.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sound"),
+    [("a", True), ("größe_2", True), ("a" * 80, True), ("a" * 81, False), ("a-b", False), ("2a", False)],
+)
+@pytest.mark.parametrize("suffix", ["", ".$"])
+def test_names_of_variables(name: str, sound: bool, suffix: str) -> None:
+    """Unicode identifiers of 80 characters, with or without the suffix of what is computed."""
+    found = [
+        problem.rule for problem in check_definition(one(Type="Pass", Assign={f"{name}{suffix}": "$.x"}))
+    ]
+    assert ("SM402" not in found) is sound
+
+
+@pytest.mark.parametrize(
+    ("top", "rule"),
+    [({"TimeoutSeconds": 0}, "SM601"), ({"Version": "2.0"}, "SM206"), ({"Version": "1.0"}, "")],
+)
+def test_what_stands_at_the_top(top: Members, rule: str) -> None:
+    """The whole machine's timeout has the range of a state's, and the language one version."""
+    found = [problem.rule for problem in check_definition(machine(("A", passing(End=True)), **top))]
+    assert found == ([rule] if rule else [])

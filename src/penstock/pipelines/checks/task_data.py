@@ -81,8 +81,8 @@ def _specs(machine: StateMachine, graph: Graph) -> Mapping[str, HandlerSpec]:
     for state in Tree(definition(machine, graph)).states:
         kind, name = resource_named_by(state.members)
         function = functions.get(name or "") if kind is Function else None
-        if function is None:
-            continue
+        if function is None or ":aws-sdk:" in str(state.members.get("Resource")):
+            continue  # the API itself takes the payload as text, and answers with text
         spec = spec_of(function, graph.root)
         if spec is not None and spec.source is Source.TASK:
             found[state.pointer] = spec

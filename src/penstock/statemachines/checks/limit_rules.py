@@ -38,6 +38,14 @@ _WRITTEN_OUT: Final = (
 
 
 def _numbers(tree: Tree) -> Iterator[Finding]:
+    timeout = tree.members.get("TimeoutSeconds")
+    low, high = _RANGES["TimeoutSeconds"]
+    if isinstance(timeout, int) and not isinstance(timeout, bool) and not low <= timeout <= high:
+        yield Finding(
+            what=f"TimeoutSeconds is {timeout}",
+            pointer="/TimeoutSeconds",
+            fix=f"{low:g} or more, up to {high:,.0f}",
+        )
     for state in tree.states:
         yield from _outside(state.members, _RANGES, state, ())
         batcher = state.members.get("ItemBatcher")

@@ -88,7 +88,7 @@ Fields = Mapping[str, Allowed]
 
 MACHINE: Final[Fields] = {
     "Comment": _NAME,
-    "Version": _NAME,
+    "Version": _one_of("1.0"),
     "QueryLanguage": _LANGUAGE,
     "TimeoutSeconds": Allowed(frozenset({"integer"}), fixed=True),
     "StartAt": _NAME,

@@ -1,10 +1,11 @@
-"""SM205 to SM208: the fields inside states: their names, their types, their choices."""
+"""SM205 to SM209: the fields inside states: their names, their types, their choices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import chain
+from typing import Final
 
 from penstock.statemachines.checks import structure
 from penstock.statemachines.checks.rule import Finding, Rule
@@ -90,6 +91,38 @@ def _half(value: JSON, pointer: str, depth: int) -> Iterator[Finding]:
             )
 
 
+_OF_DISTRIBUTED: Final = (
+    "ItemReader",
+    "ItemBatcher",
+    "ResultWriter",
+    "Label",
+    "ToleratedFailureCount",
+    "ToleratedFailureCountPath",
+    "ToleratedFailurePercentage",
+    "ToleratedFailurePercentagePath",
+)
+
+
+def _without_effect(tree: Tree) -> Iterator[Finding]:
+    for state in tree.states:
+        if state.type != "Map" or state.members.keys().isdisjoint(_OF_DISTRIBUTED) or _is_distributed(state):
+            continue
+        for name in _OF_DISTRIBUTED:
+            if name in state.members:
+                yield Finding(
+                    what=f"{name} has no effect in a Map whose mode is INLINE",
+                    pointer=state.at(name),
+                    fix='give the ItemProcessor a "ProcessorConfig" with "Mode": "DISTRIBUTED" and an ExecutionType, '
+                    "or take the field out",
+                )
+
+
+def _is_distributed(state: StateNode) -> bool:
+    processor = state.members.get("ItemProcessor")
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+
+
 RULES = (
     Rule(
         id="SM205",
@@ -114,5 +147,12 @@ RULES = (
         title="an expression in JSONata begins with {% and ends with %}",
         source=f"{_GUIDE}/transforming-data.html: expressions are written between {{% and %}}",
         check=_half_expressions,
+    ),
+    Rule(
+        id="SM209",
+        title="fields of a Distributed Map stand in a Map whose mode is DISTRIBUTED",
+        source=f"{_GUIDE}/state-map-distributed.html: the fields of a Distributed Map state",
+        check=_without_effect,
+        severity="warning",
     ),
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from typing import Final
 
 from penstock.statemachines.checks.rule import Finding, Rule
-from penstock.statemachines.checks.tree import FlowNode, StateNode, Tree, objects
+from penstock.statemachines.checks.tree import FlowNode, Members, StateNode, Tree, objects
 from penstock.statemachines.values import JSON
 
 _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
@@ -31,14 +32,18 @@ _FUNCTIONS = frozenset(
 def assigned_in(flow: FlowNode) -> Iterator[str]:
     """The variables that the states of a flow assign."""
     for state in flow.states.values():
-        places = [
-            state.members,
-            *(one for field in ("Catch", "Choices") for _, one in objects(state.members.get(field))),
-        ]
-        for place in places:
-            assign = place.get("Assign")
+        for _, members in _places_of(state):
+            assign = members.get("Assign")
             if isinstance(assign, dict):
                 yield from (name.removesuffix(".$") for name in assign)
+
+
+def _places_of(state: StateNode) -> Iterator[tuple[tuple[str | int, ...], Members]]:
+    """Where variables may be assigned: in the state itself, its catchers and its choice rules."""
+    yield (), state.members
+    for field in ("Catch", "Choices"):
+        for index, one in objects(state.members.get(field)):
+            yield (field, index), one
 
 
 def visible_in(flow: FlowNode) -> set[str]:
@@ -119,6 +124,26 @@ def _names(text: str, state: StateNode) -> set[str]:
     return set(_READ_BY_PATH.findall(_TEXT.sub(" ", text)))
 
 
+LONGEST_NAME: Final = 80
+
+
+def _names_of_variables(tree: Tree) -> Iterator[Finding]:
+    for state in tree.states:
+        for place, members in _places_of(state):
+            assign = members.get("Assign")
+            for written in assign if isinstance(assign, dict) else ():
+                name = written.removesuffix(".$")
+                if name in _GIVEN or len(name) > LONGEST_NAME or not name.isidentifier():
+                    reserved = (
+                        f"{name} is reserved" if name in _GIVEN else f"{name!r} is no name of a variable"
+                    )
+                    yield Finding(
+                        what=reserved,
+                        pointer=state.at(*place, "Assign", written),
+                        fix=f"begin it with a letter, and go on with letters, digits and _: {LONGEST_NAME} at most",
+                    )
+
+
 RULES = (
     Rule(
         id="SM401",
@@ -126,5 +151,12 @@ RULES = (
         source=f"{_GUIDE}/workflow-variables.html: the scope of variables",
         check=_unassigned,
         severity="warning",
+    ),
+    Rule(
+        id="SM402",
+        title="a variable has a name that can be read",
+        source="https://states-language.net/spec.html#variables: Unicode identifiers of up to 80 characters;"
+        " $states is reserved",
+        check=_names_of_variables,
     ),
 )
