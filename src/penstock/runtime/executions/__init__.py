@@ -2,6 +2,7 @@
 
 drive         one execution on its way, as a value
 driver        one execution at a time is stepped; its commands are carried out, its happenings journaled
+children      child executions of a Distributed Map: how they begin, are refused and end
 tasks         what a Task state asks for: Lambda, SQS, nested executions, any API through boto3
 sdk           names, parameters and errors of the `aws-sdk` integrations
 reading       the items of a Distributed Map, from S3

@@ -69,6 +69,11 @@ class Drive:
     on_end: list[Callable[[Drive], None]] = field(default_factory=list)
 
     @property
+    def caller(self) -> str:
+        """How it is called where calls are made with its machine's role."""
+        return caller_of_machine(self.state_machine)
+
+    @property
     def running(self) -> bool:
         return self.execution.status is Status.RUNNING
 
@@ -94,3 +99,8 @@ class Drive:
         if execution.cause is not None:
             described["Cause"] = execution.cause
         return described
+
+
+def caller_of_machine(name: str) -> str:
+    """How a machine is called that makes calls with its role."""
+    return f"stateMachine/{name}"

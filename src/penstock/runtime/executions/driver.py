@@ -14,7 +14,8 @@ from dataclasses import replace
 from itertools import chain
 
 from penstock.runtime.access import EVERYTHING_ALLOWED, Guard
-from penstock.runtime.executions.drive import Drive
+from penstock.runtime.executions import children
+from penstock.runtime.executions.drive import Drive, caller_of_machine
 from penstock.runtime.executions.map_runs import MapRuns
 from penstock.runtime.executions.reading import ItemReaders
 from penstock.runtime.executions.reports import Reports
@@ -45,7 +46,6 @@ from penstock.statemachines import (
     RunTask,
     SetTimer,
     StartChild,
-    Status,
     Step,
     Stopped,
     StopReading,
@@ -56,7 +56,6 @@ from penstock.statemachines import (
     WriteResults,
     advance,
     start,
-    start_child,
 )
 from penstock.statemachines.failures import TIMEOUT
 from penstock.statemachines.redrive import redrivable
@@ -110,6 +109,7 @@ class Driver:
             seed=started.seed,
             kind="EXPRESS" if started.kind == "EXPRESS" else "STANDARD",
         )
+        answer = self._answer_for(caller_of_machine(started.state_machine))
         drive = Drive(
             arn=started.execution,
             name=started.name,
@@ -119,17 +119,16 @@ class Driver:
             execution=step.execution,
             kind=started.kind,
             started_at=started.at,
-            readers=ItemReaders(self._answer_for(started.state_machine)),
-            writers=ResultWriters(self._answer_for(started.state_machine)),
+            readers=ItemReaders(answer),
+            writers=ResultWriters(answer),
         )
         self.drives[drive.arn] = drive
         self._take(drive, step)
         self._work_off()
         return drive
 
-    def _answer_for(self, state_machine: str) -> Callable[[Call], dict[str, object]]:
+    def _answer_for(self, caller: str) -> Callable[[Call], dict[str, object]]:
         """Answers calls that are made with the role of a machine."""
-        caller = caller_of_machine(state_machine)
         return lambda call: self._answer(replace(call, caller=caller))
 
     def _start_child(self, parent: Drive, command: StartChild) -> None:
@@ -137,29 +136,10 @@ class Driver:
         if kept is not None and not kept.running:
             self._redrive_child(parent, kept, command)
             return
-        step = start_child(parent.machine, command, at=parent.execution.now)
-        child = Drive(
-            arn=command.execution_arn,
-            name=command.name,
-            state_machine=parent.state_machine,
-            state_machine_arn=command.state_machine_arn,
-            machine=parent.machine,
-            execution=step.execution,
-            kind=command.kind,
-            started_at=parent.execution.now,
-            readers=ItemReaders(self._answer_for(parent.state_machine)),
-            writers=ResultWriters(self._answer_for(parent.state_machine)),
-            parent=parent,
-            child=command,
-        )
+        child, step = children.begun(parent, command, self._answer_for(parent.caller))
         self._add_child(parent, child, command)
-        # The Map state's own machine is `MACHINE/LABEL`; the permission is on the machine.
-        machine = child.state_machine_arn.partition("/")[0]
-        refused = self._refusal_of_child(child, command, "StartExecution", machine) if self._live else None
-        if refused is None:
+        if not self._is_refused(parent, child, command, redriven=False):
             self._take(child, step)
-        else:
-            self._told.append((parent, refused))
 
     def _add_child(self, parent: Drive, child: Drive, command: StartChild) -> None:
         self.drives[child.arn] = child
@@ -170,39 +150,27 @@ class Driver:
         """A child goes on from where it failed; one that cannot keeps its end."""
         child.parent, child.child = parent, command
         self._add_child(parent, child, command)
-        refused = (
-            self._refusal_of_child(child, command, "RedriveExecution", child.arn) if self._live else None
-        )
-        if refused is not None:
-            self._told.append((parent, refused))
-        elif redrivable(child.execution):
+        if self._is_refused(parent, child, command, redriven=True):
+            return
+        if redrivable(child.execution):
             self._advance(child, Redriven(at=parent.execution.now))
         else:
-            self._when_live(lambda: self._tell_parent(child, _end_of(child)))
+            self._when_live(lambda: self._tell_parent(child, children.end_of(child)))
+
+    def _is_refused(self, parent: Drive, child: Drive, command: StartChild, *, redriven: bool) -> bool:
+        """Whether the machine's role does not allow it; the parent is told so."""
+        if not self._live:
+            return False
+        now = self._scheduler.now()
+        refused = children.refusal(self._guard, child, command, redriven=redriven, at=now)
+        if refused is None:
+            return False
+        self._told.append((parent, refused))
+        return True
 
     def _retire(self, parent: Drive, child: Drive) -> None:
-        """A child is over: what did not succeed is kept for a redrive, if it can be redriven at all."""
         self.drives.pop(child.arn, None)
-        child.parent = None
-        if child.kind == "STANDARD" and child.execution.status is not Status.SUCCEEDED:
-            parent.unsuccessful[child.arn] = child
-
-    def _refusal_of_child(
-        self, child: Drive, command: StartChild, operation: str, resource: str
-    ) -> ChildFinished | None:
-        """How a child ends that the machine's role does not allow to be started, or to be redriven."""
-        caller = caller_of_machine(child.state_machine)
-        need = (f"states:{operation}", resource)
-        refused = self._guard.refusal(caller, "stepfunctions", operation, need)
-        if refused is None:
-            return None
-        return ChildFinished(
-            child_id=command.child_id,
-            status="FAILED",
-            error="StepFunctions.AWSStepFunctionsException",
-            cause=refused.message,
-            at=self._scheduler.now(),
-        )
+        children.retire(parent, child)
 
     def find(self, arn: str) -> Drive | None:
         """The execution of an ARN; of children that are over, those are known that are kept for a redrive."""
@@ -338,7 +306,7 @@ class Driver:
             task,
             drive.arn,
             lambda happening: self._tell_task(drive, task, happening),
-            caller=caller_of_machine(drive.state_machine),
+            caller=drive.caller,
         )
 
     def _run_again(self, drive: Drive, task: RunTask) -> None:
@@ -356,8 +324,7 @@ class Driver:
         task, submitted = drive.asked.tasks.get(command.task_id), drive.asked.submitted.get(command.task_id)
         self._forget_task(drive, command.task_id)
         if task is not None and submitted is not None and command.reason != TIMEOUT:
-            caller = caller_of_machine(drive.state_machine)
-            self._when_live(lambda: self.tasks.cancel(task, submitted, caller=caller))
+            self._when_live(lambda: self.tasks.cancel(task, submitted, caller=drive.caller))
 
     def _tell_task(self, drive: Drive, task: RunTask, happening: Happening) -> None:
         if task.task_id in drive.asked.tasks:
@@ -406,15 +373,7 @@ class Driver:
     def _tell_parent(self, child: Drive, end: Finished) -> None:
         if child.parent is None or child.child is None:
             return
-        told = ChildFinished(
-            child_id=child.child.child_id,
-            status=end.status,
-            output=end.output,
-            error=end.error,
-            cause=end.cause,
-            at=end.at,
-        )
-        self._told.append((child.parent, told))
+        self._told.append((child.parent, children.told_to_parent(child.child, end)))
 
     # --- Resuming -----------------------------------------------------------------------------------------
 
@@ -434,7 +393,7 @@ class Driver:
         for drive in list(self.drives.values()):
             if not drive.running:
                 if drive.parent is not None:
-                    self._tell_parent(drive, _end_of(drive))
+                    self._tell_parent(drive, children.end_of(drive))
                 continue
             asked = drive.asked
             for timer in list(asked.timers.values()):
@@ -448,20 +407,4 @@ class Driver:
         self._scheduler.call_soon(self._work_off)
 
 
-def caller_of_machine(name: str) -> str:
-    """How a machine is called that makes calls with its role."""
-    return f"stateMachine/{name}"
-
-
 _ONLY_WHILE_RUNNING = (TaskSucceeded, TaskFailed, TaskSubmitted, TimerFired, ItemsRead, ChildFinished)
-
-
-def _end_of(drive: Drive) -> Finished:
-    execution = drive.execution
-    return Finished(
-        status=execution.status.value,
-        output=execution.output,
-        error=execution.error,
-        cause=execution.cause,
-        at=drive.ended_at if drive.ended_at is not None else execution.now,
-    )
