@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
 from penstock.handlers import on_task
 from penstock.pipelines import Function, Pipeline, StateMachine
@@ -60,6 +61,17 @@ def test_a_nested_execution_is_stopped_with_its_parent(tmp_path: Path) -> None:
         assert status(client, "inner", "nested") == "RUNNING"
         client.stop_execution(executionArn=arn)
         assert status(client, "inner", "nested") == "ABORTED"
+
+
+def test_a_nested_express_execution_is_stopped_too(tmp_path: Path) -> None:
+    """Though nobody can ask the API about it by its ARN."""
+    with running(NESTED, tmp_path, kind="EXPRESS") as (run, client):
+        arn = client.start_execution(stateMachineArn=f"{ARN}outer", name="one")["executionArn"]
+        client.stop_execution(executionArn=arn)
+        assert status(client, "outer", "one") == "ABORTED"
+        run.run_until_idle()
+        with pytest.raises(ClientError, match="InvalidArn"):
+            client.stop_execution(executionArn=arn.replace(":execution:", ":express:"))
 
 
 def test_a_nested_execution_is_stopped_with_its_branch(tmp_path: Path) -> None:

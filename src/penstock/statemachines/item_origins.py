@@ -2,12 +2,12 @@
 
 Source: Developer Guide, "Context object data for Map states".
 
-A run of items that come from one object is one entry: memory does not grow with the number of the items.
+A run of items that come from one object is one entry, which is let go when its items have been given to children.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -29,7 +29,7 @@ class Origins:
     __slots__ = ("_known",)
 
     def __init__(self, source: str, *, members: bool = False) -> None:
-        self._known = deque([ItemsOrigin(first=0, source=source, members=members)])
+        self._known = [ItemsOrigin(first=0, source=source, members=members)]
 
     def read(self, origins: Iterable[ItemsOrigin], *, page_begins: int, accepted: int) -> None:
         """A page has come.
@@ -46,12 +46,14 @@ class Origins:
 
     def taken(self, count: int) -> None:
         """So many items were given to children; nobody asks for their sources again."""
-        while len(self._known) > 1 and self._known[1].first <= count:
-            self._known.popleft()
+        del self._known[: self._place(count)]
 
     def about(self, index: int, item: JSON) -> Mapping[str, JSON]:
         """The context object's `Map.Item` for an item that is not taken yet."""
-        origin = next(one for one in reversed(self._known) if one.first <= index)
+        origin = self._known[self._place(index)]
         if origin.members and isinstance(item, Mapping):
             return {"Index": index, "Key": item["Key"], "Value": item["Value"], "Source": origin.source}
         return {"Index": index, "Value": item, "Source": origin.source}
+
+    def _place(self, index: int) -> int:
+        return bisect_right(self._known, index, key=lambda one: one.first) - 1

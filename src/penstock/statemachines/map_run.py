@@ -169,6 +169,7 @@ def run_distributed_map(execution: Execution, branch: Branch, state: Map) -> Non
         execution.reads[reader.read_id] = run
         if run.unread < 0:
             _fail_run(execution, run, StateFailure(ITEM_READER, "field MaxItems must be positive"))
+            branch.suspended = None  # a field that fails: a redrive begins a new Map Run
             return
     _go_on(execution, run)
 
@@ -309,6 +310,8 @@ def _start_next(execution: Execution, run: MapRun) -> bool:
         return False
 
     def selected(offset: int, item: JSON) -> JSON:
+        if run.state.item_selector is None:
+            return item
         about = run.origins.about(run.taken + offset, item)
         return select(execution, run.branch, run.state, item, about)
 

@@ -299,8 +299,8 @@ class ItemsRead(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaul
     """One page of items; `done` is true if no item follows it.
 
     Args:
-        origins: where they come from, in the order of the items; empty if all of them come from the object or the
-            bucket that the reader names.
+        origins: where they come from, in the order of the items; if there are none, from the object or the bucket
+            that the reader names.
     """
 
     read_id: int

@@ -13,6 +13,7 @@ from penstock.statemachines.batches import batch_limits, next_batch
 from penstock.statemachines.failures import ITEM_READER, StateFailure
 from penstock.statemachines.fan_out import items_of
 from penstock.statemachines.item_formats import decode_items
+from penstock.statemachines.item_origins import STATE_DATA, Origins
 from penstock.statemachines.json_stream import Member
 from penstock.statemachines.model import ItemReader, Map, Scope
 from penstock.statemachines.settings import count, integer, percentage
@@ -99,11 +100,9 @@ def map_inputs(
     inputs = items
     selector = state.item_selector
     if selector is not None:
+        origins = Origins(STATE_DATA, members=members)
         inputs = [
-            selector(
-                value, scope_of_item({"Index": index, **(_member(item) if members else {"Value": item})})
-            )
-            for index, item in enumerate(items)
+            selector(value, scope_of_item(origins.about(index, item))) for index, item in enumerate(items)
         ]
         found["afterItemSelector"] = inputs
     if state.batcher is not None:
@@ -115,10 +114,6 @@ def map_inputs(
                 waiting.popleft()
         found["afterItemBatcher"] = batches
     return found
-
-
-def _member(item: JSON) -> Mapping[str, JSON]:
-    return item if isinstance(item, Mapping) else {}
 
 
 def _itself(_offset: int, item: JSON) -> JSON:

@@ -136,6 +136,7 @@ def _retried(execution: Execution, branch: Branch, failure: StateFailure) -> boo
         return False
     branch.attempts[index] += 1
     branch.retry_count += 1
+    branch.suspended = None  # what the attempt had finished is not the next one's
     seconds = delay_seconds(state.retriers[index], branch.attempts[index], draw=execution.draw)
     branch.work = Pause(execution.set_timer(TimerPurpose.RETRY_DUE, branch, execution.now + seconds))
     return True

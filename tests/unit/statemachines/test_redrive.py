@@ -238,3 +238,28 @@ def test_an_item_that_cannot_be_selected_is_not_lost(mode: str, batcher: dict[st
     begun = 3 if mode == "DISTRIBUTED" else 0
     assert (types.count("MapRunStarted"), types.count("MapRunFailed")) == (begun, begun)
     assert "MapRunRedriven" not in types
+
+
+def test_a_map_run_of_an_earlier_attempt_is_not_redriven() -> None:
+    """The first attempt's Map Run fails, the second attempt comes to none: a redrive begins a new one."""
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "P",
+        "States": {"P": {"Type": "Pass", "End": True}},
+    }
+    state = {
+        "Type": "Map",
+        "Items": [1],
+        "MaxConcurrency": "{% $states.context.State.RetryCount = 0 ? 1 : 'x' %}",
+        "Retry": [{"ErrorEquals": ["States.ExceedToleratedFailureThreshold"]}],
+        "ItemProcessor": processor,
+        "End": True,
+    }
+    step = begin({"QueryLanguage": "JSONata", "StartAt": "M", "States": {"M": state}}, {})
+    (child,) = (command for command in step.commands if isinstance(command, StartChild))
+    step = advance(step.execution, ChildFinished(child_id=child.child_id, status="FAILED", at=1))
+    (timer,) = (command for command in step.commands if isinstance(command, SetTimer))
+    step = advance(step.execution, TimerFired(timer_id=timer.timer_id, at=9))
+    assert step.execution.error == "States.QueryEvaluationError"
+    step = advance(step.execution, Redriven(at=10))
+    assert [event.type for event in step.execution.history][-2:] == ["MapStateStarted", "MapRunStarted"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from penstock.runtime.access import Guard
 from penstock.runtime.executions.drive import Drive
 from penstock.runtime.executions.reading import ItemReaders
 from penstock.runtime.executions.writing import ResultWriters
 from penstock.runtime.services import Call
-from penstock.statemachines import ChildFinished, Finished, StartChild, Status, Step, start_child
+from penstock.statemachines import ChildFinished, Finished, StartChild, Step, start_child
 
 
 def begun(
@@ -57,11 +57,18 @@ def refusal(
     )
 
 
-def retire(parent: Drive, child: Drive) -> None:
-    """A child is over: what did not succeed is kept for a redrive, if it can be redriven at all."""
-    child.parent = None
-    if child.kind == "STANDARD" and child.execution.status is not Status.SUCCEEDED:
+def keep(parent: Drive, child: Drive) -> None:
+    """Keep a child for a redrive, which goes on where it failed: only Standard ones can be redriven."""
+    if child.kind == "STANDARD":
         parent.unsuccessful[child.arn] = child
+
+
+def kept(drives: Iterable[Drive]) -> Iterator[Drive]:
+    """The children that are kept by these executions, and by those children."""
+    for drive in drives:
+        for child in drive.unsuccessful.values():
+            yield child
+            yield from kept((child,))
 
 
 def end_of(drive: Drive) -> Finished:

@@ -44,7 +44,8 @@ class Drive:
         parent: of a child: who is told of its end, and under which id.
         seen_events: how much of the history was reported already.
         map_runs: the ARNs of its Map Runs.
-        unsuccessful: Standard children of its Map Runs that are over and did not succeed, by ARN, for a redrive.
+        unsuccessful: Standard children of its Map Runs that are over, by ARN, for a redrive: those that did not
+            succeed, and those that were abandoned with their Map Run.
         on_end: called once, when it is over.
     """
 

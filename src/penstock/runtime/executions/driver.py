@@ -42,10 +42,12 @@ from penstock.statemachines import (
     Machine,
     ReadItems,
     Redriven,
+    ResultsWriteFailed,
     ResultsWritten,
     RunTask,
     SetTimer,
     StartChild,
+    Status,
     Step,
     Stopped,
     StopReading,
@@ -123,7 +125,12 @@ class Driver:
             writers=ResultWriters(answer),
         )
         self.drives[drive.arn] = drive
-        self._take(drive, step)
+        # What a command of the first step brings about at once is told when all its commands are carried out.
+        busy, self._busy = self._busy, True
+        try:
+            self._take(drive, step)
+        finally:
+            self._busy = busy
         self._work_off()
         return drive
 
@@ -170,17 +177,19 @@ class Driver:
 
     def _retire(self, parent: Drive, child: Drive) -> None:
         self.drives.pop(child.arn, None)
-        children.retire(parent, child)
+        child.parent = None
+        if not child.running and child.execution.status is not Status.SUCCEEDED:
+            children.keep(parent, child)
 
     def find(self, arn: str) -> Drive | None:
         """The execution of an ARN; of children that are over, those are known that are kept for a redrive."""
-        kept = (drive.unsuccessful[arn] for drive in self.drives.values() if arn in drive.unsuccessful)
-        return self.drives.get(arn) or next(kept, None)
+        found = self.drives.get(arn)
+        return found or next((one for one in children.kept(self.drives.values()) if one.arn == arn), None)
 
     def children_of(self, map_run_arn: str) -> list[Drive]:
         """The children of a Map Run that run, and those that are kept for a redrive."""
         drives = list(self.drives.values())
-        known = chain(drives, *(drive.unsuccessful.values() for drive in drives))
+        known = chain(drives, children.kept(drives))
         return [one for one in known if one.child is not None and one.child.map_run_arn == map_run_arn]
 
     # --- Telling ------------------------------------------------------------------------------------------
@@ -237,6 +246,9 @@ class Driver:
                     self._reports.written(write)
                     if not self._live:
                         drive.writers.written(write)
+            case ResultsWriteFailed():
+                asked.writes.pop(happening.write_id, None)
+                drive.writers.failed(happening.write_id)
             case _:
                 read_id = getattr(happening, "read_id", None)
                 write_id = getattr(happening, "write_id", None)
@@ -254,8 +266,20 @@ class Driver:
     def _take(self, drive: Drive, step: Step) -> None:
         drive.execution = step.execution
         self._reports.states(drive, live=self._live)
+        if drive.unsuccessful:
+            self._let_go(drive)
         for command in step.commands:
             self._do(drive, command)
+
+    def _let_go(self, drive: Drive) -> None:
+        """Nobody redrives the children of a Map Run that has succeeded, with failures that were tolerated."""
+        records = map(self.map_runs.find, drive.map_runs)
+        done = {record.arn for record in records if record is not None and record.status == "SUCCEEDED"}
+        if done:
+            kept = drive.unsuccessful.items()
+            drive.unsuccessful = {
+                arn: one for arn, one in kept if one.child is None or one.child.map_run_arn not in done
+            }
 
     def _do(self, drive: Drive, command: Command) -> None:
         asked = drive.asked
@@ -345,11 +369,12 @@ class Driver:
 
     def _abandon(self, parent: Drive, child: Drive) -> None:
         """A child whose Map state has ended is stopped; nobody is told."""
-        self._retire(parent, child)
+        self.drives.pop(child.arn, None)
+        child.parent = None
         if child.running:
-            self._take(
-                child, advance(child.execution, Stopped(at=max(child.execution.now, child.started_at)))
-            )
+            at = max(child.execution.now, parent.execution.now)
+            self._take(child, advance(child.execution, Stopped(at=at)))
+        children.keep(parent, child)
 
     def _finish(self, drive: Drive, end: Finished) -> None:
         drive.ended_at = end.at
@@ -383,7 +408,7 @@ class Driver:
 
     def replay(self, happened: Happened) -> None:
         """Tell an execution again what it was told before."""
-        drive = self.drives.get(happened.execution)
+        drive = self.find(happened.execution)
         if drive is not None:
             self._advance(drive, happened.happening)
 

@@ -125,7 +125,7 @@ class StepFunctions:
         Raises:
             ServiceError: `ExecutionDoesNotExist`.
         """
-        drive = self._questions.drive(arn)
+        drive = self._driver.drives.get(arn) or self._questions.drive(arn)
         if drive.running:
             self._driver.tell(drive, Stopped(error=error, cause=cause, at=self._scheduler.now()))
         return drive
@@ -183,6 +183,7 @@ class StepFunctions:
         )
 
     def _stop_execution(self, parameters: Parameters) -> Answer:
+        self._questions.asked_drive(parameters)  # which refuses those of EXPRESS machines
         error, cause = parameters.get("error"), parameters.get("cause")
         drive = self.stop(
             str(parameters["executionArn"]),

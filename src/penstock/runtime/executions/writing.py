@@ -60,6 +60,11 @@ class ResultWriters:
         """Note that the files are in S3; a redrive of the Map Run writes further ones."""
         self._settle(command.write_id, self._files(command)[0])
 
+    def failed(self, write_id: int) -> None:
+        """Note that the files could not be written; what failed in this attempt is not the next one's."""
+        if write_id in self._entries:
+            self._entries[write_id].update({status: [] for status in _STATUSES if status != "SUCCEEDED"})
+
     def _settle(self, write_id: int, files: dict[str, list[_File]]) -> None:
         self._succeeded[write_id] = files["SUCCEEDED"]
         self._entries.pop(write_id, None)
