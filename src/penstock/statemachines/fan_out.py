@@ -177,6 +177,13 @@ def redrive(execution: Execution, fan: FanOut, again: Callable[[Execution, Branc
     fan.branch.work = fan
     for _, branch in sorted(fan.running.items()):
         again(execution, branch)
+    if not fan.running and isinstance(fan.state, Map):
+        # An ItemSelector failed for the next item, when the iterations before it had ended.
+        previous = fan.branch.previous_event_id
+        try:
+            _start_iteration(execution, fan, fan.state, previous)
+        except StateFailure as failure:
+            _fail(execution, fan, failure, previous)
 
 
 def _fail(execution: Execution, fan: FanOut, failure: StateFailure, previous: int) -> None:

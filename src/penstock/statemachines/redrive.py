@@ -74,7 +74,7 @@ def _go_on_again(execution: Execution, branch: Branch) -> None:
     branch.attempts = [0] * len(branch.state.retriers)
     suspended, branch.suspended = branch.suspended, None
     branch.previous_event_id = len(execution.history)
-    if isinstance(suspended, FanOut) and suspended.running:
+    if isinstance(suspended, FanOut) and (suspended.running or suspended.next_index):
         fan_out.redrive(execution, suspended, _go_on_again)
     elif isinstance(suspended, MapRun):
         map_run.redrive(execution, suspended)

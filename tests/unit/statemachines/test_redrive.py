@@ -263,3 +263,25 @@ def test_a_map_run_of_an_earlier_attempt_is_not_redriven() -> None:
     assert step.execution.error == "States.QueryEvaluationError"
     step = advance(step.execution, Redriven(at=10))
     assert [event.type for event in step.execution.history][-2:] == ["MapStateStarted", "MapRunStarted"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_iterations_that_ended_before_an_item_failed_are_not_done_again(concurrency: int) -> None:
+    """However many run at once: the redrive goes on with the item that could not be selected."""
+    state = {
+        "Type": "Map",
+        "MaxConcurrency": concurrency,
+        "ItemSelector": {"x.$": "$$.Map.Item.Value.a"},
+        "ItemProcessor": TASK,
+        "End": True,
+    }
+    step = begin({"StartAt": "M", "States": {"M": state}}, [{"a": 0}, {"a": 1}, {"a": 2}, {}])
+    for at in (1, 2):
+        tasks = [command for command in step.commands if isinstance(command, RunTask)]
+        while tasks and step.execution.status.value == "RUNNING":
+            step = advance(step.execution, TaskSucceeded(task_id=tasks.pop(0).task_id, output=at, at=at))
+            tasks += [command for command in step.commands if isinstance(command, RunTask)]
+        assert step.execution.error == "States.Runtime"
+        step = advance(step.execution, Redriven(at=at))
+    succeeded = [event for event in step.execution.history if event.type == "MapIterationSucceeded"]
+    assert len(succeeded) == 3
