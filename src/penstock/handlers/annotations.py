@@ -134,6 +134,25 @@ def fields_of(kind: type) -> dict[str, object]:
     return {name: hints[name] for name in names if name in hints}
 
 
+def defaulted_fields_of(kind: Any) -> frozenset[str]:
+    """The fields of a dataclass or a Struct that have a default, so that JSON need not have them.
+
+    Raises:
+        NameError, TypeError: an annotation cannot be resolved.
+    """
+    if hasattr(kind, "__dataclass_fields__"):
+        from dataclasses import MISSING, fields  # imported already: it made the class
+
+        return frozenset(
+            field.name
+            for field in fields(kind)
+            if field.default is not MISSING or field.default_factory is not MISSING
+        )
+    if issubclass(kind, msgspec.Struct):
+        return frozenset(field.name for field in msgspec.structs.fields(kind) if not field.required)
+    return frozenset()
+
+
 def _field_names(kind: Any) -> tuple[str, ...]:
     if hasattr(kind, "__dataclass_fields__"):
         from dataclasses import fields  # imported already: it made the class

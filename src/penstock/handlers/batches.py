@@ -205,7 +205,8 @@ def refuse_unrun(result: object) -> None:
     Raises:
         HandlerError: it is a coroutine or a generator.
     """
-    if hasattr(result, "cr_frame") or hasattr(result, "gi_frame") or hasattr(result, "ag_frame"):
+    # Of its type: a mock and a proxy have every attribute that they are asked for.
+    if any(hasattr(type(result), name) for name in ("cr_frame", "gi_frame", "ag_frame")):
         if hasattr(result, "close"):
             result.close()  # without Python's warning, which would be the second
         raise HandlerError(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
+from types import UnionType
 from typing import (
     Any,
     NamedTuple,
@@ -14,15 +15,16 @@ from typing import (
     ParamSpec,
     Protocol,
     TypeVar,
+    Union,
     get_args,
     get_origin,
     overload,
 )
 
 from penstock.errors import DecodeError, HandlerError
-from penstock.handlers.annotations import bare, declared_types, without_notes
+from penstock.handlers.annotations import bare, declared_types, is_model, without_notes
 from penstock.handlers.batches import BatchRules
-from penstock.handlers.context import is_context_parameter
+from penstock.handlers.context import is_context_parameter, is_context_with_default
 from penstock.handlers.dead_letters import QUEUE_VARIABLE, Undecodable
 from penstock.handlers.declared import declared_at, declared_function, refuse_unplain
 from penstock.handlers.handler import Handler
@@ -253,7 +255,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
     names, required = _parameters(function, at)
     hints = declared_types(function, at=at)
     parameters = names[:required]
-    if len(names) > required and is_context_parameter(names[required], hints.get(names[required])):
+    if len(names) > required and is_context_with_default(names[required], hints.get(names[required])):
         parameters = names[: required + 1]  # it has a default for tests, and is given all the same
     annotation = hints.get(parameters[0])
     if annotation is None:
@@ -320,7 +322,7 @@ def _make(source: Source, function: Callable[..., Any], options: _Options) -> Ha
         open_record,
         rules,
         takes_context=takes_context,
-        check_result=_result_check(hints.get("return", object), at) if source is Source.TASK else _as_it_is,
+        check_result=_result_check(hints.get("return", object), at) if source is Source.TASK else _as_written,
         powertools=options.powertools,
         open_window=open_window,
     )
@@ -334,29 +336,36 @@ def _batch_of(annotation: object) -> tuple[bool, object]:
     return True, without_notes(of[0]) if of else object
 
 
-def _result_check(annotation: object, at: str) -> Callable[[object], object]:
-    """A check that a task's result is what its annotation says: the next state relies on it."""
+def _result_check(annotation: object, at: str) -> Callable[[object, object], object]:
+    """A check that a task's result is what its annotation says: the next state relies on it.
+
+    The returned function takes the result and its JSON, and returns the JSON.
+    """
     if annotation is NoReturn:
-        return _as_it_is
+        return _as_written
     check_payload_type(annotation, at=at)
     decode = value_decoder(annotation)
+    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    models = tuple(bare(one) for one in options if is_model(bare(one)))
 
-    def check(result: object) -> object:
+    def check(result: object, written: object) -> object:
+        if isinstance(result, models):
+            return written  # which may have other names than the model takes: `serialization_alias`
         try:
-            decode(result)
+            decode(written)
         except DecodeError as error:
             raise HandlerError(
                 f"the result is not what the function's annotation says: {error.what}",
                 at=at,
                 fix="mend the result or the annotation; the next state gets it as it is",
             ) from error
-        return result
+        return written
 
     return check
 
 
-def _as_it_is(result: object) -> object:
-    return result
+def _as_written(_result: object, written: object) -> object:
+    return written
 
 
 def _parameters(function: Callable[..., Any], at: str) -> tuple[tuple[str, ...], int]:

@@ -48,7 +48,7 @@ class Handler(EntryPoint[P, R]):
         rules: BatchRules,
         *,
         takes_context: bool,
-        check_result: Callable[[object], object],
+        check_result: Callable[[object, object], object],
         powertools: Powertools | None,
         open_window: OpenWindow | None = None,
     ) -> None:
@@ -154,7 +154,7 @@ class Handler(EntryPoint[P, R]):
         except DecodeError as error:
             raise _located(error, self.spec, "the input of the task") from error
         result = _around(self._tools, self._giving(context), payload, context.aws_request_id)
-        return self._check_result(encoded(result))
+        return self._check_result(result, encoded(result))
 
     def _run_events(self, event: object, context: LambdaContext) -> None:
         """S3, SNS and EventBridge: a failure fails the invocation, and Lambda tries it again."""
@@ -209,7 +209,9 @@ def _records(event: object, spec: HandlerSpec) -> list[dict[str, Any]]:
             if not isinstance(record, dict):
                 raise _not_of(spec, f"Records[{index}] is no object")
         sent_by = records and (records[0].get("eventSource") or records[0].get("EventSource"))
-        if sent_by and not str(sent_by).endswith(f":{spec.source.value}"):
+        # What a bucket tells a topic comes in the topic's records.
+        senders = (":s3", ":sns") if spec.source is Source.S3 else f":{spec.source.value}"
+        if sent_by and not str(sent_by).endswith(senders):
             raise _not_of(spec, f"its records are of {sent_by}")
         return records
     if isinstance(event, dict) and event.get("Event") == "s3:TestEvent":

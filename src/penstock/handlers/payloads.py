@@ -16,7 +16,14 @@ from typing import Any, Literal, Protocol, Union, cast, get_args, get_origin
 import msgspec
 
 from penstock.errors import DecodeError, HandlerError
-from penstock.handlers.annotations import ANY, bare, fields_of, is_model, is_pydantic_dataclass
+from penstock.handlers.annotations import (
+    ANY,
+    bare,
+    defaulted_fields_of,
+    fields_of,
+    is_model,
+    is_pydantic_dataclass,
+)
 
 Text = str | bytes
 DecodeText = Callable[[Text], object]
@@ -100,13 +107,15 @@ def _plain_class_in(annotation: object, where: str, seen: dict[int, object]) -> 
         if not _has_fields(kind):
             return annotation, where
         if not is_model(kind):
-            within += [(inner, f", in {kind.__qualname__}.{name}") for name, inner in _fields(kind).items()]
+            within += [(inner, f", in {kind.__qualname__}.{name}") for name, inner in _needed(kind).items()]
     return next(filter(None, (_plain_class_in(*one, seen) for one in within)), None)
 
 
-def _fields(kind: type) -> dict[str, object]:
+def _needed(kind: type) -> dict[str, object]:
+    """The annotations of the fields that have no default: what is in the others need not come of JSON."""
     try:
-        return fields_of(kind)
+        defaulted = defaulted_fields_of(kind)
+        return {name: inner for name, inner in fields_of(kind).items() if name not in defaulted}
     except (NameError, TypeError):
         return {}  # msgspec says so, too
 

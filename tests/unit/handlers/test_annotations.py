@@ -115,11 +115,11 @@ class Plain: ...
 @dataclass
 class InDataclass:
     id: str
-    parts: list[Plain] = field(default_factory=list)
+    parts: list[Plain]
 
 
 class InStruct(msgspec.Struct):
-    path: Path | None = None
+    path: Path | None
 
 
 class InTypedDict(TypedDict, total=False):
@@ -133,7 +133,21 @@ class InTuple(NamedTuple):
 @dataclass
 class Tree:
     children: "list[Tree]"
-    plain: Plain | None = None
+    plain: Plain | None
+
+
+@dataclass
+class WithDefaults:
+    id: str
+    made: Plain = field(default_factory=Plain)
+    own: Plain = field(init=False, default_factory=Plain)
+    none: Plain | None = None
+
+
+class StructWithDefaults(msgspec.Struct):
+    id: str
+    none: Plain | None = None
+    made: Plain = msgspec.field(default_factory=Plain)
 
 
 @dataclass
@@ -158,6 +172,16 @@ def test_a_class_without_fields_inside_of_another_is_refused_at_once(annotation:
     """Otherwise every record would be one that cannot be decoded."""
     with pytest.raises(HandlerError, match=f"no payload can be decoded into {words}"):
         on_sqs_message(keeping([], annotation))
+
+
+@pytest.mark.parametrize("annotation", [WithDefaults, StructWithDefaults])
+def test_a_field_with_a_default_may_be_of_any_class(annotation: object) -> None:
+    """JSON need not have it."""
+    seen: list[Any] = []
+    handler = on_sqs_message(keeping(seen, annotation))
+    assert handler.invoke(sqs_event({"id": "1"}), FakeContext()) == {"batchItemFailures": []}
+    (payload,) = seen
+    assert (payload.id, payload.none, type(payload.made)) == ("1", None, Plain)
 
 
 @pytest.mark.parametrize("written", ["Missing", "Order |", "sys.Missing", "list[Missing]", "1 | 'x'"])

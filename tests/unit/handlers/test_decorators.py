@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
+from unittest.mock import MagicMock
 
 import msgspec
 import pydantic
@@ -123,12 +124,22 @@ def test_a_context_with_a_default_is_given_too() -> None:
     def of_another_kind(body: str, attempts: int = 3) -> None:
         seen.append(attempts)
 
+    @on_sqs_message
+    def of_another_type(body: str, context: str = "orders") -> None:
+        seen.append(context)
+
+    @on_sqs_message
+    def by_member(body: str, context: FakeContext | None = None) -> None:
+        seen.append(context)
+
     context = FakeContext()
     by_name.invoke(sqs_event("x"), context)
     by_type.invoke("x", context)
     of_another_kind.invoke(sqs_event("x"), context)
+    of_another_type.invoke(sqs_event("x"), context)
+    by_member.invoke(sqs_event("x"), context)
     by_name("x")
-    assert seen == [context, context, 3, None]
+    assert seen == [context, context, 3, "orders", context, None]
 
 
 def _not_awaited(function: Callable[..., object]) -> Callable[..., object]:
@@ -169,6 +180,16 @@ def test_what_was_only_promised_was_not_done(function: Any, options: dict[str, A
         on_sns_message(**options)(promised).invoke(sns_event("x"), FakeContext())
     with pytest.raises(HandlerError, match="so that nothing was done"):
         on_task(**options)(promised).invoke("x", FakeContext())
+
+
+def test_a_mock_is_a_result_like_any_other() -> None:
+    """It has every attribute that it is asked for, those of a coroutine too."""
+
+    @on_sqs_message
+    def handle(body: str) -> object:
+        return MagicMock()
+
+    assert handle.invoke(sqs_event("x"), FakeContext()) == {"batchItemFailures": []}
 
 
 @pytest.mark.parametrize(

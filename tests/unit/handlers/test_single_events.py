@@ -99,6 +99,21 @@ def test_an_event_of_another_source_is_refused() -> None:
         handle.invoke({}, FakeContext())
 
 
+def test_a_buckets_records_as_they_are_come_through_a_topic_too() -> None:
+    """A handler that takes any object is given the topic's."""
+    seen: list[dict[str, Any]] = []
+
+    @on_s3_upload
+    def handle(record: dict[str, Any]) -> None:
+        seen.append(record)
+
+    handle.invoke(s3_event("a"), FakeContext())
+    handle.invoke(sns_event(s3_event("b")), FakeContext())
+    assert [next(name for name in ("s3", "Sns") if name in record) for record in seen] == ["s3", "Sns"]
+    with pytest.raises(EventError, match="its records are of aws:sqs"):
+        handle.invoke(sqs_event("x"), FakeContext())
+
+
 def test_notifications_of_a_topic() -> None:
     """The message, decoded; with its metadata if it is asked for."""
     seen: list[object] = []

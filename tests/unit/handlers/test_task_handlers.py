@@ -92,6 +92,26 @@ def test_models_in_and_out() -> None:
     assert handle.invoke({"total": "5", "at": "2026-01-01T00:00:00Z"}, FakeContext()) == expected
 
 
+class Sum(pydantic.BaseModel):
+    """It goes out by another name than it comes in."""
+
+    total: int = pydantic.Field(serialization_alias="tot")
+
+
+@pytest.mark.parametrize("annotation", [Sum, Sum | None])
+def test_a_model_may_be_written_by_other_names_than_it_takes(annotation: Any) -> None:
+    """An instance of the model is what the annotation says; anything else is held against it."""
+
+    def handle(given: object) -> object:
+        return Sum(total=3) if given else {"tot": 3}
+
+    handle.__annotations__ |= {"given": bool, "return": annotation}
+    task = on_task(handle)
+    assert task.invoke(True, FakeContext()) == {"tot": 3}
+    with pytest.raises(HandlerError, match="total: Field required"):
+        task.invoke(False, FakeContext())
+
+
 class Strict(pydantic.BaseModel):
     """Takes a text for a day of JSON alone, and is called otherwise there."""
 

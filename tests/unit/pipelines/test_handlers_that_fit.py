@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 from pydantic import BaseModel, Field
 
@@ -85,7 +86,11 @@ FITTING = [
     (rule(of_a_bus), {"n": 1}),
     (rule(of_a_bus, input={"detail": OWN}), OWN),
     (rule(of_a_bus, input_template='{"detail": <d>}', **TEMPLATE), {"n": 1}),
+    (rule(of_a_bus, input_path="$"), {"n": 1}),
+    (rule(of_a_bus, input_template="<aws.events.event.json>"), {"n": 1}),
+    (rule(of_a_bus, input_paths={"e": "$"}, input_template=" <e>"), {"n": 1}),
     (rule(of_anything, input=OWN), OWN),
+    (rule(of_anything, input_template=" <d>", **TEMPLATE), {"n": 1}),
     (rule(of_anything, input_path="$.detail"), {"n": 1}),
     (rule(of_anything, input_template='{"given": <d>}', **TEMPLATE), {"given": {"n": 1}}),
 ]
@@ -131,6 +136,7 @@ TOLD = Queue("told", visibility_timeout_seconds=60)
         ([rule(of_a_bus, input=OWN)], "a rule gives it an input of its own"),
         ([rule(of_a_bus, input_path="$.detail")], "a rule gives it an input of its own"),
         ([rule(of_a_bus, input_template='{"x": <d>}', **TEMPLATE)], "a rule gives it an input of its own"),
+        ([rule(of_anything, input_path="$")], 'the rule "r" has it as a target'),
         ([rule(of_anything)], 'the rule "r" has it as a target'),
         ([schedule(of_a_schedule, input=OWN)], 'the schedule "s" invokes it with an input of its own'),
         (
@@ -187,6 +193,32 @@ def of_all(order: SQSMessage[dict[str, Any]]) -> None: ...
 def of_named(order: Named) -> None: ...
 
 
+class Tagged(msgspec.Struct, tag=True):
+    """One of several, which is decoded without its tag when it stands by itself."""
+
+    source: str
+
+
+class TaggedOrder(msgspec.Struct, tag=True):
+    total: int
+
+
+@on_sqs_message
+def of_tagged(event: Tagged) -> None: ...
+
+
+@on_sqs_message
+def of_tagged_orders(order: TaggedOrder) -> None: ...
+
+
+@on_sqs_message
+def of_constrained(order: Annotated[str, msgspec.Meta(min_length=1)]) -> None: ...
+
+
+@on_sqs_message
+def of_constrained_bytes(order: SQSMessage[Annotated[bytes, msgspec.Meta(min_length=1)]]) -> None: ...
+
+
 TOPIC = Topic("orders")
 SENDERS: dict[str, Part] = {
     "topic": Subscription(TOPIC, to=TOLD),
@@ -205,6 +237,7 @@ SENDERS: dict[str, Part] = {
         ("topic", of_events, "which is not opened as EventBridgeEvent"),
         ("rule", of_orders, 'the rule "r" sends to "told" is EventBridge\'s event, which has no "total"'),
         ("rule", of_named, 'which has no "sum"'),
+        ("rule", of_tagged_orders, 'which has no "total"'),
         ("rule", of_notifications, "which is not opened as SNSMessage"),
         (
             "bucket",
@@ -228,6 +261,8 @@ def test_an_envelope_that_nobody_opens_is_told_of(sender: str, handler: Any, wor
     ("sender", "handler"),
     [
         *[(sender, handler) for sender in SENDERS for handler in (of_texts, of_all)],
+        *[(sender, handler) for sender in SENDERS for handler in (of_constrained, of_constrained_bytes)],
+        ("rule", of_tagged),
         *[(sender, of_a_queue) for sender in SENDERS],
         *[(sender, of_orders) for sender in ("raw", "detail")],
         ("topic", of_notifications),

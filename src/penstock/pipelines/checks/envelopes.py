@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, get_args, get_origin
 
-from penstock.handlers.annotations import is_raw, without_notes
+from penstock.handlers.annotations import bare, is_raw, without_notes
 from penstock.handlers.records import EventBridgeEvent, S3Upload, SNSMessage, SQSMessage
 from penstock.handlers.spec import Source
 from penstock.pipelines.checks.payload_schemas import annotation_of
@@ -122,7 +122,7 @@ def _body_of(payload: object) -> object:
 
 def _misfit(body: object, envelope: _Envelope) -> str | None:
     """Why the envelope can never be decoded into what the handler takes, or None if it may."""
-    kind = get_origin(body) or body
+    kind = get_origin(bare(body)) or bare(body)
     if kind in envelope.opened_by or is_raw(body) or kind in (str, bytes):
         return None
     if kind in (SNSMessage, EventBridgeEvent, S3Upload):
@@ -132,7 +132,12 @@ def _misfit(body: object, envelope: _Envelope) -> str | None:
     if schema.get("type") in _NO_OBJECTS:
         return "is an object"
     required = schema.get("required")
-    lacking = (
-        [name for name in required if name not in envelope.members] if isinstance(required, list) else []
-    )
+    members = envelope.members | {_tag_field(kind)}
+    lacking = [name for name in required if name not in members] if isinstance(required, list) else []
     return f'has no "{lacking[0]}"' if lacking else None
+
+
+def _tag_field(kind: object) -> str | None:
+    """The member that says which Struct of several it is: a Struct by itself is decoded without."""
+    found: str | None = getattr(getattr(kind, "__struct_config__", None), "tag_field", None)
+    return found

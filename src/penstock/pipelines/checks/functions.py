@@ -240,6 +240,8 @@ def _invokers(function: Function, graph: Graph) -> Iterator[tuple[Part, tuple[So
                 continue
             if _has_input_of_its_own(target):
                 yield target, (Source.TASK,)
+            elif target.input_template and not _is_object(target.input_template):
+                yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3, Source.TASK)
             else:
                 yield rule, (Source.EVENTBRIDGE, Source.SCHEDULE, Source.S3)
     for schedule in graph.of(Schedule):
@@ -266,10 +268,15 @@ def _has_input_of_its_own(part: RuleTarget | Schedule) -> bool:
         return "detail" not in part.input
     if isinstance(part, Schedule):
         return part.input is not None
-    template = part.input_template
-    return (
-        part.input is not None or part.input_path is not None or bool(template and '"detail"' not in template)
-    )
+    if part.input is not None or part.input_path not in (None, "$"):
+        return True
+    template = part.input_template or ""
+    return _is_object(template) and '"detail"' not in template
+
+
+def _is_object(template: str) -> bool:
+    """Whether a template makes an object; of another, `<aws.events.event.json>`, nobody knows what it makes."""
+    return template.lstrip().startswith("{")
 
 
 def _invoking(part: Part) -> str:
