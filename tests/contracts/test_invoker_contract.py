@@ -22,7 +22,7 @@ from penstock.runtime.moto_bridge import MotoBridge
 from penstock.runtime.s3.service import S3Service
 from penstock.runtime.s3.store import S3Store
 from penstock.runtime.scheduler import Scheduler
-from penstock.runtime.services import CallRecord, Router, Service, ServiceError
+from penstock.runtime.services import AnswerLater, Call, CallRecord, Router, Service, ServiceError
 from penstock.runtime.streams.service import KinesisService
 from penstock.runtime.streams.streams import Streams, StreamSettings
 from penstock.runtime.workers.inline import InlineInvoker
@@ -343,3 +343,40 @@ def test_a_process_that_dies_takes_nothing_with_it(bench: Bench) -> None:
     assert outcome.error is not None
     assert outcome.error.error_type == "Runtime.ExitError"
     assert bench.run("crash").cold_start
+
+
+class _Later:
+    """A service that answers nothing yet."""
+
+    def __init__(self) -> None:
+        self.promises: list[AnswerLater] = []
+
+    def answer(self, call: Call) -> dict[str, object]:
+        self.promises.append(AnswerLater(lambda: None))
+        raise self.promises[-1]
+
+
+def test_an_answer_after_the_end_of_a_pool_is_nobodys(tmp_path: Path) -> None:
+    """It takes no place in a pool that is used again."""
+    (tmp_path / "late.py").write_text(
+        "import boto3\n\ndef wait(event, context):\n    boto3.client('sqs').list_queues()\n"
+        "\ndef echo(event, context):\n    return event\n"
+    )
+    scheduler, service, told = Scheduler(RealClock()), _Later(), list[InvocationOutcome]()
+    router = Router(services={"sqs": service})
+    pool = PoolInvoker(scheduler, router, project=tmp_path, store=tmp_path, logs=tmp_path, workers=1)
+    late = [
+        Invocation(request_id=name, function=name, handler=f"late.{name}", payload=b"1")
+        for name in ("wait", "echo")
+    ]
+    overdue = scheduler.call_at(scheduler.now() + 60.0, lambda: None)
+    try:
+        pool.invoke(late[0], told.append)
+        scheduler.run_until(lambda: bool(service.promises) or not overdue.waiting)
+        pool.close()
+        service.promises[0].resolve({})
+        pool.invoke(late[1], told.append)
+        scheduler.run_until(lambda: bool(told) or not overdue.waiting)
+    finally:
+        pool.close()
+    assert [one.payload for one in told] == [b"1"]

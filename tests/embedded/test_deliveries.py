@@ -229,6 +229,19 @@ def test_a_dead_letter_of_a_functions_subscription_is_what_a_queue_would_get(run
     assert not letter.attributes
 
 
+def test_without_a_dead_letter_queue_no_dead_letter_is_written(embedded: StartPipeline) -> None:
+    """What a function's subscription did not get in is in the journal once, as its event."""
+    news = Topic("news")
+    with embedded(Pipeline("quiet", parts=(Subscription(news, to=Function("hear", hear)),))) as run:
+        unreachable(run, "hear")
+        client: Any = run.client("sns")
+        client.publish(TopicArn="arn:aws:sns:us-east-1:123456789012:news", Message="late")
+        run.journal.flush()
+        (delayed,) = [one for one in read_journal(run.folder.journal) if isinstance(one, DeliveryDelayed)]
+        assert (json.loads(delayed.parcel.body)["Records"][0]["Sns"]["Message"]) == "late"
+        assert delayed.parcel.dead_letter is None
+
+
 def test_a_run_that_was_cut_off_goes_on_trying(tmp_path: Path) -> None:
     """What waited is in the journal, with its attempts."""
     folder = new_run("deliveries", base=tmp_path)

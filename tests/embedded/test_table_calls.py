@@ -90,6 +90,9 @@ def test_numbers_lose_zeros_that_say_nothing(run: Embedded) -> None:
         ({"N": "1" * 39}, "38 significant digits"),
         ({"N": "1e126"}, "Number overflow"),
         ({"N": "1e-131"}, "Number underflow"),
+        ({"N": "1E+2000000"}, "Number overflow"),
+        ({"N": "1E-2000000"}, "Number underflow"),
+        ({"NS": ["-1E+2000000"]}, "Number overflow"),
     ],
 )
 def test_values_that_dynamodb_does_not_take_are_refused(
@@ -259,3 +262,45 @@ def test_a_resumed_run_knows_its_tokens(tmp_path: Path) -> None:
         client = again.client("dynamodb")
         client.transact_write_items(**adding("one"))
         assert items(again, "plain") == [{"id": {"S": "counter"}, "hits": {"N": "1"}}]
+
+
+def test_a_token_that_came_again_does_not_hide_those_that_are_over(tmp_path: Path) -> None:
+    """A token that is over may be used again; a resumed run knows, too, that the next one is over."""
+    folder = new_run("tables", base=tmp_path)
+    with Embedded(PIPELINE, folder, clock=VirtualClock()) as run:
+        client: Any = run.client("dynamodb")
+        client.transact_write_items(**adding("A"))
+        run.scheduler.run_for(1.0)
+        client.transact_write_items(**adding("B"))
+        run.scheduler.run_for(699.0)
+        client.transact_write_items(**adding("A"))
+    with Embedded(PIPELINE, hold(folder.path), clock=VirtualClock()) as again:
+        again.scheduler.run_for(6.0)
+        again.client("dynamodb").transact_write_items(**adding("B"))
+        assert items(again, "plain") == [{"id": {"S": "counter"}, "hits": {"N": "4"}}]
+
+
+def test_a_resumed_run_has_the_same_sums(tmp_path: Path) -> None:
+    """As DynamoDB writes them, in tables that were declared and in one that was made meanwhile."""
+    folder = new_run("tables", base=tmp_path)
+    with Embedded(PIPELINE, folder, clock=VirtualClock()) as run:
+        client: Any = run.client("dynamodb")
+        client.create_table(
+            TableName="late",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        tables = {"plain": {"id": {"S": "a"}}, "seen": ITEM, "late": {"id": {"S": "a"}}}
+        for table, key in tables.items():
+            for _ in range(2):
+                client.update_item(
+                    TableName=table,
+                    Key=key,
+                    UpdateExpression="ADD x :n",
+                    ExpressionAttributeValues={":n": {"N": "0.5"}},
+                )
+            assert items(run, table) == [{**key, "x": {"N": "1"}}]
+    with Embedded(PIPELINE, hold(folder.path), clock=VirtualClock()) as again:
+        for table, key in tables.items():
+            assert items(again, table) == [{**key, "x": {"N": "1"}}]

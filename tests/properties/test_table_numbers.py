@@ -32,3 +32,10 @@ def test_what_is_no_number_stays_as_it_is(text: str) -> None:
         finite = False
     if not finite:
         assert number_text(text) == text
+
+
+def test_what_is_out_of_range_stays_as_it_is() -> None:
+    """Written out, it could be longer than the memory; a zero is a zero with any exponent."""
+    for text in ("1E+126", "-1E+2000000", "1E-131", "1E-2000000"):
+        assert number_text(text) == text
+    assert number_text("0E+2000000") == checked_number("-0E-2000000") == "0"

@@ -305,6 +305,8 @@ def _bridge(notes: Notes, table_changes: TableChanges) -> MotoBridge:
     def changed(call: Call) -> None:
         notes.bridged(call)
         table_changes.publish()
+        if call.service == "dynamodb" and call.operation == "CreateTable":
+            table_changes.collect()
 
     return MotoBridge(changed, table_changes.forget)
 

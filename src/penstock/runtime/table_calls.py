@@ -96,6 +96,7 @@ class TableCalls:
         return known is not None
 
     def _remember(self, token: str, body: object, at: float) -> None:
+        self._tokens.pop(token, None)  # one that is over goes to the end: they are in the order of their ends
         self._tokens[token] = (at + TOKEN_SECONDS, _digest(body))
 
 

@@ -19,9 +19,9 @@ _EXACT: Final = Context(prec=1000)
 
 
 def number_text(text: str) -> str:
-    """A number without leading and trailing zeros, without an exponent; what is none stays as it is."""
+    """A number without leading and trailing zeros, without an exponent; what is none of DynamoDB's stays as it is."""
     number = _number_in(text)
-    return text if number is None else _written(number)
+    return text if number is None or _is_too_large(number) or _is_too_small(number) else _written(number)
 
 
 def checked_number(text: str) -> str:
@@ -33,16 +33,16 @@ def checked_number(text: str) -> str:
     number = _number_in(text)
     if number is None:
         return text
-    if number and len(number.as_tuple().digits) > MOST_DIGITS:
-        raise _invalid("Attempting to store more than 38 significant digits in a Number")
-    if number and number.adjusted() > GREATEST_EXPONENT:
+    if _is_too_large(number):
         raise _invalid(
             "Number overflow. Attempting to store a number with magnitude larger than supported range"
         )
-    if number and number.adjusted() < SMALLEST_EXPONENT:
+    if _is_too_small(number):
         raise _invalid(
             "Number underflow. Attempting to store a number with magnitude smaller than supported range"
         )
+    if len(number.normalize(_EXACT).as_tuple().digits) > MOST_DIGITS:
+        raise _invalid("Attempting to store more than 38 significant digits in a Number")
     return _written(number)
 
 
@@ -51,11 +51,19 @@ def _number_in(text: str) -> Decimal | None:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    return number.normalize(_EXACT) if number.is_finite() else None
+    return number if number.is_finite() else None
+
+
+def _is_too_large(number: Decimal) -> bool:
+    return bool(number) and number.adjusted() > GREATEST_EXPONENT
+
+
+def _is_too_small(number: Decimal) -> bool:
+    return bool(number) and number.adjusted() < SMALLEST_EXPONENT
 
 
 def _written(number: Decimal) -> str:
-    return format(number, "f") if number else "0"
+    return format(number.normalize(_EXACT), "f") if number else "0"
 
 
 def _invalid(message: str) -> ServiceError:

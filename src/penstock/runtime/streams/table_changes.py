@@ -90,8 +90,8 @@ class _ChangeCollector:
 
         What moto has added up is written as DynamoDB writes it.
         """
-        for value in () if new is None else new.attrs.values():
-            _trim(value)
+        if new is not None:
+            _trim_item(new)
         self.written.append((self.table, old, new))
         if not self.watched:
             return
@@ -132,6 +132,7 @@ class TableChanges:
     ) -> None:
         self._settings = {one.table: one for one in settings}
         self._time_to_live = time_to_live
+        self._watched = dict.fromkeys((*self._settings, *time_to_live.tables))
         self._expiring = False
         self._streams = streams
         self._scheduler = scheduler
@@ -139,17 +140,26 @@ class TableChanges:
         self._written: list[_Write] = []
 
     def attach(self) -> None:
-        """Have moto's tables tell of their changes from now on; they exist already."""
+        """Have moto's tables tell of their changes from now on; they exist already.
+
+        Of a resumed run, they have what moto has added up as moto writes it; here, too, it becomes DynamoDB's.
+        """
+        self.collect()
         tables = moto_tables()
-        watched = dict.fromkeys((*self._settings, *self._time_to_live.tables))
-        for name, table in tables.items():
-            collector = _ChangeCollector(name, self._pending, self._written, name in watched)
-            table.stream_shard = cast("StreamShard", collector)
-        for name in watched:
+        for table in tables.values():
+            for item in table.all_items():
+                _trim_item(item)
+        for name in self._watched:
             tables[name].latest_stream_label = STREAM_LABEL
         for name in self._time_to_live.tables:
             for item in tables[name].all_items():
                 self._time_to_live.changed(name, None, _image_of(item))
+
+    def collect(self) -> None:
+        """Have a collector in every table, also in one that was made meanwhile."""
+        for name, table in moto_tables().items():
+            collector = _ChangeCollector(name, self._pending, self._written, name in self._watched)
+            table.stream_shard = cast("StreamShard", collector)
 
     def forget(self) -> None:
         """The call that made the pending changes has failed: the tables are to be as they were."""
@@ -205,6 +215,11 @@ class TableChanges:
             record["userIdentity"] = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
         data = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
         self._streams.put(settings.stream, [NewRecord(data, json.dumps(keys, sort_keys=True))])
+
+
+def _trim_item(item: _MotoItem) -> None:
+    for value in item.attrs.values():
+        _trim(value)
 
 
 def _trim(value: DynamoType) -> None:

@@ -203,9 +203,6 @@ class Topics:
         published: Published,
         event: MessagePublished,
     ) -> None:
-        envelope = json.dumps(
-            _notification(to, topic, published, event, for_function=False), ensure_ascii=False
-        )
         if to.function is not None:
             record = {
                 "EventVersion": "1.0",
@@ -214,14 +211,15 @@ class Topics:
                 "Sns": _notification(to, topic, published, event, for_function=True),
             }
             body = json.dumps({"Records": [record]}, ensure_ascii=False)
+            letter = None if to.dead_letter_queue is None else _envelope(to, topic, published, event)
             parcel = Parcel(
-                kind="function", name=to.function, body=body, sender=topic.arn, dead_letter=envelope
+                kind="function", name=to.function, body=body, sender=topic.arn, dead_letter=letter
             )
         elif to.queue is not None:
             parcel = Parcel(
                 kind="queue",
                 name=to.queue,
-                body=_text(to, published) if to.raw else envelope,
+                body=_text(to, published) if to.raw else _envelope(to, topic, published, event),
                 attributes=dict(published.attributes) if to.raw else {},
                 group_id=published.group_id,
                 deduplication_id=published.deduplication_id,
@@ -273,6 +271,13 @@ def _invalid(message: str) -> ServiceError:
 def _text(to: SubscriptionSettings, published: Published) -> str:
     """What an endpoint of this protocol is told."""
     return published.by_protocol.get("sqs" if to.queue is not None else "lambda", published.message)
+
+
+def _envelope(
+    to: SubscriptionSettings, topic: TopicSettings, published: Published, event: MessagePublished
+) -> str:
+    """The text that a queue gets without raw delivery."""
+    return json.dumps(_notification(to, topic, published, event, for_function=False), ensure_ascii=False)
 
 
 def _notification(

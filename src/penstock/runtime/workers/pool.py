@@ -173,6 +173,7 @@ class PoolInvoker:
         for environment in state.environments.values():
             self._unwatch(environment)
             environment.connection.close()
+            environment.running = None  # an answer that comes later is nobody's
         if state.zygote is not None:
             self._scheduler.unwatch(state.zygote.control.fileno())
             state.zygote.end()
