@@ -85,6 +85,16 @@ def counts(described: dict[str, object], member: str) -> dict[str, int]:
     return {name: count for name, count in cast("dict[str, int]", described[member]).items() if count}
 
 
+def redrive_mended(run: Embedded, execution: str) -> None:
+    """Redrive it when nothing is broken any more."""
+    BROKEN["numbers"] = set()
+    try:
+        client(run).redrive_execution(executionArn=execution)
+        run.run_until_idle()
+    finally:
+        BROKEN["numbers"] = {3}
+
+
 def test_a_map_run_is_described(tmp_path: Path) -> None:
     """Items and child executions are counted by their status; batches hold several items."""
     tolerant = machine(**READER, ItemBatcher={"MaxItemsPerBatch": 2}, ToleratedFailureCount=5)
@@ -151,12 +161,7 @@ def test_a_redriven_map_run_runs_what_failed(tmp_path: Path) -> None:
     with running(machine(**READER), tmp_path) as run:
         execution = client(run).start_execution(stateMachineArn=ARN)["executionArn"]
         run.run_until_idle()
-        BROKEN["numbers"] = set()
-        try:
-            client(run).redrive_execution(executionArn=execution)
-            run.run_until_idle()
-        finally:
-            BROKEN["numbers"] = {3}
+        redrive_mended(run, execution)
         described = only_map_run(run, execution)
     assert (described["status"], described["redriveCount"]) == ("SUCCEEDED", 1)
     assert counts(described, "itemCounts") == {"total": 7, "succeeded": 7}
@@ -203,12 +208,7 @@ def test_a_redriven_child_goes_on_from_where_it_failed(resumed: bool, tmp_path: 
 
 def outputs_of_redriven(run: Embedded, execution: str) -> list[int]:
     """The redrive counts that the children for the first four items saw, after a redrive of their parent."""
-    BROKEN["numbers"] = set()
-    try:
-        client(run).redrive_execution(executionArn=execution)
-        run.run_until_idle()
-    finally:
-        BROKEN["numbers"] = {3}
+    redrive_mended(run, execution)
     output = json.loads(client(run).describe_execution(executionArn=execution)["output"])
     return [child["redriven"] for child in output[:4]]
 
@@ -222,12 +222,7 @@ def test_a_child_that_failed_in_a_fail_state_fails_again(tmp_path: Path) -> None
     with running(definition, tmp_path) as run:
         execution = client(run).start_execution(stateMachineArn=ARN)["executionArn"]
         run.run_until_idle()
-        BROKEN["numbers"] = set()
-        try:
-            client(run).redrive_execution(executionArn=execution)
-            run.run_until_idle()
-        finally:
-            BROKEN["numbers"] = {3}
+        redrive_mended(run, execution)
         assert only_map_run(run, execution)["status"] == "FAILED"
 
 

@@ -24,7 +24,7 @@ from typing import Final, TypeAlias
 from penstock.runtime.journal_events import BridgedCall, Event
 from penstock.runtime.services import Call, HttpRequest, Service, ServiceError
 from penstock.runtime.streams.table_changes import as_it_was_if_refused, moto_tables
-from penstock.runtime.table_numbers import checked_number
+from penstock.runtime.table_numbers import checked_number, invalid
 from penstock.runtime.updated_attributes import at_paths, updated_paths
 
 MOST_WRITES: Final = 25
@@ -187,7 +187,7 @@ def check_key(name: object, key: Json) -> None:
         schema[table.range_key_attr] = table.range_key_type
     given = {attribute: _kind_of(value) for attribute, value in key.items()}
     if given != schema:
-        raise _invalid("The provided key element does not match the schema")
+        raise invalid("The provided key element does not match the schema")
 
 
 def _kind_of(value: object) -> object:
@@ -200,7 +200,7 @@ def _checked_set(kind: str, content: Sequence[object]) -> list[object]:
         members = [checked_number(str(one)) for one in content]
     if len(set(map(str, members))) < len(members):
         shown = ", ".join(map(str, content))
-        raise _invalid(
+        raise invalid(
             f"One or more parameter values were invalid: Input collection [{shown}] contains duplicates."
         )
     return members
@@ -216,15 +216,11 @@ def _check_batch(body: Mapping[str, object]) -> None:
     batches = requests.values() if isinstance(requests, Mapping) else ()
     count = sum(len(one) for one in batches if isinstance(one, list))
     if not 1 <= count <= MOST_WRITES:
-        raise _invalid(
+        raise invalid(
             f"1 validation error detected: Value at 'requestItems' has {count} members and failed to satisfy "
             f"constraint: Map value must satisfy constraint: [Member must have length less than or equal to "
             f"{MOST_WRITES}, Member must have length greater than or equal to 1]"
         )
-
-
-def _invalid(message: str) -> ServiceError:
-    return ServiceError("ValidationException", message)
 
 
 def _digest(body: object) -> str:

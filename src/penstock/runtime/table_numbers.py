@@ -34,15 +34,15 @@ def checked_number(text: str) -> str:
     if number is None:
         return text
     if _is_too_large(number):
-        raise _invalid(
+        raise invalid(
             "Number overflow. Attempting to store a number with magnitude larger than supported range"
         )
     if _is_too_small(number):
-        raise _invalid(
+        raise invalid(
             "Number underflow. Attempting to store a number with magnitude smaller than supported range"
         )
     if len(number.normalize(_EXACT).as_tuple().digits) > MOST_DIGITS:
-        raise _invalid("Attempting to store more than 38 significant digits in a Number")
+        raise invalid("Attempting to store more than 38 significant digits in a Number")
     return _written(number)
 
 
@@ -66,5 +66,6 @@ def _written(number: Decimal) -> str:
     return format(number.normalize(_EXACT), "f") if number else "0"
 
 
-def _invalid(message: str) -> ServiceError:
+def invalid(message: str) -> ServiceError:
+    """The error of a request that DynamoDB does not take."""
     return ServiceError("ValidationException", message)

@@ -330,6 +330,13 @@ class ChildFinished(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_de
     at: float
 
 
+def ended_child(child_id: int, end: Finished) -> ChildFinished:
+    """What its parent is told when a child execution is over."""
+    return ChildFinished(
+        child_id=child_id, status=end.status, output=end.output, error=end.error, cause=end.cause, at=end.at
+    )
+
+
 class ResultsWritten(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The manifest and every result file are in S3; `bucket` and `key` name the manifest."""
 

@@ -18,7 +18,6 @@ from itertools import count
 from penstock.statemachines import (
     ActivityTaken,
     CancelTimer,
-    ChildFinished,
     Command,
     Event,
     Execution,
@@ -46,6 +45,7 @@ from penstock.statemachines import (
     start_child,
 )
 from penstock.statemachines.model import Kind
+from penstock.statemachines.protocol import ended_child
 from penstock.statemachines.values import JSON
 from penstock.testing.task_answers import (
     Answer,
@@ -326,16 +326,7 @@ class _Driven:
             child.carry_out(step)
 
         def finished(end: Finished) -> None:
-            self._soon(
-                ChildFinished(
-                    child_id=command.child_id,
-                    status=end.status,
-                    output=end.output,
-                    error=end.error,
-                    cause=end.cause,
-                    at=end.at,
-                )
-            )
+            self._soon(ended_child(command.child_id, end))
 
         world.schedule(world.now, begin)
 

@@ -81,15 +81,3 @@ def end_of(drive: Drive) -> Finished:
         cause=execution.cause,
         at=drive.ended_at if drive.ended_at is not None else execution.now,
     )
-
-
-def told_to_parent(command: StartChild, end: Finished) -> ChildFinished:
-    """What the parent is told of a child's end."""
-    return ChildFinished(
-        child_id=command.child_id,
-        status=end.status,
-        output=end.output,
-        error=end.error,
-        cause=end.cause,
-        at=end.at,
-    )

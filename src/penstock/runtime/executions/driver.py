@@ -60,6 +60,7 @@ from penstock.statemachines import (
     start,
 )
 from penstock.statemachines.failures import TIMEOUT
+from penstock.statemachines.protocol import ended_child
 from penstock.statemachines.redrive import redrivable
 
 
@@ -398,7 +399,7 @@ class Driver:
     def _tell_parent(self, child: Drive, end: Finished) -> None:
         if child.parent is None or child.child is None:
             return
-        self._told.append((child.parent, children.told_to_parent(child.child, end)))
+        self._told.append((child.parent, ended_child(child.child.child_id, end)))
 
     # --- Resuming -----------------------------------------------------------------------------------------
 

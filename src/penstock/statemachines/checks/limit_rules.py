@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from penstock.statemachines.checks.rule import Finding, Rule
-from penstock.statemachines.checks.tree import StateNode, Tree
+from penstock.statemachines.checks.tree import Tree, is_distributed
 from penstock.statemachines.map_fields import LABEL
 from penstock.statemachines.values import JSON, MAXIMUM_PAYLOAD_BYTES, size_bytes
 
@@ -22,6 +22,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "HeartbeatSeconds": (1, MAXIMUM_WAIT_SECONDS),
     "Seconds": (0, MAXIMUM_WAIT_SECONDS),
 }
+_MACHINE_RANGES: Final = {"TimeoutSeconds": _RANGES["TimeoutSeconds"]}
 _BATCHER_RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "MaxItemsPerBatch": (1, float("inf")),
     "MaxInputBytesPerBatch": (1, MAXIMUM_PAYLOAD_BYTES),
@@ -38,26 +39,16 @@ _WRITTEN_OUT: Final = (
 
 
 def _numbers(tree: Tree) -> Iterator[Finding]:
-    timeout = tree.members.get("TimeoutSeconds")
-    low, high = _RANGES["TimeoutSeconds"]
-    if isinstance(timeout, int) and not isinstance(timeout, bool) and not low <= timeout <= high:
-        yield Finding(
-            what=f"TimeoutSeconds is {timeout}",
-            pointer="/TimeoutSeconds",
-            fix=f"{low:g} or more, up to {high:,.0f}",
-        )
+    yield from _outside(tree.members, _MACHINE_RANGES, "")
     for state in tree.states:
-        yield from _outside(state.members, _RANGES, state, ())
+        yield from _outside(state.members, _RANGES, state.pointer)
         batcher = state.members.get("ItemBatcher")
         if isinstance(batcher, dict):
-            yield from _outside(batcher, _BATCHER_RANGES, state, ("ItemBatcher",))
+            yield from _outside(batcher, _BATCHER_RANGES, state.at("ItemBatcher"))
 
 
 def _outside(
-    members: Mapping[str, JSON],
-    ranges: Mapping[str, tuple[float, float]],
-    state: StateNode,
-    place: tuple[str, ...],
+    members: Mapping[str, JSON], ranges: Mapping[str, tuple[float, float]], pointer: str
 ) -> Iterator[Finding]:
     if ranges.keys().isdisjoint(members):
         return
@@ -66,7 +57,7 @@ def _outside(
         if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
             yield Finding(
                 what=f"{name} is {value}",
-                pointer=state.at(*place, name),
+                pointer=f"{pointer}/{name}",
                 fix=f"{low:g} or more" + ("" if high == float("inf") else f", up to {high:,.0f}"),
             )
 
@@ -93,7 +84,7 @@ def _labels(tree: Tree) -> Iterator[Finding]:
 
 
 def _large_values(tree: Tree) -> Iterator[Finding]:
-    if size_bytes(dict(tree.members)) <= MAXIMUM_PAYLOAD_BYTES:
+    if tree.size_bytes <= MAXIMUM_PAYLOAD_BYTES:
         return  # nothing in it is larger than the whole
     for state in tree.states:
         for name in _WRITTEN_OUT:
@@ -111,9 +102,7 @@ def _concurrency(tree: Tree) -> Iterator[Finding]:
         value = state.members.get("MaxConcurrency")
         if state.type != "Map" or not isinstance(value, int):
             continue
-        processor = state.members.get("ItemProcessor")
-        config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
-        distributed = isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+        distributed = is_distributed(state.members.get("ItemProcessor"))
         most = 10_000 if distributed else 40
         if value > most:
             mode = "child executions" if distributed else "iterations of an inline Map"
@@ -125,10 +114,9 @@ def _concurrency(tree: Tree) -> Iterator[Finding]:
 
 
 def _large_definition(tree: Tree) -> Iterator[Finding]:
-    size = size_bytes(dict(tree.members))
-    if size > MAXIMUM_DEFINITION_BYTES:
+    if tree.size_bytes > MAXIMUM_DEFINITION_BYTES:
         yield Finding(
-            what=f"the definition has {size:,} bytes",
+            what=f"the definition has {tree.size_bytes:,} bytes",
             pointer="",
             fix="1 MB at most: move a part of it into a state machine of its own, or its data into S3",
         )

@@ -9,7 +9,7 @@ from typing import Final
 
 from penstock.statemachines.checks import structure
 from penstock.statemachines.checks.rule import Finding, Rule
-from penstock.statemachines.checks.tree import DEEPEST, Part, StateNode, Tree
+from penstock.statemachines.checks.tree import DEEPEST, Part, StateNode, Tree, is_distributed
 from penstock.statemachines.values import JSON
 
 _SPEC = "https://states-language.net/spec.html"
@@ -105,7 +105,7 @@ _OF_DISTRIBUTED: Final = (
 
 def _without_effect(tree: Tree) -> Iterator[Finding]:
     for state in tree.states:
-        if state.type != "Map" or state.members.keys().isdisjoint(_OF_DISTRIBUTED) or _is_distributed(state):
+        if state.type != "Map" or is_distributed(state.members.get("ItemProcessor")):
             continue
         for name in _OF_DISTRIBUTED:
             if name in state.members:
@@ -115,12 +115,6 @@ def _without_effect(tree: Tree) -> Iterator[Finding]:
                     fix='give the ItemProcessor a "ProcessorConfig" with "Mode": "DISTRIBUTED" and an ExecutionType, '
                     "or take the field out",
                 )
-
-
-def _is_distributed(state: StateNode) -> bool:
-    processor = state.members.get("ItemProcessor")
-    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
-    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
 
 
 RULES = (

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from penstock.statemachines.checks import structure
 from penstock.statemachines.nested_states import escaped
-from penstock.statemachines.values import JSON
+from penstock.statemachines.values import JSON, size_bytes
 
 Members = Mapping[str, JSON]
 
@@ -100,6 +100,11 @@ class Tree:
     """A whole definition."""
 
     members: Members
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """Of the whole definition as compact JSON."""
+        return size_bytes(dict(self.members))
 
     @cached_property
     def flows(self) -> Sequence[FlowNode]:
@@ -209,6 +214,12 @@ def _nested_rules(rule: Members, pointer: str, depth: int) -> Iterator[Part]:
     for place, one in inner:
         yield Part("a choice rule inside another", place, one, structure.NESTED_RULE, False)
         yield from _nested_rules(one, place, depth + 1)
+
+
+def is_distributed(processor: JSON) -> bool:
+    """Whether the processor of a Map is one of a Distributed Map."""
+    config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
+    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
 
 
 def _is_jsonata(members: Members, around: bool) -> bool:

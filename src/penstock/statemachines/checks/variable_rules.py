@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from penstock.statemachines.checks.rule import Finding, Rule
-from penstock.statemachines.checks.tree import FlowNode, Members, StateNode, Tree, objects
+from penstock.statemachines.checks.tree import FlowNode, Members, StateNode, Tree, is_distributed, objects
 from penstock.statemachines.values import JSON
 
 _GUIDE = "https://docs.aws.amazon.com/step-functions/latest/dg"
@@ -50,14 +50,9 @@ def visible_in(flow: FlowNode) -> set[str]:
     """The variables that a flow can see: its own, and those of the flows around it up to a Distributed Map."""
     found = set(assigned_in(flow))
     around = flow.inside
-    if around is None or _is_distributed(flow):
+    if around is None or is_distributed(flow.members):
         return found
     return found | visible_in(around.flow)
-
-
-def _is_distributed(flow: FlowNode) -> bool:
-    config = flow.members.get("ProcessorConfig")
-    return isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
 
 
 def _unassigned(tree: Tree) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from penstock.statemachines.checks.tree import FlowNode, StateNode, inner_flows, objects
+from penstock.statemachines.checks.tree import FlowNode, StateNode, inner_flows, is_distributed, objects
 from penstock.statemachines.values import JSON
 
 LONGEST_LABEL = 34
@@ -84,9 +84,7 @@ def _detail(state: StateNode) -> str:
                 if name in members:
                     return f"{members[name]} s" if name == "Seconds" else str(members[name])
         case "Map":
-            processor = members.get("ItemProcessor")
-            config = processor.get("ProcessorConfig") if isinstance(processor, dict) else None
-            distributed = isinstance(config, dict) and config.get("Mode") == "DISTRIBUTED"
+            distributed = is_distributed(members.get("ItemProcessor"))
             most = members.get("MaxConcurrency")
             return ("Distributed Map" if distributed else "Map") + (f", {most} at once" if most else "")
         case "Fail":
